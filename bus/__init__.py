@@ -1,0 +1,1 @@
+"""The contract between processes, and the transports that keep it."""

@@ -1,0 +1,103 @@
+"""The obligations between those who capture frames and those who analyse them.
+
+A transport has partitions. All frames of a camera travel through one partition, in order; a partition
+is read by one reader at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from bus.messages import Frame
+
+
+class Partition(NamedTuple):
+    """A lane of the bus."""
+
+    topic: str
+    number: int
+
+
+Positions = Mapping[Partition, int]
+"""The offset of the next record to be read, by partition."""
+
+Resume = Callable[[Iterable[Partition]], Positions]
+"""Asked on assignment: where to go on. A partition that is missing in the answer starts at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One frame as it lies on the bus: not decoded yet, so that a bad one can be told from its batch."""
+
+    partition: Partition
+    offset: int
+    headers: Mapping[str, bytes]
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll brought.
+
+    `positions` hold for the state after these records: whoever stores the results stores them in the
+    same transaction. `revoked` lists partitions that this reader lost since the last poll: the state of
+    their cameras is to be forgotten, the results of records before them are not to be written any more.
+    `ended` is true once every writer has closed and nothing is left to read, never before.
+    """
+
+    records: tuple[Record, ...] = ()
+    positions: Positions = field(default_factory=dict)
+    revoked: frozenset[Partition] = frozenset()
+    ended: bool = False
+
+
+class FrameWriter(Protocol):
+    """The capture's side of the bus."""
+
+    def publish(self, frame: Frame) -> bool:
+        """Hand a frame over, at once.
+
+        Never blocks and never lets memory grow without bound. False means that a frame of this camera was
+        dropped to keep that promise (the oldest that waits); `take_drops` says how many and why.
+
+        Raises:
+            TransportClosed: after `close`.
+        """
+
+    def wait_for_room(self, camera_id: str, timeout: float) -> bool:
+        """Wait until `publish` would drop nothing of this camera, at most `timeout` seconds.
+
+        For sources that can be slowed down (a file that is read as quickly as it goes); live captures do
+        not call it. False when the time ran out.
+        """
+
+    def take_drops(self, camera_id: str) -> Mapping[str, int]:
+        """Frames of this camera dropped since the last call, by reason; each is told exactly once."""
+
+    def close(self) -> None:
+        """Say that nothing more will be published; what waits is still delivered."""
+
+
+class FrameReader(Protocol):
+    """The worker's side of the bus. Not thread-safe: one thread polls, acknowledges and closes."""
+
+    def poll(self, limit: int, timeout: float) -> Batch:
+        """Up to `limit` records, waiting at most `timeout` seconds for the first; may be empty.
+
+        Records of a camera come in the order in which they were published. No record comes twice unless
+        the reader resumed before it.
+
+        Raises:
+            TransportClosed: after `close`.
+        """
+
+    def acknowledge(self, positions: Positions) -> None:
+        """Say that everything before `positions` is stored, so that it need not be kept."""
+
+    def reject(self, record: Record, reason: str) -> None:
+        """Set a record aside that can never be processed, with the reason, where an operator finds it."""
+
+    def close(self) -> None:
+        """Give the partitions back. What was not acknowledged is delivered again to the next reader."""
