@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 MICROSECONDS = 1_000_000
 MINUTE_US = 60 * MICROSECONDS
@@ -31,6 +32,17 @@ def check_camera_id(camera_id: str) -> str:
 def minute_of(time_us: int) -> int:
     """The start of the UTC minute that holds `time_us`, in microseconds."""
     return time_us - time_us % MINUTE_US
+
+
+class Partition(NamedTuple):
+    """A lane of the bus: all frames of a camera travel through one, in order."""
+
+    topic: str
+    number: int
+
+
+Positions = Mapping[Partition, int]
+"""The offset of the next record to be read, by partition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from bus.messages import Frame
-
-
-class Partition(NamedTuple):
-    """A lane of the bus."""
-
-    topic: str
-    number: int
-
-
-Positions = Mapping[Partition, int]
-"""The offset of the next record to be read, by partition."""
+from bus.messages import Frame, Partition, Positions
 
 Resume = Callable[[Iterable[Partition]], Positions]
 """Asked on assignment: where to go on. A partition that is missing in the answer starts at the end."""
