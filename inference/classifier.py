@@ -1,0 +1,150 @@
+"""The face classifier: crops in, calibrated class probabilities out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import ModelError
+from inference.model_file import MODELS, ModelFile, load_model
+
+UNKNOWN = "unknown"
+SHIPPED = MODELS / "faces.onnx"
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of the classifier."""
+
+    labels: tuple[str, ...]
+    temperature: float
+    """Divides the logits (Guo et al. 2017, doi:10.48550/arXiv.1706.04599)."""
+    unknown_below: float
+    """Top probability under which a face's label is "unknown"."""
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated probabilities (n, k) float32 of logits (n, k)."""
+        scaled = logits / self.temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    def tops(self, probabilities: NDArray[np.float32]) -> tuple[str, ...]:
+        """The likeliest label of each row (n, k), or "unknown" where its probability is too low."""
+        best = probabilities.argmax(axis=1)
+        return tuple(
+            self.labels[label] if row[label] >= self.unknown_below else UNKNOWN
+            for label, row in zip(best, probabilities, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What n faces look like to the classifier; probabilities add up to 1 per face and head."""
+
+    expressions: NDArray[np.float32]
+    """(n, number of expressions)"""
+    genders: NDArray[np.float32]
+    """(n, number of genders)"""
+    expression_head: Head
+    gender_head: Head
+
+    def __len__(self) -> int:
+        return len(self.expressions)
+
+    @property
+    def expression_labels(self) -> tuple[str, ...]:
+        """Names of the columns of `expressions`."""
+        return self.expression_head.labels
+
+    @property
+    def gender_labels(self) -> tuple[str, ...]:
+        """Names of the columns of `genders`."""
+        return self.gender_head.labels
+
+    def top_expressions(self) -> tuple[str, ...]:
+        """One label per face, or "unknown"."""
+        return self.expression_head.tops(self.expressions)
+
+    def top_genders(self) -> tuple[str, ...]:
+        """One label per face, or "unknown"."""
+        return self.gender_head.tops(self.genders)
+
+
+class Classifier:
+    """A classifier loaded from an ONNX file; may be shared by threads.
+
+    `own` allows a file that is not the shipped one. Raises ModelError for a file that is missing,
+    altered, or whose metadata or graph do not fit.
+    """
+
+    def __init__(self, path: Path = SHIPPED, threads: int = 1, own: bool = False) -> None:
+        file = load_model(path, "classifier", threads, own)
+        self.metadata = file.metadata
+        self.expression_head = _head(file, "expression")
+        self.gender_head = _head(file, "gender")
+        self._session = file.session
+        self._input = _input_name(file)
+
+    @property
+    def size(self) -> int:
+        """Side of the crops that the classifier takes, in pixels."""
+        return self.metadata.input_size[0]
+
+    def logits(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Raw outputs (n, expressions) and (n, genders) of crops (n, size, size) uint8.
+
+        Raises ValueError for crops of another shape or type.
+        """
+        expected = (len(crops), self.size, self.size)
+        if crops.shape != expected or crops.dtype != np.uint8:
+            raise ValueError(f"crops are {crops.dtype} {crops.shape}, expected uint8 {expected}")
+        if not len(crops):
+            empty = np.empty((0, 1), np.float32)
+            return (
+                np.repeat(empty, len(self.expression_head.labels), axis=1),
+                np.repeat(empty, len(self.gender_head.labels), axis=1),
+            )
+        expressions, genders = self._session.run(["expression", "gender"], {self._input: crops[..., None]})
+        return np.asarray(expressions), np.asarray(genders)
+
+    def classify(self, crops: NDArray[np.uint8]) -> Classes:
+        """Classes of n crops (n, size, size) uint8, n = 0 included.
+
+        Raises ValueError for crops of another shape or type.
+        """
+        expressions, genders = self.logits(crops)
+        return Classes(
+            self.expression_head.probabilities(expressions),
+            self.gender_head.probabilities(genders),
+            self.expression_head,
+            self.gender_head,
+        )
+
+
+def _head(file: ModelFile, name: str) -> Head:
+    head = Head(
+        labels=file.fields.names(f"{name}_labels"),
+        temperature=file.fields.number(f"{name}_temperature", 0.05, 20),
+        unknown_below=file.fields.number(f"{name}_unknown_below", 0, 1),
+    )
+    shapes = {output.name: output.shape for output in file.session.get_outputs()}
+    if name not in shapes or shapes[name][-1] != len(head.labels):
+        raise ModelError(
+            f"{file.path}: output {name!r} has shape {shapes.get(name)}, metadata field "
+            f"'{name}_labels' names {len(head.labels)} classes; export the model again"
+        )
+    return head
+
+
+def _input_name(file: ModelFile) -> str:
+    (pixels,) = file.session.get_inputs()
+    height, width = file.metadata.input_size
+    if pixels.type != "tensor(uint8)" or pixels.shape[1:] != [height, width, 1] or height != width:
+        raise ModelError(
+            f"{file.path}: input is {pixels.type} {pixels.shape}, metadata field 'input_size' "
+            f"says uint8 (n, {height}, {width}, 1), square; export the model again"
+        )
+    return str(pixels.name)

@@ -1,0 +1,69 @@
+"""The face classifiers that can be trained, by name.
+
+Each takes grey pixels 0..255 (n, size, size, 1) and returns a dict of logits, one entry per head.
+Every layer is named: weights are stored and exported under these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+Heads = Mapping[str, int]
+"""Number of classes of each head, by head name."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to build one network: `build(heads, dropout)` for square inputs of `size` pixels."""
+
+    size: int
+    build: Callable[[Heads, float], keras.Model]
+
+
+def build(name: str, heads: Heads, dropout: float) -> keras.Model:
+    """A new network of the named architecture; raises ValueError for a name that is unknown."""
+    return architecture(name).build(heads, dropout)
+
+
+def architecture(name: str) -> Architecture:
+    """The named architecture; raises ValueError for a name that is unknown."""
+    if name not in ARCHITECTURES:
+        raise ValueError(f"architecture {name!r} is unknown; known: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def paper_cnn(heads: Heads, dropout: float) -> keras.Model:
+    """Three convolutions, two max-pools, two fully connected layers; 1.2 million parameters."""
+    pixels = keras.Input((48, 48, 1), name="pixels")
+    x = _scaled(pixels)
+    x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
+    x = layers.MaxPooling2D(name="pool1")(x)
+    x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
+    x = layers.MaxPooling2D(name="pool2")(x)
+    x = layers.Conv2D(128, 3, activation="relu", name="conv3")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(dropout, name="dropout1")(x)
+    x = layers.Dense(128, activation="relu", name="fc1")(x)
+    x = layers.Dense(64, activation="relu", name="fc2")(x)
+    x = layers.Dropout(dropout, name="dropout2")(x)
+    return keras.Model(pixels, _logits(x, heads), name="paper_cnn")
+
+
+def _scaled(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+
+
+def _logits(features: keras.KerasTensor, heads: Heads) -> dict[str, keras.KerasTensor]:
+    # float32 whatever the precision of the trunk: the losses need it.
+    return {
+        name: layers.Dense(classes, dtype="float32", name=name)(features) for name, classes in heads.items()
+    }
+
+
+ARCHITECTURES = {
+    "paper_cnn": Architecture(size=48, build=paper_cnn),
+}

@@ -1,0 +1,83 @@
+"""Random views of face pictures, as a camera and a detector would vary them.
+
+Geometry is one affine sampling per picture, straight from the source to the network's size, around
+the same square that `inference.crops` cuts. The rest imitates cheap optics and codecs: gamma,
+contrast, few pixels, blur, JPEG, something held before the face.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROTATION = np.deg2rad(15)
+ZOOM = (0.8, 1.25)
+SHIFT = 0.10
+"""Largest move of the crop, as a share of its side."""
+
+
+def views(
+    images: NDArray[np.uint8],
+    squares: NDArray[np.float32],
+    size: int,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """One random view (n, size, size) uint8 of each picture (n, h, w) around its square (n, 3)."""
+    out = np.empty((len(images), size, size), np.uint8)
+    for view, image, to_source in zip(out, images, _placements(squares, size, rng), strict=True):
+        cv2.warpAffine(
+            image,
+            to_source,
+            (size, size),
+            dst=view,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        degrade(view, rng)
+    return _tones(out, rng)
+
+
+def degrade(view: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Rob one picture (size, size) of detail in place: at most one of four ways, often none."""
+    size = len(view)
+    kind = rng.random()
+    if kind < 0.15:
+        small = int(rng.integers(20, 25))
+        few = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
+        view[:] = cv2.resize(few, (size, size), interpolation=cv2.INTER_LINEAR)
+    elif kind < 0.25:
+        view[:] = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.4, 1.2)))
+    elif kind < 0.40:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 80))]
+        view[:] = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_GRAYSCALE)
+    elif kind < 0.60:
+        high, wide = rng.integers(size // 8, size // 3, 2)
+        top, left = rng.integers(0, size - high), rng.integers(0, size - wide)
+        view[top : top + high, left : left + wide] = rng.integers(0, 256)
+
+
+def _placements(squares: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Matrices (n, 2, 3) from view pixels to source pixels, half of them mirrored."""
+    n = len(squares)
+    x, y, side = squares.T.astype(np.float64)
+    step = side / size * np.exp(rng.uniform(*np.log(ZOOM), n))
+    angle = rng.uniform(-ROTATION, ROTATION, n)
+    mirror = rng.choice([-1.0, 1.0], n)
+    cos, sin = step * np.cos(angle), step * np.sin(angle)
+    turn = np.stack([np.stack([mirror * cos, -sin], 1), np.stack([mirror * sin, cos], 1)], 1)
+    centre = np.stack([x, y], 1) + rng.uniform(-SHIFT, SHIFT, (n, 2)) * side[:, None] - 0.5
+    origin = centre - turn.sum(axis=2) * (size - 1) / 2
+    return np.concatenate([turn, origin[:, :, None]], axis=2)
+
+
+def _tones(views: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Gamma, contrast and brightness, drawn per picture."""
+    n = len(views)
+    gamma = np.exp(rng.uniform(-0.4, 0.4, (n, 1)))
+    contrast = rng.uniform(0.7, 1.2, (n, 1))
+    brightness = rng.uniform(-0.1, 0.1, (n, 1))
+    ramp = np.linspace(0, 1, 256)[None]
+    curves = ((ramp**gamma - 0.5) * contrast + 0.5 + brightness).clip(0, 1) * 255
+    rows = np.arange(n)[:, None, None]
+    return curves.round().astype(np.uint8)[rows, views]

@@ -1,0 +1,98 @@
+"""The folder of one training run: configuration, environment, history, curves, checkpoint, model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.json"
+HISTORY_FILE = "history.csv"
+CHECKPOINT = "checkpoint.weights.h5"
+MODEL_FILE = "model.h5"
+
+Row = dict[str, float]
+
+
+class RunError(Exception):
+    """A run folder cannot be used for what was asked."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides how a run goes, saved beside its model."""
+
+    arch: str = "paper_cnn"
+    epochs: int = 40
+    seed: int = 1
+    expression_batch: int = 128
+    gender_batch: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    warmup_epochs: float = 1.0
+    gender_weight: float = 0.5
+    ema: float = 0.998
+    dropout: float = 0.3
+    precision: str = "float32"
+    limit: int | None = None
+
+
+def open_run(run: Path, config: Config, resume: bool) -> list[Row]:
+    """Make or reopen a run folder; the epochs that it has behind it.
+
+    Raises RunError for a folder that holds another run, unless `resume` is set, and for a run to
+    be resumed with another configuration.
+    """
+    path = run / CONFIG_FILE
+    if not path.exists():
+        run.mkdir(parents=True, exist_ok=True)
+        write_json(path, asdict(config))
+        write_json(run / "environment.json", environment())
+        return []
+    if not resume:
+        raise RunError(f"{run} holds a run already; pass --resume to go on with it")
+    before = read_config(run)
+    if before != config:
+        raise RunError(f"{path} has {before}, asked for {config}; resume with the same options")
+    return read_history(run) if (run / CHECKPOINT).exists() else []
+
+
+def read_config(run: Path) -> Config:
+    """The configuration of a run; raises RunError where there is none."""
+    try:
+        return Config(**json.loads((run / CONFIG_FILE).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{run} is not a training run: {error}") from error
+
+
+def environment() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    packages = ("keras", "tensorflow-cpu", "numpy", "opencv-python", "tf2onnx", "onnxruntime")
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{name: version(name) for name in packages},
+    }
+
+
+def read_history(run: Path) -> list[Row]:
+    """One row per epoch."""
+    with (run / HISTORY_FILE).open(newline="") as stream:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def write_history(run: Path, history: list[Row]) -> None:
+    """Replace the history of a run."""
+    with (run / HISTORY_FILE).open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, history[-1].keys())
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
