@@ -1,7 +1,8 @@
 """What can go wrong in inference.
 
 InferenceError
-└── ModelError      a model file is missing, altered, or does not fit the runtime
+├── ModelError      a model file is missing, altered, or does not fit the runtime
+└── ImageError      bytes that are not a picture, or not one that can be processed
 """
 
 
@@ -11,3 +12,7 @@ class InferenceError(Exception):
 
 class ModelError(InferenceError):
     """A model file is missing, altered, or does not fit; names file, field, value and fix."""
+
+
+class ImageError(InferenceError):
+    """A picture that cannot be decoded or is too large; names what was found and expected."""
