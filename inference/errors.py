@@ -2,7 +2,8 @@
 
 InferenceError
 ├── ModelError      a model file is missing, altered, or does not fit the runtime
-└── ImageError      bytes that are not a picture, or not one that can be processed
+├── ImageError      bytes that are not a picture, or not one that can be processed
+└── OutputError     a result cannot be written where it was asked for
 """
 
 
@@ -16,3 +17,7 @@ class ModelError(InferenceError):
 
 class ImageError(InferenceError):
     """A picture that cannot be decoded or is too large; names what was found and expected."""
+
+
+class OutputError(InferenceError):
+    """A result cannot be written where it was asked for; names the path and the reason."""
