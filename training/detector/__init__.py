@@ -1,0 +1,1 @@
+"""The face detector: scenes, synthesis, network, losses, training, evaluation, export."""

@@ -1,0 +1,61 @@
+"""The detector's network: plain 3x3 convolutions down to stride 32, context handed back up to 8."""
+
+from typing import Any
+
+import keras
+
+from training.detector.targets import STRIDES
+from training.layers import FusedBatchNormalization
+
+FACE_PRIOR = -4.6
+"""The first score logit of every cell, log(.01 / .99): nearly all cells are background."""
+
+
+def build(widths: tuple[int, ...] = (16, 16, 32, 64, 96)) -> keras.Model:
+    """A grey (n, h, w, 1) input of 0..255, h and w multiples of 32, to codes (n, cells, 5).
+
+    A cell's five numbers are the score's logit and the box as `targets.encode` writes it; cells
+    come in the order of `targets.cells`. `widths` are the filters at strides 2, 4, 8, 16 and 32:
+    multiples of 16, because onnxruntime's blocked convolutions work on 16 channels at a time.
+    """
+    pixels = keras.Input((None, None, 1), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+    x = _conv(x, widths[0], "stem", strides=2)
+    x = _conv(x, widths[1], "stride4", strides=2)
+    levels = []
+    for stride, width in zip(STRIDES, widths[2:], strict=True):
+        x = _conv(x, width, f"stride{stride}_down", strides=2)
+        x = _conv(x, width, f"stride{stride}_more")
+        levels.append(x)
+    for fine in (1, 0):
+        context = _conv(levels[fine + 1], widths[2 + fine], f"stride{STRIDES[fine]}_context", size=1)
+        context = keras.layers.UpSampling2D(2, name=f"stride{STRIDES[fine]}_up")(context)
+        levels[fine] = keras.layers.Add(name=f"stride{STRIDES[fine]}_add")([levels[fine], context])
+    heads = [_head(x, f"head{s}") for x, s in zip(levels, STRIDES, strict=True)]
+    codes = keras.layers.Concatenate(axis=1, name="codes", dtype="float32")(heads)
+    return keras.Model(pixels, codes, name="mien_detector")
+
+
+def _conv(x: Any, filters: int, name: str, *, size: int = 3, strides: int = 1) -> Any:
+    # Explicit symmetric padding: "same" pads a strided convolution on one side only, for odd reasons
+    # of arithmetic, and shifts what the cells see by half a pixel at every scale.
+    padding = "same"
+    if strides == 2:
+        x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = keras.layers.Conv2D(
+        filters, size, strides=strides, padding=padding, use_bias=False,
+        kernel_initializer="he_normal", name=f"{name}_conv",
+    )(x)  # fmt: skip
+    x = FusedBatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _head(x: Any, name: str) -> Any:
+    x = _conv(x, min(x.shape[-1], 64), f"{name}_look")
+    score = keras.layers.Conv2D(
+        1, 1, bias_initializer=keras.initializers.Constant(FACE_PRIOR), name=f"{name}_score",
+    )(x)  # fmt: skip
+    box = keras.layers.Conv2D(4, 1, name=f"{name}_box")(x)
+    codes = keras.layers.Concatenate(name=f"{name}_both", dtype="float32")([score, box])
+    return keras.layers.Reshape((-1, 5), name=f"{name}_flat")(codes)
