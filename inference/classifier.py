@@ -15,6 +15,13 @@ UNKNOWN = "unknown"
 SHIPPED = MODELS / "faces.onnx"
 
 
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities (n, k) float32 of logits (n, k) divided by a temperature."""
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
 @dataclass(frozen=True)
 class Head:
     """One output of the classifier."""
@@ -27,9 +34,7 @@ class Head:
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities (n, k) float32 of logits (n, k)."""
-        scaled = logits / self.temperature
-        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        return softmax(logits, self.temperature)
 
     def tops(self, probabilities: NDArray[np.float32]) -> tuple[str, ...]:
         """The likeliest label of each row (n, k), or "unknown" where its probability is too low."""

@@ -25,8 +25,9 @@ def squares(boxes: ArrayLike, scale: float = SCALE, shift: float = SHIFT) -> NDA
 
     Raises ValueError for boxes that are not (n, 4) or whose width or height is not positive.
     """
-    array = np.asarray(boxes, np.float32).reshape(-1, 4) if np.size(boxes) == 0 else boxes
-    array = np.asarray(array, np.float32)
+    array = np.asarray(boxes, np.float32)
+    if not array.size:
+        return np.empty((0, 3), np.float32)
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f"boxes have shape {array.shape}, expected (n, 4)")
     x, y, w, h = array.T
@@ -36,15 +37,22 @@ def squares(boxes: ArrayLike, scale: float = SCALE, shift: float = SHIFT) -> NDA
     return np.stack([x + w / 2, y + h / 2 + shift * sides, sides], axis=1)
 
 
-def crop(gray: NDArray[np.uint8], boxes: ArrayLike, size: int) -> NDArray[np.uint8]:
+def crop(
+    gray: NDArray[np.uint8],
+    boxes: ArrayLike,
+    size: int,
+    scale: float = SCALE,
+    shift: float = SHIFT,
+) -> NDArray[np.uint8]:
     """Face crops (n, size, size) uint8 of a grey picture (height, width) under boxes (n, 4).
 
     What lies outside the picture repeats its border. Raises ValueError for a picture that is not
     two-dimensional uint8 or for boxes that `squares` refuses.
     """
-    if gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
+    if gray.ndim != 2 or gray.dtype != np.uint8 or not gray.size:
         raise ValueError(f"picture is {gray.dtype} {gray.shape}, expected uint8 (height, width)")
-    crops = np.empty((len(found := squares(boxes)), size, size), np.uint8)
+    found = squares(boxes, scale, shift)
+    crops = np.empty((len(found), size, size), np.uint8)
     for out, (x, y, side) in zip(crops, found.tolist(), strict=True):
         if side >= _AREA_FROM * size:
             cv2.resize(_cut(gray, x, y, side), (size, size), dst=out, interpolation=cv2.INTER_AREA)

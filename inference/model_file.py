@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
@@ -82,25 +83,26 @@ class Fields:
 
     def names(self, field: str) -> tuple[str, ...]:
         """A JSON list of at least one text, none twice."""
-        value = self._json(field)
-        fits = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+        value = self._list(field, "expected a JSON list of different names")
+        fits = all(isinstance(item, str) and item for item in value)
         if not fits or not value or len(set(value)) != len(value):
             raise self._misfit(field, "expected a JSON list of different names")
         return tuple(value)
 
     def size(self, field: str) -> tuple[int, int]:
         """A JSON list of height and width, both above 0."""
-        value = self._json(field)
-        fits = isinstance(value, list) and len(value) == 2
-        if not fits or not all(type(side) is int and side > 0 for side in value):
+        value = self._list(field, "expected a JSON list [height, width]")
+        if len(value) != 2 or not all(type(side) is int and side > 0 for side in value):
             raise self._misfit(field, "expected a JSON list [height, width]")
         return value[0], value[1]
 
-    def _json(self, field: str) -> object:
+    def _list(self, field: str, expected: str) -> list[Any]:
         try:
-            value: object = json.loads(self.text(field))
+            value = json.loads(self.text(field))
         except json.JSONDecodeError:
-            raise self._misfit(field, "expected a JSON list") from None
+            raise self._misfit(field, expected) from None
+        if not isinstance(value, list):
+            raise self._misfit(field, expected)
         return value
 
     def _misfit(self, field: str, expected: str) -> ModelError:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from training.errors import UnknownArchitecture
+
 Heads = Mapping[str, int]
 """Number of classes of each head, by head name."""
 
@@ -25,14 +27,15 @@ class Architecture:
 
 
 def build(name: str, heads: Heads, dropout: float) -> keras.Model:
-    """A new network of the named architecture; raises ValueError for a name that is unknown."""
+    """A new network of the named architecture; raises UnknownArchitecture."""
     return architecture(name).build(heads, dropout)
 
 
 def architecture(name: str) -> Architecture:
-    """The named architecture; raises ValueError for a name that is unknown."""
+    """The named architecture; raises UnknownArchitecture."""
     if name not in ARCHITECTURES:
-        raise ValueError(f"architecture {name!r} is unknown; known: {', '.join(ARCHITECTURES)}")
+        known = ", ".join(ARCHITECTURES)
+        raise UnknownArchitecture(f"architecture {name!r} is unknown; known: {known}")
     return ARCHITECTURES[name]
 
 

@@ -50,7 +50,8 @@ def degrade(view: NDArray[np.uint8], rng: np.random.Generator) -> None:
         view[:] = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.4, 1.2)))
     elif kind < 0.40:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 80))]
-        view[:] = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_GRAYSCALE)
+        decoded = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_GRAYSCALE)
+        view[:] = np.asarray(decoded, np.uint8)
     elif kind < 0.60:
         high, wide = rng.integers(size // 8, size // 3, 2)
         top, left = rng.integers(0, size - high), rng.integers(0, size - wide)
@@ -61,7 +62,7 @@ def _placements(squares: NDArray[np.float32], size: int, rng: np.random.Generato
     """Matrices (n, 2, 3) from view pixels to source pixels, half of them mirrored."""
     n = len(squares)
     x, y, side = squares.T.astype(np.float64)
-    step = side / size * np.exp(rng.uniform(*np.log(ZOOM), n))
+    step = side / size * np.exp(rng.uniform(np.log(ZOOM[0]), np.log(ZOOM[1]), n))
     angle = rng.uniform(-ROTATION, ROTATION, n)
     mirror = rng.choice([-1.0, 1.0], n)
     cos, sin = step * np.cos(angle), step * np.sin(angle)

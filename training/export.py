@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file with its metadata, proven equal to the Keras model."""
+"""A trained run as an ONNX file with its metadata, proven equal to the Keras model."""
 
 from __future__ import annotations
 
@@ -13,51 +13,83 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from inference.classifier import Classifier
-from training import datasets
+from inference.classifier import Classifier, Head
+from training.errors import ExportError
+from training.evaluate import calibrate, keras_logits, load_keras, load_validation, outputs
+from training.runs import MODEL_FILE, read_config
 from training.train import HEADS, network_input
 
 OPSET = 17
 TOLERANCE = 1e-5
+PARITY_CROPS = 256
+ONNX_FILE = "model.onnx"
+DATASETS = ("FER2013", "FER+", "FairFace")
+LICENCE = "Apache-2.0 for the file; trained on FER2013, which is for research use"
 
 
-class ExportError(Exception):
-    """The exported file does not do what the Keras model does."""
+def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, float]:
+    """Calibrate a run's model, write it as ONNX and compare both on 256 real crops.
+
+    Returns the file and the largest difference of a logit. Raises RunError, DatasetError, or
+    ExportError where the files differ by more than 1e-5.
+    """
+    config = read_config(run)
+    model = load_keras(run / MODEL_FILE)
+    size = model.input_shape[1]
+    validation = load_validation(data, cache, size)
+    heads = calibrate(outputs(keras_logits(model), validation), validation)
+    half = PARITY_CROPS // 2
+    crops = np.concatenate([validation.face_crops[:half], validation.person_crops[:half]])
+    target = run / ONNX_FILE
+    fields = metadata(config.arch, version, run.name, size, heads)
+    return target, export(model, fields, target, crops)
 
 
-def export(
-    model: keras.Model,
-    metadata: Mapping[str, str],
-    path: Path,
-    crops: NDArray[np.uint8],
-) -> float:
-    """Write a classifier as ONNX and compare it with Keras on crops (n, size, size) uint8.
+def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, Head]) -> dict[str, str]:
+    """What the file says of itself: the fields that `inference.classifier` reads."""
+    common = {
+        "task": "classifier",
+        "name": name,
+        "version": version,
+        "run": run,
+        "datasets": json.dumps(DATASETS),
+        "licence": LICENCE,
+        "colour": "grey",
+        "input_size": json.dumps([size, size]),
+    }
+    for head, content in heads.items():
+        common[f"{head}_labels"] = json.dumps(content.labels)
+        common[f"{head}_temperature"] = str(content.temperature)
+        common[f"{head}_unknown_below"] = str(content.unknown_below)
+    return common
 
-    Input: uint8 (n, size, size, 1); outputs: float32 logits, one per head, under the head's name.
-    Returns the largest difference of a logit; raises ExportError, and removes the file, where it
-    is above 1e-5.
+
+def export(model: keras.Model, fields: Mapping[str, str], path: Path, crops: NDArray[np.uint8]) -> float:
+    """Write a classifier as ONNX; the largest difference of a logit from Keras on crops.
+
+    Input: uint8 (n, size, size, 1), scaled inside the graph; outputs: float32 logits, one per
+    head, under the head's name. Raises ExportError, and removes the file, above 1e-5.
     """
     size = model.input_shape[1]
     signature = [tf.TensorSpec((None, size, size, 1), tf.uint8, name="pixels")]
 
-    @tf.function(input_signature=signature)
     def network(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = model(tf.cast(pixels, tf.float32), training=False)
-        return {head: tf.identity(outputs[head], name=head) for head in HEADS}
+        found = model(tf.cast(pixels, tf.float32), training=False)
+        return {head: tf.identity(found[head], name=head) for head in HEADS}
 
-    graph, _ = tf2onnx.convert.from_function(network, input_signature=signature, opset=OPSET)
-    save(graph, metadata, path)
+    traced = tf.function(network, input_signature=signature)
+    graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)
+    save(graph, fields, path)
     difference = parity(model, Classifier(path, own=True), crops)
     if difference > TOLERANCE:
         path.unlink()
-        raise ExportError(f"{path}: logits differ from Keras by {difference:.1e}, above {TOLERANCE}")
+        raise ExportError(f"{path}: logits differ from Keras by {difference:.1e} > {TOLERANCE}")
     return difference
 
 
-def save(graph: onnx.ModelProto, metadata: Mapping[str, str], path: Path) -> None:
+def save(graph: onnx.ModelProto, fields: Mapping[str, str], path: Path) -> None:
     """Write an ONNX graph with its metadata."""
-    del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, dict(metadata))
+    onnx.helper.set_model_props(graph, dict(fields))
     onnx.checker.check_model(graph)
     onnx.save(graph, path)
 

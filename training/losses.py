@@ -37,7 +37,7 @@ def metrics(heads: Iterable[str]) -> dict[str, list[keras.metrics.Metric]]:
 
 def mask(targets: Mapping[str, NDArray[Any]]) -> Targets:
     """Sample weights (n,) of each head for targets (n, k): 1 for a distribution, 0 for zeros."""
-    return {head: rows.any(axis=1).astype(np.float32) for head, rows in targets.items()}
+    return {head: np.asarray(rows.any(axis=1), np.float32) for head, rows in targets.items()}
 
 
 def place(head: str, rows: NDArray[np.float32], widths: Mapping[str, int]) -> Targets:

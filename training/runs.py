@@ -10,16 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from training.errors import RunError
+
 CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.csv"
 CHECKPOINT = "checkpoint.weights.h5"
 MODEL_FILE = "model.h5"
+METRICS_FILE = "metrics.json"
+CURVES_FILE = "curves.png"
 
 Row = dict[str, float]
-
-
-class RunError(Exception):
-    """A run folder cannot be used for what was asked."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,14 @@ class Config:
     epochs: int = 40
     seed: int = 1
     expression_batch: int = 128
-    gender_batch: int = 64
-    learning_rate: float = 1e-3
+    gender_batch: int = 112
+    learning_rate: float = 1.5e-3
     weight_decay: float = 1e-3
     warmup_epochs: float = 1.0
-    gender_weight: float = 0.5
+    gender_weight: float = 0.7
     ema: float = 0.998
-    dropout: float = 0.3
+    dropout: float = 0.25
     precision: str = "float32"
-    limit: int | None = None
 
 
 def open_run(run: Path, config: Config, resume: bool) -> list[Row]:

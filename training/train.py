@@ -13,12 +13,15 @@ import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from inference.crops import crop, squares
 from training import datasets
 from training.architectures import architecture, build
 from training.augment import views
+from training.importers import load_fairface, load_fer2013
 from training.losses import Targets, joined, losses, mask, metrics, place
+from training.progress import Bar, draw_curves
 from training.runs import CHECKPOINT, MODEL_FILE, Config, Row, open_run, write_history
 
 HEADS = {"expression": datasets.EXPRESSIONS, "gender": datasets.GENDERS}
@@ -66,6 +69,7 @@ class Batches(keras.utils.PyDataset):
         return network_input(pictures), targets, mask(targets)
 
     def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order."""
         self._epoch += 1
         self._shuffle()
 
@@ -84,6 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Write them; a run that is cut off goes on after the last epoch that was written."""
         partial = self._run / "partial.weights.h5"
         self.model.save_weights(partial)
         partial.replace(self._run / CHECKPOINT)
@@ -92,13 +97,14 @@ class Checkpoint(keras.callbacks.Callback):
         self._started = time.monotonic()
         self._history.append({"epoch": epoch + 1, "seconds": seconds} | values)
         write_history(self._run, self._history)
+        draw_curves(self._run, self._history, tuple(HEADS))
 
 
 def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Path:
     """Train one network and return its HDF5 file.
 
-    Raises DatasetError for data that do not fit, ValueError for an unknown architecture, RunError
-    for a run folder that is in use or was made with another configuration.
+    Raises DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or was
+    made with another configuration.
     """
     keras.utils.set_random_seed(config.seed)
     history = open_run(run, config, resume)
@@ -118,8 +124,9 @@ def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Pat
             keras.callbacks.SwapEMAWeights(),
             keras.callbacks.TerminateOnNaN(),
             Checkpoint(run, history),
+            Bar(tuple(HEADS), Console()),
         ],
-        verbose=2,
+        verbose=0,
     )
     final = build_in("float32", config)
     final.set_weights(model.get_weights())
@@ -141,19 +148,14 @@ def load(
     config: Config, data: Path, cache: Path
 ) -> tuple[datasets.Fer2013, datasets.FairFace, tuple[NDArray[np.float32], Targets, Targets]]:
     """What is trained on, and the validation batch: PublicTest and FairFace's held-out slice."""
-    fer = datasets.load_fer2013(data, cache)
+    fer = load_fer2013(data, cache)
     training = fer.part("Training")
     training = training.rows(datasets.usable(training.votes))
-    fairface = datasets.load_fairface(data, cache, "train")
+    fairface = load_fairface(data, cache, "train")
     held_out = fairface.held_out()
     people, others = fairface.rows(~held_out), fairface.rows(held_out)
     public = fer.part("PublicTest")
-    first = slice(config.limit)
-    return (
-        training.rows(first),
-        people.rows(first),
-        _validation(public.rows(first), others.rows(first), architecture(config.arch).size),
-    )
+    return training, people, _validation(public, others, architecture(config.arch).size)
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:

@@ -1,0 +1,153 @@
+"""`mien train`: from data sets to the models that ship. Needs the extra `train`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(help="Train, measure, export and publish the models.", no_args_is_help=True)
+console = Console()
+errors = Console(stderr=True)
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        envvar="MIEN_DATA", help="Folder with the data sets: fer2013/ and fairface/.", file_okay=False
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Where decoded data sets are kept.", file_okay=False)]
+CACHE = Path("runs/cache")
+
+
+@app.command()
+def fit(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
+    arch: Annotated[str | None, typer.Option(help="Architecture.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over FER2013.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest rate of AdamW.")] = None,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    cache: Cache = CACHE,
+) -> None:
+    """Train one face classifier for expressions and perceived gender."""
+    with one_line_errors():
+        from training.backend import use_threads
+        from training.runs import Config
+        from training.train import fit as run_fit
+
+        use_threads(threads)
+        options: dict[str, Any] = {
+            "arch": arch,
+            "epochs": epochs,
+            "seed": seed,
+            "learning_rate": learning_rate,
+            "dropout": dropout,
+            "precision": precision,
+        }
+        config = Config(**{name: value for name, value in options.items() if value is not None})
+        console.print(f"wrote {run_fit(config, data, out, cache, resume)}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Data,
+    version: Annotated[str, typer.Option(help="Version that the file gives itself.")] = "1",
+    cache: Cache = CACHE,
+) -> None:
+    """Calibrate a run's model and write it as ONNX, checked against Keras."""
+    with one_line_errors():
+        from training.export import export_run
+
+        path, difference = export_run(run, data, cache, version)
+        console.print(f"wrote {path}; largest difference from Keras {difference:.1e}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="ONNX or HDF5 file.")],
+    data: Data,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    cache: Cache = CACHE,
+) -> None:
+    """Measure a classifier on FER2013's PublicTest and FairFace's held-out slice."""
+    with one_line_errors():
+        from training.evaluate import evaluate as measure
+        from training.runs import write_json
+
+        figures = measure(model, data, cache)
+        if json_file:
+            write_json(json_file, figures)
+        console.print(_figures_table(figures))
+
+
+@app.command()
+def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")]) -> None:
+    """Ship a run: ONNX file, figures, model card and checksum into inference/models."""
+    with one_line_errors():
+        from training.card import publish as ship
+
+        console.print(f"wrote {ship(run)}")
+
+
+@app.command()
+def frame(data: Data, cache: Cache = CACHE) -> None:
+    """Search the crop constants under which FairFace's faces look like FER2013's."""
+    with one_line_errors():
+        from training.framing import search
+
+        with console.status("comparing mean faces"):
+            found = search(data, cache)
+        console.print(
+            f"scale {found.scale:.2f}, shift {found.shift:+.2f}: correlation {found.correlation:.3f}"
+        )
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What a user can mend becomes one line and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from inference.errors import InferenceError
+    from training.errors import TrainingError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _refuse(f"{error.name} is not installed; pip install 'mien\\[train]'")
+    except (TrainingError, InferenceError, OSError) as error:
+        _refuse(str(error))
+
+
+def _refuse(reason: str) -> NoReturn:
+    errors.print(f"[red]error:[/] {reason}", highlight=False, soft_wrap=True)
+    raise typer.Exit(2) from None
+
+
+def _figures_table(figures: Mapping[str, Any]) -> Table:
+    expression, gender, jitter = figures["expression"], figures["gender"], figures["jitter"]
+    table = Table("figure", "right", "95 %", "faces")
+    rows = {
+        "FER2013 PublicTest": expression["fer2013_public"],
+        "FER2013 PublicTest, jittered boxes": jitter["fer2013_public"],
+        "FER+ strict": expression["ferplus_public_strict"],
+        "FER+ argmax": expression["ferplus_public_argmax"],
+        "FairFace held-out gender": gender["fairface_held_out"],
+        "FairFace held-out gender, jittered boxes": jitter["fairface_held_out"],
+    }
+    for name, share in rows.items():
+        interval = f"{share['low']:.1%} - {share['high']:.1%}"
+        table.add_row(name, f"{share['value']:.1%}", interval, str(share["n"]))
+    return table

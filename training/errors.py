@@ -1,0 +1,28 @@
+"""What can go wrong in training.
+
+TrainingError
+├── DatasetError            a data set file is missing or does not have the form that it should
+├── RunError                a run folder cannot be used for what was asked
+├── UnknownArchitecture     no network of that name
+└── ExportError             an exported file does not do what the Keras model does
+"""
+
+
+class TrainingError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class DatasetError(TrainingError):
+    """A data set file is missing or malformed; names file, row, column and what was expected."""
+
+
+class RunError(TrainingError):
+    """A run folder holds something else than what was asked for."""
+
+
+class UnknownArchitecture(TrainingError):
+    """No network of that name; names those that there are."""
+
+
+class ExportError(TrainingError):
+    """An exported file does not do what the Keras model does."""

@@ -1,0 +1,80 @@
+"""What a run shows and leaves after each epoch: a progress bar, one line, and the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from training.runs import CURVES_FILE, Row
+
+_INK, _TRAINING, _VALIDATION = "#333333", "#8aa1b1", "#c2410c"
+
+
+class Bar(keras.callbacks.Callback):
+    """A bar over the batches of an epoch, and a line of accuracies when it is through."""
+
+    def __init__(self, heads: Sequence[str], console: Console) -> None:
+        super().__init__()
+        self._heads, self._console = heads, console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Show the bar."""
+        self._progress.start()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Start it over."""
+        self._task = self._progress.add_task(f"epoch {epoch + 1}", total=self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """One batch further."""
+        self._progress.advance(self._task)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Say how accurate each head is in training and on validation pictures."""
+        values = logs or {}
+        self._progress.remove_task(self._task)
+        figures = "   ".join(
+            f"{head} {values[f'{head}_accuracy']:.1%}, validation {values[f'val_{head}_accuracy']:.1%}"
+            for head in self._heads
+        )
+        self._console.print(f"epoch {epoch + 1}/{self.params['epochs']}   {figures}")
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+def draw_curves(run: Path, history: Sequence[Row], heads: Sequence[str]) -> Path:
+    """Draw accuracy and cross-entropy by epoch, training against validation, as a PNG."""
+    figure = Figure(figsize=(4.5 * len(heads), 6), layout="constrained")
+    axes = figure.subplots(2, len(heads), squeeze=False)
+    epochs = [row["epoch"] for row in history]
+    for column, head in enumerate(heads):
+        for axis, measure in zip(axes[:, column], ("accuracy", "crossentropy"), strict=True):
+            name = f"{head}_{measure}"
+            axis.plot(epochs, [row[name] for row in history], color=_TRAINING, label="training")
+            validation = [row[f"val_{name}"] for row in history]
+            axis.plot(epochs, validation, color=_VALIDATION, label="validation")
+            axis.set_title(f"{head}: {measure.replace('crosse', 'cross-e')}", color=_INK, loc="left")
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.grid(axis="y", alpha=0.3)
+            axis.legend(frameon=False)
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch")
+    target = run / CURVES_FILE
+    figure.savefig(target, dpi=120)
+    return target
