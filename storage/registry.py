@@ -1,0 +1,121 @@
+"""The camera registry: what operators add, change, pause and remove while everything runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from bus.messages import check_camera_id
+from storage import tables
+from storage.errors import StorageError
+
+_LITERAL_PASSWORD = re.compile(r"://[^/\s]*:(?!\$\{\w+\}@)[^/\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRow:
+    """One registered camera. `source` refers to passwords as `${NAME}`; `fps` None means the default."""
+
+    id: str
+    source: str
+    name: str = ""
+    site: str = ""
+    zone: str = ""
+    fps: float | None = None
+    enabled: bool = True
+    pause_reason: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            check_camera_id(self.id)
+        except ValueError as error:
+            raise StorageError(str(error)) from error
+        if _LITERAL_PASSWORD.search(self.source):
+            raise StorageError(
+                f"camera {self.id}: source holds a password; write ${{NAME}} in its place and set the "
+                "environment variable NAME"
+            )
+        if self.fps is not None and not 0 < self.fps <= 120:
+            raise StorageError(f"camera {self.id}: fps {self.fps}: expected more than 0, at most 120")
+
+
+class CameraRegistry:
+    """The registered cameras of one database. Removing a camera keeps what it saw."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def cameras(self) -> list[CameraRow]:
+        """All cameras, by id."""
+        names = [tables.cameras.c[name] for name in CameraRow.__dataclass_fields__]
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(*names).order_by(tables.cameras.c.id)).mappings().all()
+        return [CameraRow(**row) for row in rows]
+
+    def get(self, camera_id: str) -> CameraRow:
+        """One camera.
+
+        Raises StorageError where there is none of that id.
+        """
+        for camera in self.cameras():
+            if camera.id == camera_id:
+                return camera
+        raise StorageError(f"camera {camera_id!r} is not registered; `mien cameras list` shows all")
+
+    def add(self, camera: CameraRow) -> None:
+        """Register a camera.
+
+        Raises StorageError where the id is taken.
+        """
+        now = _now_us()
+        row = asdict(camera) | {"created_at": now, "changed_at": now}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(tables.cameras), [row])
+        except sa.exc.IntegrityError as error:
+            raise StorageError(
+                f"camera {camera.id!r} exists already; remove it first or choose another id"
+            ) from error
+
+    def sync(self, cameras: Iterable[CameraRow]) -> None:
+        """Register or update those given; a pause that an operator set stays."""
+        known = {camera.id for camera in self.cameras()}
+        for camera in cameras:
+            if camera.id not in known:
+                self.add(camera)
+            else:
+                values = asdict(camera)
+                for name in ("id", "enabled", "pause_reason"):
+                    del values[name]
+                self._update(camera.id, **values)
+
+    def pause(self, camera_id: str, reason: str) -> None:
+        """Stop watching a camera, saying why."""
+        self._update(camera_id, enabled=False, pause_reason=reason)
+
+    def resume(self, camera_id: str) -> None:
+        """Watch a camera again."""
+        self._update(camera_id, enabled=True, pause_reason="")
+
+    def remove(self, camera_id: str) -> None:
+        """Forget a camera's registration."""
+        self.get(camera_id)
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(tables.cameras).where(tables.cameras.c.id == camera_id))
+            connection.execute(
+                sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id)
+            )
+
+    def _update(self, camera_id: str, **values: object) -> None:
+        self.get(camera_id)
+        change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
+        with self._engine.begin() as connection:
+            connection.execute(change.values(**values, changed_at=_now_us()))
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,117 @@
+"""The tables, defined once for SQLite and PostgreSQL.
+
+Times are integer microseconds since 1970-01-01 UTC. No column can hold a picture.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""The expressions for which there is a column `p_<name>`: the schema, not the order of any model."""
+
+PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
+
+metadata = sa.MetaData()
+
+
+def _probability_columns() -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.Float, nullable=False) for name in (*PROBABILITIES, "p_female")]
+
+
+cameras = sa.Table(
+    "cameras",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("site", sa.String(200), nullable=False),
+    sa.Column("zone", sa.String(200), nullable=False),
+    sa.Column("source", sa.String(2000), nullable=False),
+    sa.Column("fps", sa.Float),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("pause_reason", sa.String(500), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+)
+
+camera_states = sa.Table(
+    "camera_states",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("reason", sa.String(500), nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("reported_at", sa.BigInteger, nullable=False),
+    sa.Column("fps", sa.Float, nullable=False),
+    sa.Column("last_frame_at", sa.BigInteger),
+    sa.Column("reconnects", sa.Integer, nullable=False),
+)
+
+visits = sa.Table(
+    "visits",
+    metadata,
+    sa.Column("visit_id", sa.String(32), primary_key=True),
+    sa.Column("camera_id", sa.String(64), nullable=False),
+    sa.Column("first_seen", sa.BigInteger, nullable=False),
+    sa.Column("last_seen", sa.BigInteger, nullable=False),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("face_size", sa.Float, nullable=False),
+    sa.Column("quality", sa.Float, nullable=False),
+    *_probability_columns(),
+    sa.Column("expression", sa.String(20), nullable=False),
+    sa.Column("gender", sa.String(20), nullable=False),
+    sa.Column("model", sa.String(100), nullable=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Index("visits_by_time", "first_seen"),
+    sa.Index("visits_open", "closed", "last_seen"),
+)
+
+observations = sa.Table(
+    "observations",
+    metadata,
+    sa.Column("visit_id", sa.String(32), primary_key=True),
+    sa.Column("observed_at", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), nullable=False),
+    *_probability_columns(),
+    sa.Index("observations_by_time", "observed_at"),
+)
+
+COUNTS = ("captured", "analysed", "stale", "failed", "dropped", "faces", "watched_us", "age_sum_us")
+
+camera_minutes = sa.Table(
+    "camera_minutes",
+    metadata,
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    *[sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS],
+)
+
+camera_drops = sa.Table(
+    "camera_drops",
+    metadata,
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.String(100), primary_key=True),
+    sa.Column("frames", sa.BigInteger, nullable=False),
+)
+
+ROLLUP_SUMS = (*PROBABILITIES, "p_female", "mood", "mood_squared", "dwell_us")
+
+visit_minutes = sa.Table(
+    "visit_minutes",
+    metadata,
+    sa.Column("minute", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("expression", sa.String(20), primary_key=True),
+    sa.Column("gender", sa.String(20), primary_key=True),
+    sa.Column("visits", sa.BigInteger, nullable=False),
+    *[sa.Column(name, sa.Float, nullable=False) for name in ROLLUP_SUMS],
+)
+
+offsets = sa.Table(
+    "offsets",
+    metadata,
+    sa.Column("topic", sa.String(200), primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+)

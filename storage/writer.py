@@ -1,0 +1,204 @@
+"""The write side: everything that a batch amounts to in one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bus.messages import (
+    CameraHealth,
+    CameraMinute,
+    Estimate,
+    Observation,
+    Partition,
+    Positions,
+    Results,
+    Visit,
+    minute_of,
+)
+from storage import tables
+from storage.errors import StorageError
+from storage.mood import mood_of
+
+Row = dict[str, Any]
+
+OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.InterfaceError)
+"""What a writer raises while the database is away, locked or full: the same call may succeed later."""
+
+
+class Writer:
+    """Stores results, coverage and camera states; any number of threads may share it.
+
+    One transaction runs at a time. A write either succeeds whole or leaves nothing behind.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._lock = threading.Lock()
+
+    def write(self, results: Results, positions: Positions) -> None:
+        """Store results and positions, all or nothing; visits that were closed stay as they are.
+
+        Raises:
+            StorageError: an estimate has other expressions than the tables.
+            OUTAGES: the database cannot be written for now.
+        """
+        visits = [_visit_row(visit) for visit in results.visits]
+        observations = [_observation_row(seen) for seen in results.observations]
+        with self._lock, self._engine.begin() as connection:
+            self._store_visits(connection, visits)
+            self._keep(connection, tables.observations, observations)
+            self._add_minutes(connection, results.minutes)
+            rows = [{"topic": p.topic, "partition": p.number, "next_offset": n} for p, n in positions.items()]
+            self._replace(connection, tables.offsets, rows)
+
+    def positions(self, partitions: Iterable[Partition]) -> Positions:
+        """The stored positions of those partitions that have one."""
+        wanted = set(partitions)
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(tables.offsets)).all()
+        stored = {Partition(row.topic, row.partition): row.next_offset for row in rows}
+        return {partition: offset for partition, offset in stored.items() if partition in wanted}
+
+    def report(self, health: CameraHealth) -> None:
+        """Store the state of one camera.
+
+        Raises OUTAGES while the database cannot be written.
+        """
+        row = {name: getattr(health, name) for name in tables.camera_states.columns.keys()}  # noqa: SIM118
+        row["state"] = health.state.value
+        with self._lock, self._engine.begin() as connection:
+            self._replace(connection, tables.camera_states, [row])
+
+    def count(self, minute: CameraMinute) -> None:
+        """Add one increment of coverage.
+
+        Raises OUTAGES while the database cannot be written.
+        """
+        with self._lock, self._engine.begin() as connection:
+            self._add_minutes(connection, [minute])
+
+    def close_abandoned(self, before_us: int) -> int:
+        """Close the visits that a process which died left open before `before_us`; how many."""
+        visits = tables.visits
+        abandoned = sa.select(visits).where(~visits.c.closed, visits.c.last_seen < before_us)
+        with self._lock, self._engine.begin() as connection:
+            rows = [{**row, "closed": True} for row in connection.execute(abandoned).mappings()]
+            self._store_visits(connection, rows)
+        return len(rows)
+
+    def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        visits = tables.visits
+        ids = {row["visit_id"] for row in rows}
+        closed_before = set(
+            connection.scalars(
+                sa.select(visits.c.visit_id).where(visits.c.visit_id.in_(ids), visits.c.closed)
+            )
+        )
+        insert = self._insert(visits)
+        newer = insert.excluded.frames >= visits.c.frames
+        statement = insert.on_conflict_do_update(
+            index_elements=[visits.c.visit_id],
+            set_={c.name: insert.excluded[c.name] for c in visits.c if not c.primary_key},
+            where=newer & ~visits.c.closed,
+        )
+        connection.execute(statement, rows)
+        closing = {row["visit_id"]: row for row in rows if row["closed"]}
+        self._roll_up(connection, [row for key, row in closing.items() if key not in closed_before])
+
+    def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
+        sums: dict[tuple[int, str, str, str], Row] = {}
+        for visit in closed:
+            mood = mood_of(visit)
+            part: Row = {name: visit[name] for name in (*tables.PROBABILITIES, "p_female")}
+            part |= {"visits": 1, "mood": mood, "mood_squared": mood**2}
+            part["dwell_us"] = visit["last_seen"] - visit["first_seen"]
+            key = (minute_of(visit["first_seen"]), visit["camera_id"], visit["expression"], visit["gender"])
+            total = sums.setdefault(key, dict.fromkeys(part, 0))
+            for name, value in part.items():
+                total[name] += value
+        keys = ("minute", "camera_id", "expression", "gender")
+        rows = [dict(zip(keys, key, strict=True)) | total for key, total in sums.items()]
+        self._add(connection, tables.visit_minutes, rows)
+
+    def _add_minutes(self, connection: sa.Connection, minutes: Iterable[CameraMinute]) -> None:
+        counts: defaultdict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(tables.COUNTS, 0))
+        drops: defaultdict[tuple[int, str, str], int] = defaultdict(int)
+        for each in minutes:
+            total = counts[each.minute, each.camera_id]
+            for name in tables.COUNTS:
+                total[name] += sum(each.dropped.values()) if name == "dropped" else getattr(each, name)
+            for reason, frames in each.dropped.items():
+                drops[each.minute, each.camera_id, reason] += frames
+        rows = [{"minute": m, "camera_id": c, **total} for (m, c), total in counts.items()]
+        self._add(connection, tables.camera_minutes, rows)
+        dropped = [
+            {"minute": m, "camera_id": c, "reason": reason, "frames": frames}
+            for (m, c, reason), frames in drops.items()
+        ]
+        self._add(connection, tables.camera_drops, dropped)
+
+    def _keep(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+        """Insert what is not there yet."""
+        if rows:
+            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
+
+    def _replace(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+        self._upsert(connection, table, rows, lambda column, new: new)
+
+    def _add(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+        self._upsert(connection, table, rows, lambda column, new: column + new)
+
+    def _upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], merge: Any) -> None:
+        if not rows:
+            return
+        insert = self._insert(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=[column for column in table.c if column.primary_key],
+            set_={c.name: merge(c, insert.excluded[c.name]) for c in table.c if not c.primary_key},
+        )
+        connection.execute(statement, rows)
+
+
+def _visit_row(visit: Visit) -> Row:
+    estimate = visit.estimate
+    return {
+        "visit_id": visit.visit_id,
+        "camera_id": visit.camera_id,
+        "first_seen": visit.first_seen,
+        "last_seen": visit.last_seen,
+        "frames": visit.frames,
+        "face_size": visit.face_size,
+        "quality": visit.quality,
+        **_probabilities(estimate),
+        "expression": estimate.expression,
+        "gender": estimate.gender,
+        "model": visit.model,
+        "closed": visit.closed,
+    }
+
+
+def _observation_row(seen: Observation) -> Row:
+    return {
+        "visit_id": seen.visit_id,
+        "observed_at": seen.observed_at,
+        "camera_id": seen.camera_id,
+        **_probabilities(seen.estimate),
+    }
+
+
+def _probabilities(estimate: Estimate) -> Row:
+    if set(estimate.expressions) != set(tables.EXPRESSIONS):
+        raise StorageError(
+            f"expressions {sorted(estimate.expressions)}: the tables hold {sorted(tables.EXPRESSIONS)}; "
+            "use a model that was trained on these"
+        )
+    return {f"p_{name}": p for name, p in estimate.expressions.items()} | {"p_female": estimate.female}
