@@ -1,4 +1,8 @@
-"""Confidence that means what it says: temperature, calibration error, and when to say "unknown"."""
+"""Confidence that means what it says: temperature, calibration error, and when to say "unknown".
+
+Truth is a distribution over classes per face, as raters differ: a label is right to the extent that
+the truth holds it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from inference.classifier import softmax
 
 BINS = 15
 
+Floats = NDArray[np.float32]
 
-def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature with the least cross-entropy on labelled logits (n, k).
+
+def fit_temperature(logits: Floats, truth: Floats) -> float:
+    """The temperature with the least cross-entropy between logits (n, k) and truth (n, k).
 
     One parameter as in Guo et al. 2017 (doi:10.48550/arXiv.1706.04599), by golden section on its
     logarithm between 1/5 and 5: the cross-entropy is convex in 1/T, so has one minimum.
@@ -20,39 +26,54 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     golden = (np.sqrt(5) - 1) / 2
     for _ in range(40):
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if _crossentropy(logits, labels, left) < _crossentropy(logits, labels, right):
+        if _crossentropy(logits, truth, left) < _crossentropy(logits, truth, right):
             high = right
         else:
             low = left
     return round(float(np.exp((low + high) / 2)), 4)
 
 
-def calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def agreement(probabilities: Floats, truth: Floats) -> NDArray[np.float64]:
+    """How far the likeliest class of each face (n, k) is right (n,), 0..1."""
+    return np.asarray(truth[np.arange(len(truth)), probabilities.argmax(axis=1)], np.float64)
+
+
+def calibration_error(probabilities: Floats, truth: Floats) -> float:
     """Expected calibration error of the top class over 15 bins of equal width, 0..1."""
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
+    confidence = probabilities.max(axis=1).astype(np.float64)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [abs(float(correct[bins == b].sum() - confidence[bins == b].sum())) for b in range(BINS)]
-    return sum(gaps) / len(labels)
+    gaps = np.bincount(bins, agreement(probabilities, truth) - confidence, BINS)
+    return float(np.abs(gaps).sum() / len(truth))
 
 
-def unknown_below(probabilities: NDArray[np.float32], labels: NDArray[np.int64], wanted: float) -> float:
-    """The top probability under which a label would be right less often than `wanted`, 0..1.
+def unknown_below(probabilities: Floats, truth: Floats, wanted: float) -> float:
+    """The lowest top probability at which a label is right at least to the share `wanted`.
 
-    Faces are sorted by confidence; among each 5 % of neighbours the share of right labels is
-    taken. The threshold is the highest confidence at which that share is still below `wanted`.
+    How far labels are right is taken as a rising function of confidence, fitted by isotonic
+    regression. 0 where every label is good enough, 1 where none is.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(confidence)
-    correct = (probabilities.argmax(axis=1) == labels)[order].astype(np.float64)
-    window = max(1, len(labels) // 20)
-    shares = np.convolve(correct, np.full(window, 1 / window), mode="valid")
-    below = np.flatnonzero(shares < wanted)
-    if not len(below):
-        return 0.0
-    return round(float(confidence[order][below[-1] + window // 2]), 3)
+    good = np.flatnonzero(_rising(agreement(probabilities, truth)[order]) >= wanted)
+    if not len(good):
+        return 1.0
+    return round(float(confidence[order][good[0]]), 3) if good[0] else 0.0
 
 
-def _crossentropy(logits: NDArray[np.float32], labels: NDArray[np.int64], log_temperature: float) -> float:
-    chosen = softmax(logits, float(np.exp(log_temperature)))[np.arange(len(labels)), labels]
-    return float(-np.log(chosen.clip(1e-12)).mean())
+def _rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least-squares fit (n,) of values (n,) that never falls (pool adjacent violators)."""
+    means: list[float] = []
+    sizes: list[int] = []
+    for value in values.tolist():
+        means.append(value)
+        sizes.append(1)
+        while len(means) > 1 and means[-2] >= means[-1]:
+            mean, size = means.pop(), sizes.pop()
+            means[-1] = (means[-1] * sizes[-1] + mean * size) / (sizes[-1] + size)
+            sizes[-1] += size
+    return np.repeat(means, sizes)
+
+
+def _crossentropy(logits: Floats, truth: Floats, log_temperature: float) -> float:
+    found = softmax(logits, float(np.exp(log_temperature)))
+    return float(-(truth * np.log(found.clip(1e-12))).sum(axis=1).mean())

@@ -22,7 +22,11 @@ def costs(path: Path) -> dict[str, float]:
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     classifier = Classifier(path, threads=1, own=True)
     return {
-        "parameters": sum(int(np.prod(weights.dims)) for weights in graph.initializer),
+        "parameters": sum(
+            int(np.prod(weights.dims))
+            for weights in graph.initializer
+            if weights.data_type == onnx.TensorProto.FLOAT and weights.dims
+        ),
         "mmacs": round(_multiply_adds(graph) / 1e6, 2),
         "bytes": path.stat().st_size,
         "batch_1_ms": _milliseconds(classifier, 1),

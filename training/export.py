@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from inference.classifier import Classifier, Head
 from training.errors import ExportError
-from training.evaluate import calibrate, keras_logits, load_keras, load_validation, outputs
 from training.runs import MODEL_FILE, read_config
 from training.train import HEADS, network_input
+from training.validation import calibrate, keras_logits, load_keras, load_validation, outputs
 
 OPSET = 17
 TOLERANCE = 1e-5

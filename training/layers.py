@@ -15,6 +15,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise (n, h, w, c); while training by the batch, whose statistics the moving ones follow."""
         if not training or not self.trainable:
             return super().call(inputs, training=False, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(

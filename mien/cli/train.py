@@ -137,15 +137,16 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _figures_table(figures: Mapping[str, Any]) -> Table:
-    expression, gender, jitter = figures["expression"], figures["gender"], figures["jitter"]
+    expression, gender = figures["expression"], figures["gender"]
+    moved = figures["robustness"]["moved boxes"]
     table = Table("figure", "right", "95 %", "faces")
     rows = {
         "FER2013 PublicTest": expression["fer2013_public"],
-        "FER2013 PublicTest, jittered boxes": jitter["fer2013_public"],
+        "FER2013 PublicTest, moved boxes": moved["fer2013_public"],
         "FER+ strict": expression["ferplus_public_strict"],
         "FER+ argmax": expression["ferplus_public_argmax"],
         "FairFace held-out gender": gender["fairface_held_out"],
-        "FairFace held-out gender, jittered boxes": jitter["fairface_held_out"],
+        "FairFace held-out gender, moved boxes": moved["fairface_held_out"],
     }
     for name, share in rows.items():
         interval = f"{share['low']:.1%} - {share['high']:.1%}"
