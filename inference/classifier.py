@@ -92,14 +92,15 @@ class Classifier:
         self.gender_head = _head(file, "gender")
         self._session = file.session
         self._input = _input_name(file)
+        self._widths = {output.name: int(output.shape[-1]) for output in file.session.get_outputs()}
 
     @property
     def size(self) -> int:
         """Side of the crops that the classifier takes, in pixels."""
         return self.metadata.input_size[0]
 
-    def logits(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Raw outputs (n, expressions) and (n, genders) of crops (n, size, size) uint8.
+    def logits(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Raw outputs (n, classes) of every head of the file, by name, for crops (n, size, size) uint8.
 
         Raises ValueError for crops of another shape or type.
         """
@@ -107,23 +108,19 @@ class Classifier:
         if crops.shape != expected or crops.dtype != np.uint8:
             raise ValueError(f"crops are {crops.dtype} {crops.shape}, expected uint8 {expected}")
         if not len(crops):
-            empty = np.empty((0, 1), np.float32)
-            return (
-                np.repeat(empty, len(self.expression_head.labels), axis=1),
-                np.repeat(empty, len(self.gender_head.labels), axis=1),
-            )
-        expressions, genders = self._session.run(["expression", "gender"], {self._input: crops[..., None]})
-        return np.asarray(expressions), np.asarray(genders)
+            return {head: np.empty((0, width), np.float32) for head, width in self._widths.items()}
+        found = self._session.run(list(self._widths), {self._input: crops[..., None]})
+        return dict(zip(self._widths, found, strict=True))
 
     def classify(self, crops: NDArray[np.uint8]) -> Classes:
         """Classes of n crops (n, size, size) uint8, n = 0 included.
 
         Raises ValueError for crops of another shape or type.
         """
-        expressions, genders = self.logits(crops)
+        logits = self.logits(crops)
         return Classes(
-            self.expression_head.probabilities(expressions),
-            self.gender_head.probabilities(genders),
+            self.expression_head.probabilities(logits["expression"]),
+            self.gender_head.probabilities(logits["gender"]),
             self.expression_head,
             self.gender_head,
         )

@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from training.errors import UnknownArchitecture
+from training.layers import FusedBatchNormalization
 
 Heads = Mapping[str, int]
 """Number of classes of each head, by head name."""
@@ -56,6 +57,29 @@ def paper_cnn(heads: Heads, dropout: float) -> keras.Model:
     return keras.Model(pixels, _logits(x, heads), name="paper_cnn")
 
 
+def mien(heads: Heads, dropout: float) -> keras.Model:
+    """Eight 3x3 convolutions, 32 to 256 filters, at four resolutions; 1.2 million parameters.
+
+    It sees the middle 44 of 48 pixels: the outermost two are hair, ears and what is behind them.
+    """
+    pixels = keras.Input((48, 48, 1), name="pixels")
+    x = layers.Cropping2D(2, name="middle")(_scaled(pixels))
+    for level, filters in enumerate((32, 64, 128, 256), start=1):
+        if level > 1:
+            x = layers.MaxPooling2D(name=f"pool{level - 1}")(x)
+        for part in "ab":
+            x = _convolution(x, filters, f"{level}{part}")
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(pixels, _logits(x, heads), name="mien")
+
+
+def _convolution(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{name}")(x)
+    x = FusedBatchNormalization(name=f"norm{name}")(x)
+    return layers.ReLU(name=f"relu{name}")(x)
+
+
 def _scaled(pixels: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
 
@@ -68,5 +92,6 @@ def _logits(features: keras.KerasTensor, heads: Heads) -> dict[str, keras.KerasT
 
 
 ARCHITECTURES = {
+    "mien": Architecture(size=48, build=mien),
     "paper_cnn": Architecture(size=48, build=paper_cnn),
 }

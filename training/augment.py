@@ -2,7 +2,7 @@
 
 Geometry is one affine sampling per picture, straight from the source to the network's size, around
 the same square that `inference.crops` cuts. The rest imitates cheap optics and codecs: gamma,
-contrast, few pixels, blur, JPEG, something held before the face.
+contrast, few pixels, blur, JPEG, something held before the face. `blend` mixes faces (mixup).
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.losses import Targets
+
 ROTATION = np.deg2rad(15)
 ZOOM = (0.8, 1.25)
 SHIFT = 0.10
 """Largest move of the crop, as a share of its side."""
+FEWEST, MOST = 14, 28
+"""Pixels across a face that is seen from afar."""
+ERASED = 0.25
+"""Share of the pictures that lose a rectangle."""
 
 
 def views(
@@ -35,27 +41,53 @@ def views(
             borderMode=cv2.BORDER_REPLICATE,
         )
         degrade(view, rng)
-    return _tones(out, rng)
+    toned = _tones(out, rng)
+    for view in toned[rng.random(len(toned)) < ERASED]:
+        erase(view, rng)
+    return toned
 
 
 def degrade(view: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """Rob one picture (size, size) of detail in place: at most one of four ways, often none."""
+    """Rob one picture (size, size) of detail in place: one of three ways, or, mostly, none."""
     size = len(view)
     kind = rng.random()
-    if kind < 0.15:
-        small = int(rng.integers(20, 25))
+    if kind < 0.2:
+        small = int(rng.integers(FEWEST, MOST + 1))
         few = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
         view[:] = cv2.resize(few, (size, size), interpolation=cv2.INTER_LINEAR)
-    elif kind < 0.25:
+    elif kind < 0.3:
         view[:] = cv2.GaussianBlur(view, (0, 0), float(rng.uniform(0.4, 1.2)))
-    elif kind < 0.40:
+    elif kind < 0.4:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 80))]
         decoded = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_GRAYSCALE)
         view[:] = np.asarray(decoded, np.uint8)
-    elif kind < 0.60:
-        high, wide = rng.integers(size // 8, size // 3, 2)
-        top, left = rng.integers(0, size - high), rng.integers(0, size - wide)
-        view[top : top + high, left : left + wide] = rng.integers(0, 256)
+
+
+def erase(view: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Paint one rectangle of a picture (size, size) evenly, in place (Zhong et al. 2017)."""
+    size = len(view)
+    high, wide = rng.integers(size // 8, size // 2, 2)
+    top, left = rng.integers(0, size - high), rng.integers(0, size - wide)
+    view[top : top + high, left : left + wide] = rng.integers(0, 256)
+
+
+def blend(
+    pictures: NDArray[np.float32], targets: Targets, alpha: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], Targets]:
+    """Mixup (Zhang et al. 2018): each picture and target partly another's of the same group.
+
+    How much is drawn per picture from Beta(alpha, alpha); alpha 0 leaves everything as it is.
+    """
+    if not alpha:
+        return pictures, targets
+    other = rng.permutation(len(pictures))
+    own = rng.beta(alpha, alpha, len(pictures)).astype(np.float32)
+
+    def mixed(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        share = own.reshape(-1, *[1] * (rows.ndim - 1))
+        return share * rows + (1 - share) * rows[other]
+
+    return mixed(pictures), {head: mixed(rows) for head, rows in targets.items()}
 
 
 def _placements(squares: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float64]:

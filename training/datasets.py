@@ -35,6 +35,9 @@ FAIRFACE_SIDE = 96
 MIN_VOTES = 3
 """FER+ rows whose seven expressions keep fewer votes than this are not trained on."""
 
+HEADS = {"expression": EXPRESSIONS, "fer2013": EXPRESSIONS, "gender": GENDERS}
+"""Classes of each head: what FER+ raters voted, FER2013's own labels, and perceived gender."""
+
 HELD_OUT_PARTS = 10
 """One part in this many of FairFace's training split is held out for figures."""
 
@@ -100,14 +103,18 @@ def usable(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(enough & ~no_face)
 
 
-def expression_targets(data: Fer2013) -> NDArray[np.float32]:
-    """Soft targets (n, 7): half the FER2013 label, half the distribution of FER+ votes.
+def expression_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The distribution of FER+ votes (n, 10) over EXPRESSIONS (n, 7); zeros where not `usable`."""
+    counts = expression_votes(votes) * usable(votes)[:, None]
+    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), np.float32)
 
-    Call it on `usable` rows only: a row without votes would divide by zero.
-    """
-    counts = expression_votes(data.votes)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    return np.asarray(0.5 * np.eye(len(EXPRESSIONS))[data.labels] + 0.5 * shares, np.float32)
+
+def unseen(faces: Fer2013) -> Fer2013:
+    """FER2013's Training rows whose picture is in neither test part too, as 703 are."""
+    training = faces.usages == "Training"
+    tested = {image.tobytes() for image in faces.images[~training]}
+    fresh = np.array([image.tobytes() not in tested for image in faces.images], np.bool_)
+    return faces.rows(training & fresh)
 
 
 def ferplus_strict(votes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

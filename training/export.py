@@ -14,10 +14,11 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from inference.classifier import Classifier, Head
+from training.datasets import HEADS
 from training.errors import ExportError
 from training.runs import MODEL_FILE, read_config
-from training.train import HEADS, network_input
-from training.validation import calibrate, keras_logits, load_keras, load_validation, outputs
+from training.train import network_input
+from training.validation import calibrate, keras_logits, load_keras, load_pictures, outputs
 
 OPSET = 17
 TOLERANCE = 1e-5
@@ -36,10 +37,10 @@ def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, 
     config = read_config(run)
     model = load_keras(run / MODEL_FILE)
     size = model.input_shape[1]
-    validation = load_validation(data, cache, size)
-    heads = calibrate(outputs(keras_logits(model), validation), validation)
+    pictures = load_pictures("validation", data, cache, size)
+    heads = calibrate(outputs(keras_logits(model), pictures), pictures)
     half = PARITY_CROPS // 2
-    crops = np.concatenate([validation.face_crops[:half], validation.person_crops[:half]])
+    crops = np.concatenate([pictures.face_crops[:half], pictures.person_crops[:half]])
     target = run / ONNX_FILE
     fields = metadata(config.arch, version, run.name, size, heads)
     return target, export(model, fields, target, crops)
@@ -97,5 +98,5 @@ def save(graph: onnx.ModelProto, fields: Mapping[str, str], path: Path) -> None:
 def parity(model: keras.Model, classifier: Classifier, crops: NDArray[np.uint8]) -> float:
     """Largest difference between a logit of Keras and of ONNX over crops (n, size, size)."""
     expected = model.predict_on_batch(network_input(crops))
-    found = dict(zip(HEADS, classifier.logits(crops), strict=True))
+    found = classifier.logits(crops)
     return max(float(np.abs(expected[head] - found[head]).max()) for head in HEADS)

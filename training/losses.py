@@ -1,7 +1,8 @@
 """Losses and metrics for batches in which a sample may have a target for one head only.
 
 A sample's weight for a head is 1 where it has a target and 0 where it has none: the mean is taken
-over the labelled samples, and the others have no gradient.
+over the labelled samples, and the others have no gradient. A target of zeros is none; one that adds
+up to less than 1, as blending with none makes it, counts for that much.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ def mask(targets: Mapping[str, NDArray[Any]]) -> Targets:
     return {head: np.asarray(rows.any(axis=1), np.float32) for head, rows in targets.items()}
 
 
-def place(head: str, rows: NDArray[np.float32], widths: Mapping[str, int]) -> Targets:
-    """Targets of every head for samples that have targets (n, k) of one head only."""
-    zeros = {name: np.zeros((len(rows), width), np.float32) for name, width in widths.items()}
-    return zeros | {head: rows}
+def place(known: Targets, widths: Mapping[str, int]) -> Targets:
+    """Targets of every head for n samples that have targets (n, k) of some heads only."""
+    n = len(next(iter(known.values())))
+    return {name: np.zeros((n, width), np.float32) for name, width in widths.items()} | known
 
 
 def joined(first: Targets, second: Targets) -> Targets:

@@ -5,39 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from training.errors import RunError
+from training.recipes import Config
 
 CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.csv"
 CHECKPOINT = "checkpoint.weights.h5"
 MODEL_FILE = "model.h5"
-METRICS_FILE = "metrics.json"
+METRICS_FILES = {"validation": "validation.json", "test": "test.json"}
 CURVES_FILE = "curves.png"
 
 Row = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides how a run goes, saved beside its model."""
-
-    arch: str = "paper_cnn"
-    epochs: int = 40
-    seed: int = 1
-    expression_batch: int = 128
-    gender_batch: int = 112
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 1e-3
-    warmup_epochs: float = 1.0
-    gender_weight: float = 0.7
-    ema: float = 0.998
-    dropout: float = 0.25
-    precision: str = "float32"
 
 
 def open_run(run: Path, config: Config, resume: bool) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Train a face classifier: expressions from FER2013, perceived gender from FairFace, one network.
+"""Train a face classifier: expressions from FER2013 and FER+, perceived gender from FairFace.
 
 Read `fit` from top to bottom; `training.runs` keeps what it leaves behind.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,18 +19,20 @@ from rich.console import Console
 from inference.crops import crop, squares
 from training import datasets
 from training.architectures import architecture, build
-from training.augment import views
+from training.augment import blend, views
+from training.datasets import HEADS
 from training.importers import load_fairface, load_fer2013
 from training.losses import Targets, joined, losses, mask, metrics, place
 from training.progress import Bar, draw_curves
-from training.runs import CHECKPOINT, MODEL_FILE, Config, Row, open_run, write_history
+from training.recipes import Config
+from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
+from training.schedule import Annealing
 
-HEADS = {"expression": datasets.EXPRESSIONS, "gender": datasets.GENDERS}
 WIDTHS = {head: len(labels) for head, labels in HEADS.items()}
 
 
 class Batches(keras.utils.PyDataset):
-    """Mixed batches: FER2013 faces with an expression target, FairFace faces with a gender target.
+    """Mixed batches: FER2013 faces with both their labels, FairFace faces with a gender.
 
     An epoch is one pass over FER2013 with as many random FairFace faces as the batches hold. Batch
     i of epoch e is a function of the seed, e and i alone.
@@ -44,8 +47,9 @@ class Batches(keras.utils.PyDataset):
         self._faces, self._people = faces, people
         self._face_squares = whole_squares(len(faces.images))
         self._person_squares = squares(people.boxes)
-        self._expressions = datasets.expression_targets(faces)
-        self._genders = one_hot(people.genders, len(datasets.GENDERS))
+        self._expressions = datasets.expression_targets(faces.votes)
+        self._labels = one_hot(faces.labels, WIDTHS["fer2013"])
+        self._genders = smoothed(one_hot(people.genders, WIDTHS["gender"]), config.gender_smoothing)
         self._shuffle()
 
     def __len__(self) -> int:
@@ -56,17 +60,14 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng((config.seed, self._epoch, index))
         face = _taken(self._face_order, index, config.expression_batch)
         person = _taken(self._person_order, index, config.gender_batch)
-        pictures = np.concatenate(
-            [
-                views(self._faces.images[face], self._face_squares[face], self._size, rng),
-                views(self._people.images[person], self._person_squares[person], self._size, rng),
-            ]
-        )
-        targets = joined(
-            place("expression", self._expressions[face], WIDTHS),
-            place("gender", self._genders[person], WIDTHS),
-        )
-        return network_input(pictures), targets, mask(targets)
+        faces = views(self._faces.images[face], self._face_squares[face], self._size, rng)
+        people = views(self._people.images[person], self._person_squares[person], self._size, rng)
+        labelled = place({"expression": self._expressions[face], "fer2013": self._labels[face]}, WIDTHS)
+        gendered = place({"gender": self._genders[person]}, WIDTHS)
+        first, first_targets = blend(network_input(faces), labelled, config.mixup, rng)
+        second, second_targets = blend(network_input(people), gendered, config.mixup, rng)
+        targets = joined(first_targets, second_targets)
+        return np.concatenate([first, second]), targets, mask(targets)
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch's order."""
@@ -111,7 +112,7 @@ def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Pat
     faces, people, validation = load(config, data, cache)
     batches = Batches(faces, people, config, epoch=len(history))
     model = build_in(config.precision, config)
-    compile_model(model, config, steps=len(batches))
+    compile_model(model, config)
     if history:
         model.load_weights(run / CHECKPOINT)
     model.fit(
@@ -121,6 +122,14 @@ def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Pat
         validation_data=validation,
         validation_batch_size=512,
         callbacks=[
+            Annealing(
+                config.learning_rate,
+                config.epochs * len(batches),
+                config.minutes,
+                config.warmup,
+                len(history) * len(batches),
+                sum(row["seconds"] for row in history),
+            ),
             keras.callbacks.SwapEMAWeights(),
             keras.callbacks.TerminateOnNaN(),
             Checkpoint(run, history),
@@ -149,34 +158,23 @@ def load(
 ) -> tuple[datasets.Fer2013, datasets.FairFace, tuple[NDArray[np.float32], Targets, Targets]]:
     """What is trained on, and the validation batch: PublicTest and FairFace's held-out slice."""
     fer = load_fer2013(data, cache)
-    training = fer.part("Training")
-    training = training.rows(datasets.usable(training.votes))
     fairface = load_fairface(data, cache, "train")
     held_out = fairface.held_out()
     people, others = fairface.rows(~held_out), fairface.rows(held_out)
     public = fer.part("PublicTest")
-    return training, people, _validation(public, others, architecture(config.arch).size)
+    return datasets.unseen(fer), people, _validation(public, others, architecture(config.arch).size)
 
 
-def compile_model(model: keras.Model, config: Config, steps: int) -> None:
-    """AdamW under a warmed-up cosine, its weights averaged exponentially."""
-    warmup = round(config.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, config.epochs * steps - warmup),
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule,
-        weight_decay=config.weight_decay,
-        use_ema=True,
-        ema_momentum=config.ema,
-    )
+def compile_model(model: keras.Model, config: Config) -> None:
+    """Give a network its losses and an optimizer that averages its weights exponentially."""
+    make = {
+        "adamw": keras.optimizers.AdamW,
+        "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+    }[config.optimizer]
     model.compile(
-        optimizer,
+        make(config.learning_rate, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema),
         loss=losses(HEADS),
-        loss_weights={"expression": 1.0, "gender": config.gender_weight},
+        loss_weights={"expression": 1.0, "fer2013": 1.0, "gender": config.gender_weight},
         weighted_metrics=metrics(HEADS),
     )
 
@@ -210,13 +208,24 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
+def smoothed(targets: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Targets (n, k) of which a share is spread evenly over all classes."""
+    return targets * np.float32(1 - share) + np.float32(share / targets.shape[1])
+
+
 def _validation(
     faces: datasets.Fer2013, people: datasets.FairFace, size: int
 ) -> tuple[NDArray[np.float32], Targets, Targets]:
     crops = np.concatenate([fer_crops(faces.images, size), fairface_crops(people, size)])
     targets = joined(
-        place("expression", one_hot(faces.labels, WIDTHS["expression"]), WIDTHS),
-        place("gender", one_hot(people.genders, WIDTHS["gender"]), WIDTHS),
+        place(
+            {
+                "expression": datasets.expression_targets(faces.votes),
+                "fer2013": one_hot(faces.labels, WIDTHS["fer2013"]),
+            },
+            WIDTHS,
+        ),
+        place({"gender": one_hot(people.genders, WIDTHS["gender"])}, WIDTHS),
     )
     return network_input(crops), targets, mask(targets)
 

@@ -1,14 +1,16 @@
 """What a model is held against: pictures that no training sees, and how its confidence is set.
 
-Selection, calibration and figures use FER2013's PublicTest and the slice of FairFace's training
-split that no training sees. PrivateTest and FairFace's validation split stay closed.
+Selection, calibration and thresholds use the part `validation`: FER2013's PublicTest and the slice
+of FairFace's training split that no training sees. The part `test`, PrivateTest and FairFace's
+validation split, is opened for the last table alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -17,23 +19,32 @@ from numpy.typing import NDArray
 from inference.classifier import Head, softmax
 from training import datasets
 from training.calibration import fit_temperature, unknown_below
+from training.datasets import HEADS
 from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
-from training.train import HEADS, fairface_crops, fer_crops, network_input, one_hot
+from training.train import fairface_crops, fer_crops, network_input, one_hot
 
-Logits = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Crops (n, size, size) to the logits of both heads."""
+Part = Literal["validation", "test"]
+PARTS: Mapping[Part, tuple[str, str]] = {
+    "validation": ("FER2013 PublicTest", "FairFace held-out slice of train"),
+    "test": ("FER2013 PrivateTest", "FairFace val"),
+}
+"""Where the faces of each part come from: those with expressions, those with genders."""
+
+Logits = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
+"""Crops (n, size, size) to the logits (n, classes) of every head, by name."""
 
 WANTED = {"expression": 0.5, "gender": 0.7}
-"""A face is "unknown" to a head where its label is right to less than this share."""
+"""A face is "unknown" to a runtime head where its label is right to less than this share."""
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
-class Validation:
+class Pictures:
     """What a model is measured on, as crops of its size."""
 
+    part: Part
     faces: datasets.Fer2013
     face_crops: NDArray[np.uint8]
     people: datasets.FairFace
@@ -42,9 +53,10 @@ class Validation:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Each head's logits on the validation pictures that have labels for it."""
+    """Each head's logits on the pictures that have labels for it."""
 
     expression: NDArray[np.float32]
+    fer2013: NDArray[np.float32]
     gender: NDArray[np.float32]
 
 
@@ -56,40 +68,48 @@ class Judged:
     truth: NDArray[np.float32]
 
 
-def load_validation(data: Path, cache: Path, size: int) -> Validation:
-    """PublicTest and FairFace's held-out slice; raises DatasetError."""
-    faces = load_fer2013(data, cache).part("PublicTest")
-    fairface = load_fairface(data, cache, "train")
-    people = fairface.rows(fairface.held_out())
-    return Validation(faces, fer_crops(faces.images, size), people, fairface_crops(people, size))
+def load_pictures(part: Part, data: Path, cache: Path, size: int) -> Pictures:
+    """One part as crops (n, size, size); raises DatasetError."""
+    fer = load_fer2013(data, cache)
+    if part == "validation":
+        faces, people = fer.part("PublicTest"), load_fairface(data, cache, "train")
+        people = people.rows(people.held_out())
+    else:
+        faces, people = fer.part("PrivateTest"), load_fairface(data, cache, "val")
+    return Pictures(part, faces, fer_crops(faces.images, size), people, fairface_crops(people, size))
 
 
-def calibrate(found: Outputs, validation: Validation) -> dict[str, Head]:
-    """Temperature and `unknown` threshold of each head."""
+def calibrate(found: Outputs, pictures: Pictures) -> dict[str, Head]:
+    """Temperature and `unknown` threshold of each runtime head."""
     heads = {}
-    for name, pair in judged(found, validation).items():
+    for name, pair in judged(found, pictures).items():
         temperature = fit_temperature(pair.logits, pair.truth)
         threshold = unknown_below(softmax(pair.logits, temperature), pair.truth, WANTED[name])
         heads[name] = Head(HEADS[name], temperature, threshold)
     return heads
 
 
-def judged(found: Outputs, validation: Validation) -> dict[str, Judged]:
-    """What calibration compares: the targets that training has, on validation pictures."""
-    usable = datasets.usable(validation.faces.votes)
+def judged(found: Outputs, pictures: Pictures) -> dict[str, Judged]:
+    """What calibration compares for each runtime head: logits, and targets as training has them."""
+    usable = datasets.usable(pictures.faces.votes)
     return {
         "expression": Judged(
-            found.expression[usable], datasets.expression_targets(validation.faces.rows(usable))
+            found.expression[usable], datasets.expression_targets(pictures.faces.votes[usable])
         ),
-        "gender": Judged(found.gender, one_hot(validation.people.genders, len(datasets.GENDERS))),
+        "gender": Judged(found.gender, one_hot(pictures.people.genders, len(datasets.GENDERS))),
     }
 
 
-def outputs(logits: Logits, validation: Validation) -> Outputs:
-    """Each head's logits on the pictures that have labels for it."""
+def outputs(logits: Logits, pictures: Pictures) -> Outputs:
+    """Each head's logits on the pictures that have labels for it.
+
+    A file without the head `fer2013` is held against FER2013's labels by its head `expression`.
+    """
+    faces = batched(logits, pictures.face_crops)
     return Outputs(
-        expression=batched(logits, validation.face_crops)[0],
-        gender=batched(logits, validation.person_crops)[1],
+        expression=faces["expression"],
+        fer2013=faces.get("fer2013", faces["expression"]),
+        gender=batched(logits, pictures.person_crops)["gender"],
     )
 
 
@@ -104,15 +124,14 @@ def load_keras(path: Path) -> keras.Model:
 def keras_logits(model: keras.Model) -> Logits:
     """A Keras model as a function of crops (n, size, size) uint8."""
 
-    def logits(crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        found = model.predict_on_batch(network_input(crops))
-        return found["expression"], found["gender"]
+    def logits(crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        found: dict[str, NDArray[np.float32]] = model.predict_on_batch(network_input(crops))
+        return found
 
     return logits
 
 
-def batched(logits: Logits, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def batched(logits: Logits, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Logits of any number of crops, some hundred at a time."""
     parts = [logits(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
-    expressions, genders = zip(*parts, strict=True)
-    return np.concatenate(expressions), np.concatenate(genders)
+    return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}

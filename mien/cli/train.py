@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,10 +31,13 @@ CACHE = Path("runs/cache")
 def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
-    arch: Annotated[str | None, typer.Option(help="Architecture.")] = None,
+    arch: Annotated[str, typer.Option(help="Architecture.")] = "mien",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over FER2013.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest rate of AdamW.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
@@ -45,19 +49,20 @@ def fit(
     """Train one face classifier for expressions and perceived gender."""
     with one_line_errors():
         from training.backend import use_threads
-        from training.runs import Config
+        from training.recipes import recipe
         from training.train import fit as run_fit
 
         use_threads(threads)
         options: dict[str, Any] = {
-            "arch": arch,
             "epochs": epochs,
+            "minutes": minutes,
             "seed": seed,
             "learning_rate": learning_rate,
             "dropout": dropout,
             "precision": precision,
         }
-        config = Config(**{name: value for name, value in options.items() if value is not None})
+        chosen = {name: value for name, value in options.items() if value is not None}
+        config = replace(recipe(arch), **chosen)
         console.print(f"wrote {run_fit(config, data, out, cache, resume)}")
 
 
@@ -80,15 +85,19 @@ def export(
 def evaluate(
     model: Annotated[Path, typer.Argument(help="ONNX or HDF5 file.")],
     data: Data,
+    part: Annotated[
+        Literal["validation", "test"],
+        typer.Option(help="validation: PublicTest and a held-out slice; test: PrivateTest and FairFace val."),
+    ] = "validation",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
     cache: Cache = CACHE,
 ) -> None:
-    """Measure a classifier on FER2013's PublicTest and FairFace's held-out slice."""
+    """Measure a classifier. Open the part `test` once, when nothing is left to decide."""
     with one_line_errors():
         from training.evaluate import evaluate as measure
         from training.runs import write_json
 
-        figures = measure(model, data, cache)
+        figures = measure(model, data, cache, part)
         if json_file:
             write_json(json_file, figures)
         console.print(_figures_table(figures))
@@ -137,18 +146,11 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _figures_table(figures: Mapping[str, Any]) -> Table:
-    expression, gender = figures["expression"], figures["gender"]
-    moved = figures["robustness"]["moved boxes"]
-    table = Table("figure", "right", "95 %", "faces")
-    rows = {
-        "FER2013 PublicTest": expression["fer2013_public"],
-        "FER2013 PublicTest, moved boxes": moved["fer2013_public"],
-        "FER+ strict": expression["ferplus_public_strict"],
-        "FER+ argmax": expression["ferplus_public_argmax"],
-        "FairFace held-out gender": gender["fairface_held_out"],
-        "FairFace held-out gender, moved boxes": moved["fairface_held_out"],
-    }
-    for name, share in rows.items():
-        interval = f"{share['low']:.1%} - {share['high']:.1%}"
-        table.add_row(name, f"{share['value']:.1%}", interval, str(share["n"]))
+    part = figures["part"]
+    table = Table("right", "%", "95 %", "n", title=f"{part['faces']}, {part['people']}")
+    cases = {"": figures["headline"], ", moved boxes": figures["robustness"]["moved boxes"]}
+    for case, shares in cases.items():
+        for name, share in shares.items():
+            interval = f"{share['low']:.1%} - {share['high']:.1%}"
+            table.add_row(name + case, f"{share['value']:.1%}", interval, str(share["n"]))
     return table
