@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+UNPLEASANT = ("anger", "disgust", "fear", "sadness")
 
-def mood_of(visit: Mapping[str, Any]) -> float:
-    """P(happiness) minus P(anger), P(disgust), P(fear) and P(sadness): -1 to 1."""
-    unpleasant = sum(visit[f"p_{name}"] for name in ("anger", "disgust", "fear", "sadness"))
-    return float(visit["p_happiness"] - unpleasant)
+
+def mood_of(visit: Mapping[str, Any]) -> Any:
+    """P(happiness) minus P(anger), P(disgust), P(fear) and P(sadness), -1 to 1: of numbers or of columns."""
+    return visit["p_happiness"] - sum(visit[f"p_{name}"] for name in UNPLEASANT)

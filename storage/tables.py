@@ -1,6 +1,7 @@
 """The tables, defined once for SQLite and PostgreSQL.
 
-Times are integer microseconds since 1970-01-01 UTC. No column can hold a picture.
+Times are integer microseconds since 1970-01-01 UTC. No column can hold a picture. What is kept by minute has
+no row id on SQLite: its rows lie in the order of their key, so that a period is read in one sweep.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ import sqlalchemy as sa
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """The expressions for which there is a column `p_<name>`: the schema, not the order of any model."""
 
+GENDERS = ("female", "male")
+"""The perceived genders that `p_female` tells apart."""
+
 PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
+
+REASON_LENGTH = 500
+"""Characters kept of why a camera is in the state that it is in."""
 
 metadata = sa.MetaData()
 
@@ -29,7 +36,7 @@ cameras = sa.Table(
     sa.Column("source", sa.String(2000), nullable=False),
     sa.Column("fps", sa.Float),
     sa.Column("enabled", sa.Boolean, nullable=False),
-    sa.Column("pause_reason", sa.String(500), nullable=False),
+    sa.Column("pause_reason", sa.String(REASON_LENGTH), nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
 )
@@ -39,7 +46,7 @@ camera_states = sa.Table(
     metadata,
     sa.Column("camera_id", sa.String(64), primary_key=True),
     sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("reason", sa.String(500), nullable=False),
+    sa.Column("reason", sa.String(REASON_LENGTH), nullable=False),
     sa.Column("since", sa.BigInteger, nullable=False),
     sa.Column("reported_at", sa.BigInteger, nullable=False),
     sa.Column("fps", sa.Float, nullable=False),
@@ -84,6 +91,7 @@ camera_minutes = sa.Table(
     sa.Column("minute", sa.BigInteger, primary_key=True),
     sa.Column("camera_id", sa.String(64), primary_key=True),
     *[sa.Column(name, sa.BigInteger, nullable=False) for name in COUNTS],
+    sqlite_with_rowid=False,
 )
 
 camera_drops = sa.Table(
@@ -93,6 +101,7 @@ camera_drops = sa.Table(
     sa.Column("camera_id", sa.String(64), primary_key=True),
     sa.Column("reason", sa.String(100), primary_key=True),
     sa.Column("frames", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 ROLLUP_SUMS = (*PROBABILITIES, "p_female", "mood", "mood_squared", "dwell_us")
@@ -106,6 +115,7 @@ visit_minutes = sa.Table(
     sa.Column("gender", sa.String(20), primary_key=True),
     sa.Column("visits", sa.BigInteger, nullable=False),
     *[sa.Column(name, sa.Float, nullable=False) for name in ROLLUP_SUMS],
+    sqlite_with_rowid=False,
 )
 
 offsets = sa.Table(

@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("minute", sa.BigInteger, primary_key=True),
         sa.Column("camera_id", sa.String(64), primary_key=True),
         *_integers("captured", "analysed", "stale", "failed", "dropped", "faces", "watched_us", "age_sum_us"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "camera_drops",
@@ -70,6 +71,7 @@ def upgrade() -> None:
         sa.Column("camera_id", sa.String(64), primary_key=True),
         sa.Column("reason", sa.String(100), primary_key=True),
         *_integers("frames"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "visit_minutes",
@@ -79,6 +81,7 @@ def upgrade() -> None:
         sa.Column("gender", sa.String(20), primary_key=True),
         *_integers("visits"),
         *_floats(*_PROBABILITIES, "mood", "mood_squared", "dwell_us"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "offsets",

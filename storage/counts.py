@@ -1,0 +1,127 @@
+"""What the database counted in a period, added up by slot: the two queries behind every trend.
+
+Closed visits are read from the rollup `visit_minutes`, open ones from `visits` itself: a visit is in the one
+or the other, since the writer moves it in one transaction, so a figure moves within seconds of a face and
+a long period costs no more than its minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bus.messages import CameraState
+from storage import tables
+from storage.mood import mood_of
+from storage.periods import Period
+
+SETTLING_US = 5_000_000
+"""What was captured in the last seconds may still be on its way: it is not counted as missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The visits of one slot, camera, expression and gender; `mood` and `mood_squared` are sums over them."""
+
+    slot: int
+    camera_id: str
+    expression: str
+    gender: str
+    visits: int
+    mood: float
+    mood_squared: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything that was counted in a period.
+
+    `watched` and `scheduled` are microseconds by slot and camera. A camera is scheduled from the time at
+    which it was registered or first seen, until it ended or until now; one that is paused or removed only
+    while it watched.
+    """
+
+    period: Period
+    cells: tuple[Cell, ...]
+    watched: Mapping[tuple[int, str], int]
+    scheduled: Mapping[tuple[int, str], int]
+
+
+def read_counts(engine: sa.Engine, period: Period) -> Counts:
+    """Count a period, of all cameras.
+
+    Raises sqlalchemy.exc.DBAPIError where the database cannot be read.
+    """
+    with engine.connect() as connection:
+        cells = tuple(_cells(connection, period))
+        watched = _watched(connection, period)
+        scheduled = _scheduled(connection, period, watched)
+    return Counts(period, cells, watched, scheduled)
+
+
+def _cells(connection: sa.Connection, period: Period) -> list[Cell]:
+    rollup, visits = tables.visit_minutes.c, tables.visits.c
+    keys = ("camera_id", "expression", "gender")
+    sums = ("visits", "mood", "mood_squared")
+    closed = sa.select(_slot(rollup.minute, period), *(rollup[name] for name in (*keys, *sums))).where(
+        rollup.minute >= period.start, rollup.minute < period.end
+    )
+    each_mood = mood_of(dict(visits))
+    still_open = sa.select(
+        _slot(visits.first_seen, period),
+        *(visits[name] for name in keys),
+        sa.literal(1),
+        each_mood,
+        each_mood * each_mood,
+    ).where(~visits.closed, visits.first_seen >= period.start, visits.first_seen < period.end)
+    each = sa.union_all(closed, still_open).subquery().c
+    grouped = sa.select(
+        each.slot, *(each[name] for name in keys), *(sa.func.sum(each[name]) for name in sums)
+    )
+    rows = connection.execute(grouped.group_by(each.slot, *(each[name] for name in keys)))
+    return [
+        Cell(slot, camera_id, expression, gender, int(visits), mood, mood_squared)
+        for slot, camera_id, expression, gender, visits, mood, mood_squared in rows
+    ]
+
+
+def _watched(connection: sa.Connection, period: Period) -> dict[tuple[int, str], int]:
+    minutes = tables.camera_minutes.c
+    slot = _slot(minutes.minute, period)
+    each = (
+        sa.select(slot, minutes.camera_id, minutes.watched_us)
+        .where(minutes.minute >= period.start, minutes.minute < period.end)
+        .subquery()
+        .c
+    )
+    rows = connection.execute(
+        sa.select(each.slot, each.camera_id, sa.func.sum(each.watched_us)).group_by(each.slot, each.camera_id)
+    )
+    return {(slot, camera_id): int(watched) for slot, camera_id, watched in rows}
+
+
+def _scheduled(
+    connection: sa.Connection, period: Period, watched: Mapping[tuple[int, str], int]
+) -> dict[tuple[int, str], int]:
+    cameras, states = tables.cameras, tables.camera_states
+    rows = connection.execute(
+        sa.select(cameras.c.id, cameras.c.created_at, states.c.state, states.c.since)
+        .outerjoin_from(cameras, states, cameras.c.id == states.c.camera_id)
+        .where(cameras.c.enabled)
+    ).all()
+    scheduled = dict(watched)
+    for camera_id, created_at, state, since in rows:
+        seen = [period.edge(slot) for slot, camera in watched if camera == camera_id]
+        begin = min([created_at, *seen])
+        finish = since if state == CameraState.ENDED else period.now - SETTLING_US
+        for slot in range(period.slots):
+            length = min(period.edge(slot + 1), finish) - max(period.edge(slot), begin)
+            if length > 0:
+                scheduled[slot, camera_id] = length
+    return scheduled
+
+
+def _slot(time: sa.ColumnElement[int], period: Period) -> sa.Label[int]:
+    return ((time - period.start) // period.step).label("slot")
