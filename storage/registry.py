@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import sqlalchemy as sa
 
@@ -13,7 +13,12 @@ from bus.messages import check_camera_id
 from storage import tables
 from storage.errors import StorageError
 
-_LITERAL_PASSWORD = re.compile(r"://[^/\s]*:(?!\$\{\w+\}@)[^/\s]+@")
+_LITERAL_PASSWORD = re.compile(
+    r"://[^/\s]*:(?!\$\{\w+\}@)[^/\s]+@"
+    r"|[?&](?:password|passwd|passphrase|pass|pwd|secret|token|api_?key)=(?!\$\{\w+\}(?:&|$))[^&\s]",
+    re.IGNORECASE,
+)
+_TEXTS = ("name", "site", "zone", "source", "pause_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,12 @@ class CameraRow:
             )
         if self.fps is not None and not 0 < self.fps <= 120:
             raise StorageError(f"camera {self.id}: fps {self.fps}: expected more than 0, at most 120")
+        for field in _TEXTS:
+            length, most = len(getattr(self, field)), _most_characters(field)
+            if length > most:
+                raise StorageError(
+                    f"camera {self.id}: {field} has {length} characters, at most {most} are kept"
+                )
 
 
 class CameraRegistry:
@@ -83,23 +94,23 @@ class CameraRegistry:
 
     def sync(self, cameras: Iterable[CameraRow]) -> None:
         """Register or update those given; a pause that an operator set stays."""
-        known = {camera.id for camera in self.cameras()}
+        known = {camera.id: camera for camera in self.cameras()}
         for camera in cameras:
-            if camera.id not in known:
+            if (old := known.get(camera.id)) is None:
                 self.add(camera)
             else:
-                values = asdict(camera)
-                for name in ("id", "enabled", "pause_reason"):
-                    del values[name]
-                self._update(camera.id, **values)
+                self._update(replace(camera, enabled=old.enabled, pause_reason=old.pause_reason))
 
     def pause(self, camera_id: str, reason: str) -> None:
-        """Stop watching a camera, saying why."""
-        self._update(camera_id, enabled=False, pause_reason=reason)
+        """Stop watching a camera, saying why.
+
+        Raises StorageError where there is none of that id, as `resume` and `remove` do.
+        """
+        self._update(replace(self.get(camera_id), enabled=False, pause_reason=reason))
 
     def resume(self, camera_id: str) -> None:
         """Watch a camera again."""
-        self._update(camera_id, enabled=True, pause_reason="")
+        self._update(replace(self.get(camera_id), enabled=True, pause_reason=""))
 
     def remove(self, camera_id: str) -> None:
         """Forget a camera's registration."""
@@ -110,11 +121,17 @@ class CameraRegistry:
                 sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id)
             )
 
-    def _update(self, camera_id: str, **values: object) -> None:
-        self.get(camera_id)
-        change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
+    def _update(self, camera: CameraRow) -> None:
+        change = sa.update(tables.cameras).where(tables.cameras.c.id == camera.id)
         with self._engine.begin() as connection:
-            connection.execute(change.values(**values, changed_at=_now_us()))
+            connection.execute(change.values(**asdict(camera), changed_at=_now_us()))
+
+
+def _most_characters(column: str) -> int:
+    kind = tables.cameras.c[column].type
+    assert isinstance(kind, sa.String)
+    assert kind.length
+    return kind.length
 
 
 def _now_us() -> int:

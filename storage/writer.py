@@ -72,7 +72,7 @@ class Writer:
         Raises OUTAGES while the database cannot be written.
         """
         row = {name: getattr(health, name) for name in tables.camera_states.columns.keys()}  # noqa: SIM118
-        row["state"] = health.state.value
+        row |= {"state": health.state.value, "reason": health.reason[: tables.REASON_LENGTH]}
         with self._lock, self._engine.begin() as connection:
             self._replace(connection, tables.camera_states, [row])
 
@@ -94,25 +94,21 @@ class Writer:
         return len(rows)
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        visits = tables.visits
-        ids = {row["visit_id"] for row in rows}
-        closed_before = set(
-            connection.scalars(
-                sa.select(visits.c.visit_id).where(visits.c.visit_id.in_(ids), visits.c.closed)
-            )
+        """Upsert visits, and roll up those that this very statement closes, hence each once."""
+        insert = self._insert(tables.visits)
+        stored = tables.visits.c
+        upsert = insert.on_conflict_do_update(
+            index_elements=[stored.visit_id],
+            set_={c.name: insert.excluded[c.name] for c in stored if not c.primary_key},
+            where=(insert.excluded.frames >= stored.frames) & ~stored.closed,
         )
-        insert = self._insert(visits)
-        newer = insert.excluded.frames >= visits.c.frames
-        statement = insert.on_conflict_do_update(
-            index_elements=[visits.c.visit_id],
-            set_={c.name: insert.excluded[c.name] for c in visits.c if not c.primary_key},
-            where=newer & ~visits.c.closed,
-        )
-        connection.execute(statement, rows)
+        open_ones = [row for row in rows if not row["closed"]]
+        if open_ones:
+            connection.execute(upsert, open_ones)
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
-        self._roll_up(connection, [row for key, row in closing.items() if key not in closed_before])
+        if closing:
+            closed = connection.scalars(upsert.returning(stored.visit_id), list(closing.values()))
+            self._roll_up(connection, [closing[visit_id] for visit_id in closed])
 
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
         sums: dict[tuple[int, str, str, str], Row] = {}

@@ -1,0 +1,144 @@
+"""The camera registry on both kinds of database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bus.messages import CameraHealth, CameraState
+from storage import tables
+from storage.errors import StorageError
+from storage.registry import CameraRegistry, CameraRow
+from storage.writer import Writer
+from tests.databases import T0, observation, results, rows, visit
+
+TILL = CameraRow("till", "rtsp://shop:${TILL_PASSWORD}@10.0.0.7/stream", "Till 1", "Main St", "exit", 5.0)
+
+
+@pytest.fixture
+def registry(engine: sa.Engine) -> CameraRegistry:
+    return CameraRegistry(engine)
+
+
+def test_what_is_added_is_listed_by_id(registry: CameraRegistry) -> None:
+    door = CameraRow("door", "0")
+    registry.add(TILL)
+    registry.add(door)
+    assert registry.cameras() == [door, TILL]
+    assert registry.get("till") == TILL
+
+
+def test_an_id_is_taken_once(registry: CameraRegistry) -> None:
+    registry.add(TILL)
+    with pytest.raises(StorageError, match="'till' exists already"):
+        registry.add(replace(TILL, source="0"))
+    assert registry.cameras() == [TILL]
+
+
+def test_sync_adds_and_changes_and_keeps_the_rest(registry: CameraRegistry) -> None:
+    other = CameraRow("other", "1")
+    registry.add(TILL)
+    registry.add(other)
+    moved = replace(TILL, zone="entrance", fps=None)
+    registry.sync([moved, CameraRow("door", "0")])
+    assert registry.cameras() == [CameraRow("door", "0"), other, moved]
+
+
+def test_a_pause_lasts_through_sync_until_it_is_lifted(registry: CameraRegistry) -> None:
+    registry.sync([TILL])
+    registry.pause("till", "stocktaking")
+    registry.sync([replace(TILL, zone="entrance")])
+    paused = registry.get("till")
+    assert (paused.enabled, paused.pause_reason, paused.zone) == (False, "stocktaking", "entrance")
+    registry.resume("till")
+    assert registry.get("till") == replace(TILL, zone="entrance")
+
+
+def test_a_change_is_dated(registry: CameraRegistry, engine: sa.Engine) -> None:
+    registry.add(TILL)
+    (before,) = rows(engine, tables.cameras)
+    registry.pause("till", "stocktaking")
+    (after,) = rows(engine, tables.cameras)
+    assert before["created_at"] == before["changed_at"] == after["created_at"]
+    assert int(str(after["changed_at"])) > int(str(before["changed_at"]))
+
+
+def test_removing_a_camera_keeps_what_it_saw(registry: CameraRegistry, engine: sa.Engine) -> None:
+    registry.add(TILL)
+    writer = Writer(engine)
+    writer.write(results([visit("v1", closed=True)], [observation("v1")]), {})
+    writer.report(CameraHealth("till", CameraState.ONLINE, "", T0, T0, 5.0, T0, 0))
+    registry.remove("till")
+    assert registry.cameras() == []
+    assert rows(engine, tables.camera_states) == []
+    assert len(rows(engine, tables.visits)) == len(rows(engine, tables.observations)) == 1
+
+
+@pytest.mark.parametrize("action", ["get", "resume", "remove"])
+def test_an_unknown_camera_is_named(registry: CameraRegistry, action: str) -> None:
+    with pytest.raises(StorageError, match="'attic' is not registered"):
+        getattr(registry, action)("attic")
+    with pytest.raises(StorageError, match="'attic' is not registered"):
+        registry.pause("attic", "why")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp://shop:hush@10.0.0.7/stream",
+        "rtsp://shop:hush%40@10.0.0.7/stream",
+        "rtsp://:hush@10.0.0.7/stream",
+        "rtsp://shop:${TILL_PASSWORD}hush@10.0.0.7/",
+        "http://10.0.0.7/video?user=shop&password=hush",
+        "http://10.0.0.7/video?PWD=hush&fps=5",
+        "https://10.0.0.7/video?token=${TOKEN}hush",
+    ],
+)
+def test_a_literal_password_is_refused_and_not_repeated(source: str) -> None:
+    with pytest.raises(StorageError, match="source holds a password") as caught:
+        CameraRow("till", source)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "0",
+        "demo://2",
+        "rtsp://10.0.0.7:554/stream",
+        "rtsp://shop@10.0.0.7/stream",
+        "rtsp://shop:${TILL_PASSWORD}@10.0.0.7:554/stream?channel=1",
+        "rtsp://${TILL_USER}:${TILL_PASSWORD}@10.0.0.7/stream",
+        "http://10.0.0.7:8080/video?user=shop&password=${TILL_PASSWORD}&fps=5",
+        "http://10.0.0.7/video?compass=on&token=${TOKEN}",
+        "/videos/monday:at@noon.mp4",
+    ],
+)
+def test_a_source_without_a_literal_password_is_kept(registry: CameraRegistry, source: str) -> None:
+    registry.add(CameraRow("till", source))
+    assert registry.get("till").source == source
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"id": "Till 1"}, "camera id 'Till 1'"),
+        ({"fps": 0}, "fps 0: expected more than 0"),
+        ({"fps": 121}, "fps 121: expected"),
+        ({"fps": float("nan")}, "fps nan: expected"),
+        ({"name": "x" * 201}, "name has 201 characters, at most 200"),
+        ({"source": "x" * 2001}, "source has 2001 characters, at most 2000"),
+    ],
+)
+def test_values_that_cannot_be_stored_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(StorageError, match=message):
+        replace(TILL, **wrong)
+
+
+def test_the_longest_texts_fit(registry: CameraRegistry) -> None:
+    long = CameraRow("t" * 64, "x" * 2000, "ä" * 200, "ä" * 200, "ä" * 200, pause_reason="ä" * 500)
+    registry.add(long)
+    assert registry.cameras() == [long]
