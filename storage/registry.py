@@ -13,9 +13,11 @@ from bus.messages import check_camera_id
 from storage import tables
 from storage.errors import StorageError
 
+# Up to the last @: a password may itself hold @, / or #. What follows an option's name is secret, too.
 _LITERAL_PASSWORD = re.compile(
-    r"://[^/\s]*:(?!\$\{\w+\}@)[^/\s]+@"
-    r"|[?&](?:password|passwd|passphrase|pass|pwd|secret|token|api_?key)=(?!\$\{\w+\}(?:&|$))[^&\s]",
+    r"://[^\s/:]*:(?!\$\{\w+\}@)[^\s?]*@"
+    r"|[?&;](?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token)|pass|pw|auth|(?:api[_-]?)?key)"
+    r"=(?!\$\{\w+\}(?:[&;]|$))[^&;\s]",
     re.IGNORECASE,
 )
 _TEXTS = ("name", "site", "zone", "source", "pause_reason")

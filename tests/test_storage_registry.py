@@ -90,10 +90,12 @@ def test_an_unknown_camera_is_named(registry: CameraRegistry, action: str) -> No
     [
         "rtsp://shop:hush@10.0.0.7/stream",
         "rtsp://shop:hush%40@10.0.0.7/stream",
+        "rtsp://shop:hush/@10.0.0.7/stream",
         "rtsp://:hush@10.0.0.7/stream",
         "rtsp://shop:${TILL_PASSWORD}hush@10.0.0.7/",
         "http://10.0.0.7/video?user=shop&password=hush",
         "http://10.0.0.7/video?PWD=hush&fps=5",
+        "http://10.0.0.7/video;loginpassword=hush",
         "https://10.0.0.7/video?token=${TOKEN}hush",
     ],
 )
@@ -113,7 +115,7 @@ def test_a_literal_password_is_refused_and_not_repeated(source: str) -> None:
         "rtsp://shop:${TILL_PASSWORD}@10.0.0.7:554/stream?channel=1",
         "rtsp://${TILL_USER}:${TILL_PASSWORD}@10.0.0.7/stream",
         "http://10.0.0.7:8080/video?user=shop&password=${TILL_PASSWORD}&fps=5",
-        "http://10.0.0.7/video?compass=on&token=${TOKEN}",
+        "http://10.0.0.7/video?keyframe=1&compass=on&to=a@b&token=${TOKEN}",
         "/videos/monday:at@noon.mp4",
     ],
 )
