@@ -1,0 +1,1 @@
+"""Cameras: opened, sampled, watched and kept running, each apart from the others."""
