@@ -28,7 +28,7 @@ _CODEC = "mp4v"
 class Drawing(Protocol):
     """Draws faces onto a picture; the result's size depends on the picture's size alone."""
 
-    def __call__(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> NDArray[np.uint8]:
+    def __call__(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace], /) -> NDArray[np.uint8]:
         """A new picture (height, width, 3) uint8."""
 
 

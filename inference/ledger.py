@@ -38,7 +38,17 @@ class Ledger:
     def take(self) -> tuple[CameraMinute, ...]:
         """The counts since the last call, one increment per camera and minute."""
         minutes = tuple(
-            CameraMinute(camera_id, minute, **counts) for (camera_id, minute), counts in self._counts.items()
+            CameraMinute(
+                camera_id,
+                minute,
+                analysed=counts["analysed"],
+                stale=counts["stale"],
+                failed=counts["failed"],
+                faces=counts["faces"],
+                watched_us=counts["watched_us"],
+                age_sum_us=counts["age_sum_us"],
+            )
+            for (camera_id, minute), counts in self._counts.items()
         )
         self._counts.clear()
         return minutes

@@ -1,0 +1,1 @@
+"""Settings, wiring and commands: where the parts become one program."""

@@ -1,0 +1,157 @@
+"""What a machine has of what Mien needs: one small function a thing, none changes anything."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import sqlalchemy as sa
+
+from inference import classifier, detector
+from inference.classifier import Classifier
+from inference.detector import Detector
+from inference.errors import ModelError
+from mien.dashboard_process import check_port
+from mien.errors import StartError
+from mien.settings import Settings
+from storage.engine import open_database, shown
+from storage.errors import StorageError
+
+_LEAST_FREE = 1_000_000_000
+
+State = Literal["ok", "optional", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked for: what it is, what was found, and how to get it if it lacks."""
+
+    state: State
+    what: str
+    found: str
+    fix: str = ""
+
+
+def all_checks(settings: Settings, folder: Path) -> list[Check]:
+    """Every check, for the given settings and the folder that Mien is started in."""
+    return [
+        python(),
+        video(),
+        models(),
+        database(settings),
+        port(settings),
+        disk(folder),
+        webcams(),
+        package("tensorflow", "training (`mien train`)", "pip install 'mien[train]'"),
+        program("chromium", "browser for the tests of the dashboard", "apt-get install chromium"),
+        data(),
+    ]
+
+
+def python() -> Check:
+    """The interpreter."""
+    found = f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
+    return Check("ok", "Python", found)
+
+
+def video() -> Check:
+    """Whether OpenCV reads network cameras and video files."""
+    lines = [line.split() for line in cv2.getBuildInformation().splitlines()]
+    if ["FFMPEG:", "YES"] in [words[:2] for words in lines]:
+        return Check("ok", "video", f"OpenCV {cv2.__version__} with FFmpeg")
+    return Check("missing", "video", f"OpenCV {cv2.__version__} without FFmpeg", "pip install opencv-python")
+
+
+def models(detector: Path = detector.SHIPPED, classifier: Path = classifier.SHIPPED) -> Check:
+    """Whether both models are whole and load."""
+    try:
+        loaded = Detector(detector).metadata, Classifier(classifier).metadata
+    except ModelError as error:
+        return Check("missing", "models", str(error), "install Mien again")
+    names = (f"{each.name} {each.version}" for each in loaded)
+    return Check("ok", "models", ", ".join(names))
+
+
+def database(settings: Settings) -> Check:
+    """Whether the database can be opened, or made."""
+    url = shown_or_text(settings.database)
+    path = _sqlite_file(settings.database)
+    if path and not path.exists():
+        writable = os.access(path.resolve().parent, os.W_OK)
+        state: State = "ok" if writable else "missing"
+        return Check(state, "database", f"{url}: does not exist yet", "" if writable else "choose a folder")
+    try:
+        open_database(settings.database, read_only=True).dispose()
+    except StorageError as error:
+        return Check("missing", "database", str(error), "--database URL or MIEN_DATABASE")
+    return Check("ok", "database", url)
+
+
+def port(settings: Settings) -> Check:
+    """Whether the dashboard can listen."""
+    where = f"{settings.dashboard_address}:{settings.dashboard_port}"
+    try:
+        check_port(settings.dashboard_address, settings.dashboard_port)
+    except StartError as error:
+        return Check("missing", "dashboard port", where, str(error).partition("; ")[2])
+    return Check("ok", "dashboard port", f"{where} is free")
+
+
+def disk(folder: Path) -> Check:
+    """Whether there is room for rows."""
+    free = shutil.disk_usage(folder).free
+    state: State = "ok" if free >= _LEAST_FREE else "missing"
+    return Check(
+        state, "disk", f"{free / 1e9:,.1f} GB free in {folder}", "" if state == "ok" else "free 1 GB"
+    )
+
+
+def webcams() -> Check:
+    """The cameras that are plugged in."""
+    found = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video[0-9]*"))
+    if found:
+        return Check("ok", "webcams", f"--source {' or '.join(found)}")
+    return Check("optional", "webcams", "none", "plug one in, or use rtsp://, http://, a file or demo://")
+
+
+def package(name: str, what: str, fix: str) -> Check:
+    """A Python package that only some commands need."""
+    there = importlib.util.find_spec(name) is not None
+    return Check("ok", what, name) if there else Check("optional", what, f"no {name}", fix)
+
+
+def program(name: str, what: str, fix: str) -> Check:
+    """A program that only some commands need."""
+    path = shutil.which(name)
+    return Check("ok", what, name) if path else Check("optional", what, f"no {name}", fix)
+
+
+def data() -> Check:
+    """The data folder that training and measuring read."""
+    folder = os.environ.get("MIEN_DATA")
+    if folder and Path(folder, "datasets").is_dir():
+        return Check("ok", "data for training and tests", folder)
+    fix = "MIEN_DATA=DIR, see docs/models.md"
+    return Check("optional", "data for training and tests", folder or "MIEN_DATA is not set", fix)
+
+
+def shown_or_text(url: str) -> str:
+    """A database URL without its password; a fixed text for what is no URL."""
+    try:
+        return shown(url)
+    except sa.exc.ArgumentError:
+        return "not a database URL"
+
+
+def _sqlite_file(url: str) -> Path | None:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return None
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

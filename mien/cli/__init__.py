@@ -1,0 +1,1 @@
+"""The command `mien`: one thin file per command or group of commands."""

@@ -1,0 +1,36 @@
+"""The command `mien`: which commands there are."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mien.cli import cameras, train
+from mien.cli.analyze import analyze
+from mien.cli.demo import demo
+from mien.cli.doctor import doctor
+from mien.cli.errors import one_line_errors
+from mien.cli.run import run
+
+app = typer.Typer(
+    help="Trends of visitors' estimated expression and perceived gender from shop cameras. No image is kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(run)
+app.command()(analyze)
+app.add_typer(cameras.app, name="cameras")
+app.add_typer(train.app, name="train")
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    try:
+        with one_line_errors():
+            app()
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)

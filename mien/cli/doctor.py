@@ -1,0 +1,41 @@
+"""`mien doctor`: what this machine lacks, and how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mien.cli.options import Config, Database, Port
+
+if TYPE_CHECKING:
+    from mien.checks import Check
+
+LACKING = 1
+"""Exit code: something that Mien cannot do without is missing."""
+
+_MARKS = {"ok": "[green]ok[/]", "optional": "[yellow]optional[/]", "missing": "[red]missing[/]"}
+
+
+def doctor(config: Config = None, database: Database = None, port: Port = None) -> None:
+    """Check this machine: libraries, models, database, port, cameras, disk. Changes nothing.
+
+    Exit code 1: something is missing that Mien cannot do without.
+    """
+    from mien.checks import all_checks
+    from mien.settings import load
+
+    checks = all_checks(load(config, database=database, dashboard_port=port), Path.cwd())
+    Console().print(_table(checks))
+    if any(check.state == "missing" for check in checks):
+        raise typer.Exit(LACKING)
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table("", "What", "Found", "How to get it")
+    for check in checks:
+        table.add_row(_MARKS[check.state], check.what, check.found, check.fix)
+    return table

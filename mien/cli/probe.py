@@ -1,0 +1,96 @@
+"""Looking through one camera for a moment, and what to say of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.detector import Detector
+from ingest.cameras import expand
+from ingest.pictures import Picture
+from ingest.sources import open_source
+
+_DARK, _BRIGHT = 40, 215
+"""Mean grey (0 to 255) outside of which faces are hard to read."""
+_SMALL = 24.0
+"""Size in pixels under which a face is hard to read (the model card's figures for small faces)."""
+_LEAST_FPS = 2.0
+_SEARCH_EVERY = 5
+
+
+@dataclass(slots=True)
+class Report:
+    """What came: size of the pictures, how many in how many seconds, their mean greys, sizes of the faces."""
+
+    width: int = 0
+    height: int = 0
+    pictures: int = 0
+    seconds: float = 0.0
+    greys: list[float] = field(default_factory=list)
+    faces: list[float] = field(default_factory=list)
+
+    def see(self, gray: NDArray[np.uint8], detector: Detector) -> None:
+        """Take one grey picture (height, width); faces are searched for in some."""
+        if self.pictures % _SEARCH_EVERY == 0:
+            boxes = detector.detect(gray).boxes
+            self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
+        self.pictures += 1
+        self.height, self.width = gray.shape
+        self.greys.append(float(gray.mean()))
+
+
+def probe(source: str, seconds: float) -> Report:
+    """Read a source for some seconds; nothing is kept.
+
+    Raises IngestError where it cannot be opened or breaks.
+    """
+    detector = Detector()
+    report = Report()
+    opened = open_source(expand(source, os.environ))
+    try:
+        started = time.monotonic()
+        while report.seconds < seconds:
+            picture = opened.read()
+            if picture is None:
+                break
+            _wait_for(picture, started)
+            report.seconds = time.monotonic() - started
+            report.see(_gray(picture.pixels()), detector)
+    finally:
+        opened.close()
+    return report
+
+
+def verdicts(report: Report) -> list[tuple[bool, str]]:
+    """Lines for an operator, each with whether it is fine."""
+    if not report.pictures:
+        return [(False, "no picture came")]
+    fps = (report.pictures - 1) / max(report.seconds, 1e-6)
+    grey = float(np.mean(report.greys))
+    lines = [
+        (True, f"{report.width} x {report.height} pixels"),
+        (fps >= _LEAST_FPS, f"{fps:.1f} pictures per second"),
+        (_DARK <= grey <= _BRIGHT, f"mean brightness {grey / 2.55:.0f} %"),
+    ]
+    if report.faces:
+        size = float(np.median(report.faces))
+        hint = "" if size >= _SMALL else f": under {_SMALL:.0f} pixels they are hard to read, go nearer"
+        lines.append((size >= _SMALL, f"faces of {size:.0f} pixels{hint}"))
+    else:
+        lines.append((True, "no face just now; let somebody look into the camera to judge sizes"))
+    return lines
+
+
+def _wait_for(picture: Picture, started: float) -> None:
+    """A recording's pictures come at once: take them at their time, as a camera's."""
+    if picture.offset is not None:
+        time.sleep(max(0.0, started + picture.offset - time.monotonic()))
+
+
+def _gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -1,0 +1,111 @@
+"""`mien run`: cameras to rows, and the dashboard, on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mien.cli.options import Config, Database, NoDashboard, Port
+
+if TYPE_CHECKING:
+    from mien.dashboard_process import Dashboard
+    from mien.settings import Settings
+    from storage.registry import CameraRow
+
+UNREADABLE = 1
+"""Exit code: a recording could not be read to its end; everything else was done."""
+
+
+def run(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="0 (webcam), rtsp://..., http(s)://... (MJPEG), a video file, a folder of pictures, "
+            "demo://NAME. Several times for several cameras. ${NAME} is taken from the environment. "
+            "Without it: the cameras of mien.yaml and those of `mien cameras`.",
+        ),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=120, help="Pictures per second and camera. [default: 5]")
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin recordings again at their end.")] = False,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="Read recordings as quickly as they are analysed, every picture unless --fps is given, "
+            "then end.",
+        ),
+    ] = False,
+    no_dashboard: NoDashboard = False,
+    port: Port = None,
+) -> None:
+    """Watch cameras: find faces, store visits, show them on the dashboard. Ctrl-C stops.
+
+    Exit code 1: a recording could not be read to its end; 2: nothing was done.
+    """
+    from mien import logs, session, wiring
+    from mien.cli.summary import totals
+    from mien.errors import SettingsError
+    from mien.settings import load
+
+    if fast and loop:
+        raise SettingsError("--fast --loop: a recording that begins again never ends; leave one out")
+    settings = load(config, database=database, dashboard_port=port, fps=fps)
+    logs.configure(settings.log_level)
+    console = Console()
+    cameras = _cameras_of(source, fps) if source else wiring.configured_cameras(settings)
+    only = frozenset(camera.id for camera in cameras) if source else None
+    tally, failures = session.run(
+        settings,
+        cameras,
+        wiring.Watch(only, fast, loop),
+        dashboard=None if no_dashboard or fast else page(settings),
+        announce=lambda url: announce(console, url),
+    )
+    console.print(totals(tally.cameras(), failures))
+    if failures:
+        raise typer.Exit(UNREADABLE)
+
+
+def page(settings: Settings) -> Dashboard:
+    """The dashboard's process, not started yet; raises StartError for an address it may not have."""
+    from dashboard.launch import command
+    from mien.dashboard_process import Dashboard
+    from mien.errors import StartError
+
+    try:
+        return Dashboard(command(settings.dashboard_port, settings.dashboard_address), settings)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def announce(console: Console, url: str | None) -> None:
+    """Say that everything runs, and where it is seen."""
+    if url:
+        console.print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)
+
+
+def _cameras_of(sources: Iterable[str], fps: float | None) -> list[CameraRow]:
+    """A camera for each source, with an id that says which it is."""
+    from ingest.cameras import camera_id_of
+    from ingest.sources import check_source
+    from storage.registry import CameraRow
+
+    rows: dict[str, CameraRow] = {}
+    for source in sources:
+        check_source(source, os.environ)
+        stem = camera_id_of(source)
+        names = (stem if n == 1 else f"{stem[:60]}-{n}" for n in range(1, len(rows) + 2))
+        name = next(name for name in names if name not in rows)
+        absolute = str(Path(source).resolve()) if Path(source).exists() else source
+        rows[name] = CameraRow(name, absolute, name, fps=fps)
+    return list(rows.values())

@@ -1,0 +1,104 @@
+"""The dashboard as a process of its own: started, waited for, watched and ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+
+from mien.errors import StartError
+from mien.settings import Settings, environment
+
+START_S = 30.0
+STOP_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Dashboard:
+    """The Streamlit process of one run; a context manager that starts and ends it.
+
+    `command` are the arguments that serve it on the address and port of the settings.
+    """
+
+    def __init__(self, command: Sequence[str], settings: Settings) -> None:
+        self._address, self._port = settings.dashboard_address, settings.dashboard_port
+        self._command = command
+        self._environment = os.environ | environment(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._told = False
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return f"http://{self._address}:{self._port}"
+
+    def __enter__(self) -> Dashboard:
+        check_port(self._address, self._port)
+        # Out of this process's group: Ctrl-C is for us, and we end the dashboard in order.
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def wait_until_ready(self, stop: threading.Event) -> None:
+        """Return once it answers, or `stop` is set.
+
+        Raises StartError where it ends at once or does not answer in time.
+        """
+        deadline = time.monotonic() + START_S
+        while not stop.is_set() and not self._answers():
+            if self._ended():
+                raise StartError("dashboard: ended at once; its own words stand above")
+            if time.monotonic() > deadline:
+                raise StartError(f"dashboard: no answer on {self.url} within {START_S:.0f} s")
+            stop.wait(0.1)
+
+    def watch(self) -> None:
+        """Log once if it has ended by itself; cameras go on without it."""
+        if self._ended() and not self._told:
+            self._told = True
+            _log.error("the dashboard has ended; cameras go on, start again to see it")
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def check_port(address: str, port: int) -> None:
+    """Raise StartError where somebody listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise StartError(
+                f"dashboard_port {port}: {error.strerror}; choose another with --port or MIEN_DASHBOARD_PORT"
+            ) from error

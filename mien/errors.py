@@ -1,0 +1,18 @@
+"""What can go wrong before anything runs.
+
+MienError
+├── SettingsError     a setting, or the file that holds it, cannot be used
+└── StartError        the program cannot start as asked: a port in use, a process that ends at once
+"""
+
+
+class MienError(Exception):
+    """Root of every error that this package raises on purpose; the message is one line."""
+
+
+class SettingsError(MienError):
+    """A setting cannot be used; names where it comes from, its value and what was expected."""
+
+
+class StartError(MienError):
+    """The program cannot start as asked; names what is in the way and the fix."""

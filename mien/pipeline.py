@@ -1,0 +1,124 @@
+"""The life of a running pipeline: captures, workers and upkeep, started and stopped together."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import Protocol
+
+from inference.worker import Worker
+
+CAPTURES_STOP_S = 3.0
+WORKERS_STOP_S = 1.5
+UPKEEP_EVERY_S = 6 * 3600.0
+_TICK_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class Captures(Protocol):
+    """What reads the cameras; `ingest.supervisor.Supervisor` is the one that ships."""
+
+    ended: threading.Event
+    """Set once no camera will deliver anything more."""
+
+    def start(self) -> None:
+        """Begin to capture."""
+
+    def stop(self, timeout: float) -> None:
+        """End every capture."""
+
+    def failures(self) -> Mapping[str, str]:
+        """Recordings that could not be read to their end, with the reason, by camera id."""
+
+
+class Closing(Protocol):
+    """Something that is closed at the end."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class Pipeline:
+    """Captures and workers in threads of this process.
+
+    Args:
+        captures: what reads the cameras.
+        frames: the writer that they publish to; closed once they have stopped, so that workers drain.
+        workers: run side by side, each in a thread.
+        upkeep: called at the start and every few hours; an outage there is logged, not raised.
+        outages: what `upkeep` raises while the database is away.
+    """
+
+    def __init__(
+        self,
+        captures: Captures,
+        frames: Closing,
+        workers: Sequence[Worker],
+        upkeep: Callable[[], None],
+        outages: tuple[type[Exception], ...],
+    ) -> None:
+        self._captures = captures
+        self._frames = frames
+        self._workers = workers
+        self._upkeep = upkeep
+        self._outages = outages
+        self._abort = threading.Event()
+        self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="worker")
+        self._running: list[Future[None]] = []
+
+    def run(self, stop: threading.Event, tick: Callable[[], None] = lambda: None) -> Mapping[str, str]:
+        """Run until `stop` is set or every recording has been read and stored.
+
+        `tick` is called a few times a second. Returns the recordings that could not be read, with the
+        reason. What ends a worker unexpectedly ends the run and is raised.
+        """
+        self._running = [self._pool.submit(worker.run, self._abort) for worker in self._workers]
+        self._captures.start()
+        try:
+            self._watch(stop, tick)
+            self._captures.stop(CAPTURES_STOP_S)
+            self._frames.close()
+            self._drain(stop)
+        finally:
+            self._shut_down()
+        return dict(self._captures.failures())
+
+    def _watch(self, stop: threading.Event, tick: Callable[[], None]) -> None:
+        upkeep_due = time.monotonic()
+        while not (stop.is_set() or self._captures.ended.is_set() or self._a_worker_is_done()):
+            if time.monotonic() >= upkeep_due:
+                self._keep_up()
+                upkeep_due = time.monotonic() + UPKEEP_EVERY_S
+            tick()
+            stop.wait(_TICK_S)
+
+    def _drain(self, stop: threading.Event) -> None:
+        """Let the workers finish what waits, for a moment only once `stop` is set."""
+        deadline = math.inf
+        while time.monotonic() < deadline and wait(self._running, _TICK_S, FIRST_EXCEPTION).not_done:
+            if stop.is_set() and deadline == math.inf:
+                deadline = time.monotonic() + WORKERS_STOP_S
+            if any(future.done() and future.exception() for future in self._running):
+                return
+
+    def _shut_down(self) -> None:
+        self._captures.stop(CAPTURES_STOP_S)
+        self._frames.close()
+        self._abort.set()
+        self._pool.shutdown()
+        for future in self._running:
+            future.result()
+
+    def _a_worker_is_done(self) -> bool:
+        return any(future.done() for future in self._running)
+
+    def _keep_up(self) -> None:
+        try:
+            self._upkeep()
+        except self._outages as error:
+            _log.error("upkeep of the database failed, it is tried again later: %s", error)

@@ -1,0 +1,67 @@
+"""No picture outlives the run: nothing that was written holds the bytes of one."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.processes import free_port, running
+
+PICTURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WebP": b"WEBPVP8"}
+
+
+def pictures_below(folder: Path) -> list[str]:
+    """Files below `folder` in which a picture begins somewhere."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    contents = {path: path.read_bytes() for path in files}
+    return [
+        f"{path.name}: {kind}"
+        for path, content in contents.items()
+        for kind, start in PICTURES.items()
+        if start in content
+    ]
+
+
+def test_the_search_finds_a_picture_in_a_database(tmp_path: Path) -> None:
+    _, jpeg = cv2.imencode(".jpg", np.zeros((64, 64), np.uint8))
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("create table t (b blob)")
+    connection.execute("insert into t values (?)", (jpeg.tobytes(),))
+    connection.commit()
+    connection.close()
+    assert pictures_below(tmp_path) == ["a.db: JPEG"]
+
+
+def test_a_run_leaves_no_picture_behind(tmp_path: Path) -> None:
+    """Three cameras with people in front of them, the dashboard, and a run that is cut off at its worst."""
+    log = tmp_path / "log"
+    with running(tmp_path, "demo", "--port", free_port()) as process:
+        assert process.stdout
+        wait_for_visits(tmp_path / "mien-demo.db")
+        assert pictures_below(tmp_path) == [], "while it runs"
+        process.send_signal(signal.SIGINT)
+        log.write_text(process.stdout.read())
+        assert process.wait(20) == 0
+    assert (tmp_path / "mien-demo.db").stat().st_size > 10_000
+    assert pictures_below(tmp_path) == []
+
+
+def wait_for_visits(database: Path, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if database.exists():
+            connection = sqlite3.connect(database)
+            try:
+                if connection.execute("select count(*) from visits").fetchone()[0] > 0:
+                    return
+            except sqlite3.OperationalError:
+                pass
+            finally:
+                connection.close()
+        time.sleep(0.2)
+    raise AssertionError("no visit came")
