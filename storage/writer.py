@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from storage.errors import StorageError
 from storage.mood import mood_of
 
 Row = dict[str, Any]
+Merge = Callable[[Any, Any], Any]
 
 OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.InterfaceError)
 """What a writer raises while the database is away, locked or full: the same call may succeed later."""
@@ -39,7 +41,7 @@ class Writer:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._statements = _Statements(postgresql if engine.dialect.name == "postgresql" else sqlite)
         self._lock = threading.Lock()
 
     def write(self, results: Results, positions: Positions) -> None:
@@ -53,10 +55,10 @@ class Writer:
         observations = [_observation_row(seen) for seen in results.observations]
         with self._lock, self._engine.begin() as connection:
             self._store_visits(connection, visits)
-            self._keep(connection, tables.observations, observations)
+            _execute(connection, self._statements.observations, observations)
             self._add_minutes(connection, results.minutes)
             rows = [{"topic": p.topic, "partition": p.number, "next_offset": n} for p, n in positions.items()]
-            self._replace(connection, tables.offsets, rows)
+            _execute(connection, self._statements.offsets, rows)
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         """The stored positions of those partitions that have one."""
@@ -74,7 +76,7 @@ class Writer:
         row = {name: getattr(health, name) for name in tables.camera_states.columns.keys()}  # noqa: SIM118
         row |= {"state": health.state.value, "reason": health.reason[: tables.REASON_LENGTH]}
         with self._lock, self._engine.begin() as connection:
-            self._replace(connection, tables.camera_states, [row])
+            connection.execute(self._statements.camera_states, row)
 
     def count(self, minute: CameraMinute) -> None:
         """Add one increment of coverage.
@@ -95,19 +97,10 @@ class Writer:
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Upsert visits, and roll up those that this very statement closes, hence each once."""
-        insert = self._insert(tables.visits)
-        stored = tables.visits.c
-        upsert = insert.on_conflict_do_update(
-            index_elements=[stored.visit_id],
-            set_={c.name: insert.excluded[c.name] for c in stored if not c.primary_key},
-            where=(insert.excluded.frames >= stored.frames) & ~stored.closed,
-        )
-        open_ones = [row for row in rows if not row["closed"]]
-        if open_ones:
-            connection.execute(upsert, open_ones)
+        _execute(connection, self._statements.visits, [row for row in rows if not row["closed"]])
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
         if closing:
-            closed = connection.scalars(upsert.returning(stored.visit_id), list(closing.values()))
+            closed = connection.scalars(self._statements.closed_visits, list(closing.values()))
             self._roll_up(connection, [closing[visit_id] for visit_id in closed])
 
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
@@ -123,7 +116,7 @@ class Writer:
                 total[name] += value
         keys = ("minute", "camera_id", "expression", "gender")
         rows = [dict(zip(keys, key, strict=True)) | total for key, total in sums.items()]
-        self._add(connection, tables.visit_minutes, rows)
+        _execute(connection, self._statements.visit_minutes, rows)
 
     def _add_minutes(self, connection: sa.Connection, minutes: Iterable[CameraMinute]) -> None:
         counts: defaultdict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(tables.COUNTS, 0))
@@ -135,32 +128,53 @@ class Writer:
             for reason, frames in each.dropped.items():
                 drops[each.minute, each.camera_id, reason] += frames
         rows = [{"minute": m, "camera_id": c, **total} for (m, c), total in counts.items()]
-        self._add(connection, tables.camera_minutes, rows)
+        _execute(connection, self._statements.camera_minutes, rows)
         dropped = [
             {"minute": m, "camera_id": c, "reason": reason, "frames": frames}
             for (m, c, reason), frames in drops.items()
         ]
-        self._add(connection, tables.camera_drops, dropped)
+        _execute(connection, self._statements.camera_drops, dropped)
 
-    def _keep(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        """Insert what is not there yet."""
-        if rows:
-            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
-    def _replace(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        self._upsert(connection, table, rows, lambda column, new: new)
+class _Statements:
+    """What a writer says to the database, built once: building takes longer than a small write."""
 
-    def _add(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        self._upsert(connection, table, rows, lambda column, new: column + new)
+    def __init__(self, dialect: ModuleType) -> None:
+        self._insert = dialect.insert
+        self.observations = self._insert(tables.observations).on_conflict_do_nothing()
+        self.camera_states = self._upsert(tables.camera_states, _new)
+        self.offsets = self._upsert(tables.offsets, _new)
+        self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
+        self.camera_drops = self._upsert(tables.camera_drops, _sum)
+        self.visit_minutes = self._upsert(tables.visit_minutes, _sum)
+        self.visits = self._upsert(tables.visits, _new, _goes_on)
+        self.closed_visits = self.visits.returning(tables.visits.c.visit_id)
 
-    def _upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], merge: Any) -> None:
-        if not rows:
-            return
+    def _upsert(self, table: sa.Table, merge: Merge, where: Merge | None = None) -> Any:
+        """Insert rows; of those that are there already, `merge` all but the key, `where` given."""
         insert = self._insert(table)
-        statement = insert.on_conflict_do_update(
-            index_elements=[column for column in table.c if column.primary_key],
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key),
             set_={c.name: merge(c, insert.excluded[c.name]) for c in table.c if not c.primary_key},
+            where=where and where(table.c, insert.excluded),
         )
+
+
+def _new(_stored: Any, new: Any) -> Any:
+    return new
+
+
+def _sum(stored: Any, new: Any) -> Any:
+    return stored + new
+
+
+def _goes_on(stored: Any, new: Any) -> Any:
+    """Whether a visit is still open, and the row the newest of it."""
+    return ~stored.closed & (new.frames >= stored.frames)
+
+
+def _execute(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:
+    if rows:
         connection.execute(statement, rows)
 
 
