@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from inference.classifier import SHIPPED
+from inference.model_file import shipped
 from mien.cli.train import app
 from tests.training_data import write_data
 
@@ -37,7 +37,7 @@ def test_evaluate_names_the_row_that_is_damaged(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", faces=28, people=12)
     table = data / "fer2013" / "fer2013.csv"
     table.write_text(table.read_text().replace("\n1,", "\n9,", 1))
-    line = refused("evaluate", SHIPPED, "--data", data, "--cache", tmp_path / "cache")
+    line = refused("evaluate", shipped("faces"), "--data", data, "--cache", tmp_path / "cache")
     assert line == "error: fer2013.csv row 3 column emotion: '9', expected a whole number from 0 to 6\n"
 
 
