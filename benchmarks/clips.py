@@ -1,0 +1,90 @@
+"""What is shown to the cameras: real clips, made as long and as large as a benchmark needs.
+
+The clips lie in `videos/` of the data folder; see its README for what they show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain, cycle, islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+"""(height, width) uint8 luminance."""
+
+FPS = 15.0
+"""Pictures per second of the clips that are written, a common rate of shop cameras."""
+
+
+def two_faces(data: Path) -> list[Gray]:
+    """A woman and a man who turn their heads, side by side: 640 x 480 pixels, faces about 150 pixels."""
+    woman = _read(data, "head-pose-face-detection-female")
+    man = _read(data, "head-pose-face-detection-male")
+    pairs = zip(cycle(_to_and_fro(woman)), _to_and_fro(man), strict=False)
+    return [np.hstack([_portrait(left), _portrait(right)]) for left, right in pairs]
+
+
+def walking(data: Path) -> list[Gray]:
+    """Three people walk up and stop: 640 x 360 pixels."""
+    frames = _read(data, "face-demographics-walking-and-pause")
+    return [np.asarray(cv2.resize(frame, (640, 360)), np.uint8) for frame in frames]
+
+
+WORKLOADS: dict[str, Callable[[Path], list[Gray]]] = {
+    "two faces, 640x480": two_faces,
+    "walking, 640x360": walking,
+}
+
+
+def repeated(frames: list[Gray], count: int) -> Iterator[Gray]:
+    """`count` frames, from the first one again after the last."""
+    return islice(cycle(frames), count)
+
+
+def jpegs(frames: list[Gray], count: int, quality: int) -> list[bytes]:
+    """`count` frames as a capture encodes them."""
+    encoded = [
+        cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes() for frame in frames
+    ]
+    return list(islice(cycle(encoded), count))
+
+
+def write_video(frames: list[Gray], count: int, path: Path) -> Path:
+    """A video (MPEG-4 part 2) of `count` frames at `FPS`; returns its path."""
+    height, width = frames[0].shape
+    fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+    writer = cv2.VideoWriter(str(path), fourcc, FPS, (width, height), isColor=False)
+    if not writer.isOpened():
+        raise OSError(f"{path}: OpenCV cannot write videos here")
+    for frame in repeated(frames, count):
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def _read(data: Path, name: str) -> list[Gray]:
+    path = data / "videos" / f"{name}.mp4"
+    capture = cv2.VideoCapture(str(path))
+    frames: list[Gray] = []
+    while (read := capture.read())[0]:
+        frames.append(np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8))
+    if not frames:
+        raise OSError(f"{path}: no clip there; MIEN_DATA names the data folder")
+    return frames
+
+
+def _to_and_fro(frames: list[Gray]) -> list[Gray]:
+    """Forth and back again, so that nobody jumps where the clip begins anew."""
+    return list(chain(frames, frames[-2:0:-1]))
+
+
+def _portrait(frame: Gray) -> Gray:
+    """The middle of a 480 x 270 frame, 320 x 480 pixels."""
+    height, width = frame.shape
+    whole = cv2.resize(frame, (round(width * 480 / height), 480))
+    left = (whole.shape[1] - 320) // 2
+    return np.asarray(whole[:, left : left + 320], np.uint8)

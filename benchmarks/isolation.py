@@ -1,0 +1,31 @@
+"""A measurement in a process of its own, on the cores that it claims."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def on_cores(cores: int, measure: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`measure(...)` in a new process that may use the first `cores` cores and no other.
+
+    Raises ValueError where there are fewer, and whatever `measure` raises.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    if cores > len(available):
+        raise ValueError(f"{cores} cores: this machine has {len(available)}")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, _prepare, (available[:cores],)) as pool:
+        return pool.submit(measure, *args, **kwargs).result()
+
+
+def _prepare(cores: list[int]) -> None:
+    os.sched_setaffinity(0, cores)
+    logging.basicConfig(level=logging.ERROR)

@@ -1,0 +1,102 @@
+"""Memory of `mien run` as an operator starts it, watched from outside while it works."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.latency import FPS, write_clip
+from benchmarks.machine import resident_mb
+
+_MIEN = Path(sys.executable).with_name("mien")
+_STOP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of the process (MB) over time (seconds since its start)."""
+
+    cameras: int
+    fps: float
+    seconds: list[float]
+    resident_mb: list[float]
+    analysed: int
+    """Frames that became rows meanwhile."""
+    database_mb: float
+    """Size of the database's files at the end."""
+
+    @property
+    def settled_mb(self) -> float:
+        """The mean over the tenth of the time that follows the first one, in which everything is loaded."""
+        tenth = max(len(self.resident_mb) // 10, 1)
+        return fmean(self.resident_mb[tenth : 2 * tenth] or self.resident_mb)
+
+    @property
+    def last_mb(self) -> float:
+        """The mean over the last tenth of the time."""
+        return fmean(self.resident_mb[-max(len(self.resident_mb) // 10, 1) :])
+
+
+def measure(data: Path, cameras: int, seconds: float, every_s: float) -> Memory:
+    """Let cameras run for so long, looking at the memory every now and then.
+
+    Raises RuntimeError with what the process said where it ends early or with an error.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = ["--source", str(write_clip(data, folder))] * cameras
+        command = [str(_MIEN), "run", *sources, "--loop", "--no-dashboard", "--fps", str(FPS)]
+        with (folder / "log").open("w+") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"MIEN_DATABASE": "sqlite:///mien.db"},
+            )
+            times, sizes = _watch(process, seconds, every_s)
+            ended_early = process.poll() is not None
+            process.terminate()
+            if (code := process.wait(_STOP_S)) or ended_early:
+                log.seek(0)
+                raise RuntimeError(f"mien run ended with {code}: {log.read()[-2000:]}")
+        return Memory(
+            cameras=cameras,
+            fps=FPS,
+            seconds=times,
+            resident_mb=sizes,
+            analysed=_analysed(folder / "mien.db"),
+            database_mb=sum(path.stat().st_size for path in folder.glob("mien.db*")) / 1e6,
+        )
+
+
+def _watch(
+    process: subprocess.Popen[bytes], seconds: float, every_s: float
+) -> tuple[list[float], list[float]]:
+    began = time.monotonic()
+    times: list[float] = []
+    sizes: list[float] = []
+    while (now := time.monotonic() - began) < seconds:
+        try:
+            process.wait(every_s)
+        except subprocess.TimeoutExpired:
+            times.append(round(now, 1))
+            sizes.append(round(resident_mb(process.pid), 1))
+        else:
+            break
+    return times, sizes
+
+
+def _analysed(database: Path) -> int:
+    connection = sqlite3.connect(database)
+    try:
+        return int(connection.execute("SELECT sum(analysed) FROM camera_minutes").fetchone()[0] or 0)
+    finally:
+        connection.close()

@@ -1,0 +1,66 @@
+"""Which benchmarks there are, and how long each runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import latency, memory, stages, throughput
+from benchmarks.latency import Times
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured; seconds, and frames per core."""
+
+    frames: int
+    repeats: int
+    live: Times
+    cameras: tuple[int, ...]
+    search: Times
+    most_cameras: int
+    soak_s: float
+    soak_cameras: int
+    sample_s: float
+
+
+FULL = Plan(
+    frames=300,
+    repeats=3,
+    live=Times(5, 25),
+    cameras=(1, 8, 16),
+    search=Times(5, 15),
+    most_cameras=256,
+    soak_s=600,
+    soak_cameras=8,
+    sample_s=2,
+)
+QUICK = Plan(
+    frames=40,
+    repeats=1,
+    live=Times(2, 3),
+    cameras=(1, 4),
+    search=Times(2, 3),
+    most_cameras=8,
+    soak_s=10,
+    soak_cameras=8,
+    sample_s=0.5,
+)
+
+
+def benchmarks(data: Path, cores: int, plan: Plan) -> dict[str, Callable[[], Any]]:
+    """Every benchmark by name, in the order in which they run; each returns plain data."""
+    counts = sorted({1, min(2, cores)})
+    return {
+        "throughput": lambda: _plain(throughput.measure(data, counts, plan.frames, plan.repeats)),
+        "stages": lambda: _plain(stages.measure(data, latency.WORKLOAD, plan.frames, plan.repeats)),
+        "latency": lambda: _plain(latency.latency(data, counts[-1], plan.cameras, plan.live)),
+        "capacity": lambda: _plain(latency.capacity(data, counts[-1], plan.most_cameras, plan.search)),
+        "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
+    }
+
+
+def _plain(results: list[Any]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in results]
