@@ -17,13 +17,23 @@ from inference.errors import ModelError
 from inference.model_file import read_checksums
 from tests.training_data import write_data
 from training.architectures import ARCHITECTURES, build
-from training.card import options, publish
+from training.card import options, publish, worthwhile
+from training.costs import costs
 from training.datasets import EXPRESSIONS, GENDERS, HEADS
 from training.errors import RunError, UnknownArchitecture
 from training.evaluate import evaluate
-from training.export import ONNX_FILE, TOLERANCE, export_run, parity
+from training.export import TOLERANCE, export_run, parity
 from training.recipes import RECIPES, Config, recipe
-from training.runs import CURVES_FILE, HISTORY_FILE, METRICS_FILES, MODEL_FILE, read_history, write_json
+from training.runs import (
+    CURVES_FILE,
+    HISTORY_FILE,
+    MODEL_FILE,
+    ONNX_FILES,
+    PARTS,
+    metrics_file,
+    read_history,
+    write_json,
+)
 from training.train import WIDTHS, build_in, fit, network_input
 from training.validation import load_keras
 
@@ -115,17 +125,17 @@ def test_hdf5_gives_back_the_same_network(run: Path, tmp_path: Path) -> None:
 
 def test_onnx_gives_the_logits_of_keras(run: Path) -> None:
     model = load_keras(run / MODEL_FILE)
-    assert parity(model, Classifier(run / ONNX_FILE, own=True), crops(32)) <= TOLERANCE
+    assert parity(model, Classifier(run / ONNX_FILES["float32"], own=True), crops(32)) <= TOLERANCE
 
 
 def test_a_shipped_head_of_another_network_is_noticed(run: Path) -> None:
     keras.utils.set_random_seed(5)
     other = build("mien", WIDTHS, 0.4)
-    assert parity(other, Classifier(run / ONNX_FILE, own=True), crops(4)) > TOLERANCE
+    assert parity(other, Classifier(run / ONNX_FILES["float32"], own=True), crops(4)) > TOLERANCE
 
 
 def test_the_file_says_what_it_is(run: Path) -> None:
-    classifier = Classifier(run / ONNX_FILE, own=True)
+    classifier = Classifier(run / ONNX_FILES["float32"], own=True)
     assert classifier.metadata.name == "mien"
     assert classifier.metadata.run == "tiny"
     assert classifier.expression_head.labels == EXPRESSIONS
@@ -147,7 +157,7 @@ def test_the_file_says_what_it_is(run: Path) -> None:
 def test_a_file_whose_metadata_do_not_fit_is_refused(
     run: Path, tmp_path: Path, field: str, value: str | None, complaint: str
 ) -> None:
-    model = onnx.load(run / ONNX_FILE)
+    model = onnx.load(run / ONNX_FILES["float32"])
     fields = {prop.key: prop.value for prop in model.metadata_props}
     kept = fields | {field: value} if value else {k: v for k, v in fields.items() if k != field}
     onnx.helper.set_model_props(model, kept)
@@ -158,32 +168,62 @@ def test_a_file_whose_metadata_do_not_fit_is_refused(
     assert "\n" not in str(refusal.value)
 
 
-def test_figures_and_card_come_from_the_file_that_ships(
+def test_the_int8_twin_is_smaller_and_nearly_the_same(run: Path) -> None:
+    exact, small = (run / ONNX_FILES[precision] for precision in ("float32", "int8"))
+    assert small.stat().st_size < exact.stat().st_size / 3
+    before, after = (Classifier(path, own=True) for path in (exact, small))
+    assert before.metadata == after.metadata
+    assert before.gender_head == after.gender_head
+    faces = crops(64)
+    for head, logits in before.logits(faces).items():
+        difference = np.abs(after.logits(faces)[head] - logits)
+        assert 0 < difference.mean() < 0.1 * np.abs(logits).mean() + 0.02, head
+    counts = [costs(path) for path in (exact, small)]
+    assert counts[0]["parameters"] == counts[1]["parameters"]
+    assert counts[0]["mmacs"] == counts[1]["mmacs"] == pytest.approx(94.05, abs=0.01)
+
+
+def test_figures_and_card_come_from_the_files_that_ship(
     run: Path, data: Path, cache: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match=r"validation\.json is missing; export and evaluate"):
+    with pytest.raises(RunError, match=r"float32-validation\.json is missing; export and evaluate"):
         publish(run, tmp_path)
-    figures = {part: evaluate(run / ONNX_FILE, data, cache, part) for part in METRICS_FILES}
-    counts = {
-        part: [found["headline"][name]["n"] for name in ("fer2013", "ferplus_argmax", "gender")]
-        for part, found in figures.items()
-    }
-    assert counts == {"validation": [21, 21, 7], "test": [21, 21, 12]}
-    for part, name in METRICS_FILES.items():
-        write_json(run / name, figures[part])
+    for precision, source in ONNX_FILES.items():
+        for part in PARTS:
+            write_json(run / metrics_file(precision, part), evaluate(run / source, data, cache, part))
+    figures = json.loads((run / metrics_file("float32", "validation")).read_text())["headline"]
+    assert [figures[name]["n"] for name in ("fer2013", "ferplus_argmax", "gender")] == [21, 21, 7]
+    figures = json.loads((run / metrics_file("float32", "test")).read_text())["headline"]
+    assert [figures[name]["n"] for name in ("fer2013", "ferplus_argmax", "gender")] == [21, 21, 12]
     card = publish(run, tmp_path).read_text()
-    for name, share in figures["test"]["headline"].items():
-        assert f"{share['value'] * 100:.1f}" in card, name
-    assert "--arch mien --epochs 1" in card
-    assert read_checksums(tmp_path).keys() == {"faces.onnx"}
-    assert json.loads((tmp_path / "faces.json").read_text()).keys() == {"validation", "test"}
-    os.utime(run / ONNX_FILE, (2e9, 2e9))
+    for name, share in figures.items():
+        assert f"| {share['value'] * 100:.1f} (" in card, name
+    assert "mien train fit --arch mien --epochs 1" in card
+    shipped = json.loads((tmp_path / "faces.json").read_text())
+    assert {path.name for path in tmp_path.glob("*.onnx")} == read_checksums(tmp_path).keys()
+    assert ("faces.int8.onnx" in read_checksums(tmp_path)) == ("int8" in shipped)
+    os.utime(run / ONNX_FILES["float32"], (2e9, 2e9))
     with pytest.raises(RunError, match=r"is older than model\.onnx; evaluate it again"):
         publish(run, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("right", "milliseconds", "expected"),
+    [(0.897, 0.5, True), (0.95, 0.5, True), (0.896, 0.5, False), (0.9, 1.0, False)],
+)
+def test_int8_ships_where_it_is_faster_and_nearly_as_right(
+    right: float, milliseconds: float, expected: bool
+) -> None:
+    def figures(value: float, time: float) -> dict[str, object]:
+        headline = {"gender": {"value": value}, "fer2013": {"value": 0.7}}
+        return {"validation": {"headline": headline, "costs": {"batch_1_ms": time}}}
+
+    metrics = {"float32": figures(0.9, 1.0), "int8": figures(right, milliseconds)}
+    assert worthwhile(metrics) is expected
+
+
 def test_figures_of_hdf5_and_onnx_agree(run: Path, data: Path, cache: Path) -> None:
-    ours, theirs = (evaluate(run / name, data, cache) for name in (MODEL_FILE, ONNX_FILE))
+    ours, theirs = (evaluate(run / name, data, cache) for name in (MODEL_FILE, ONNX_FILES["float32"]))
     for part in ("headline", "fer2013", "ferplus", "gender"):
         assert ours[part] == theirs[part]
 

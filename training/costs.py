@@ -22,11 +22,7 @@ def costs(path: Path) -> dict[str, float]:
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     classifier = Classifier(path, threads=1, own=True)
     return {
-        "parameters": sum(
-            int(np.prod(weights.dims))
-            for weights in graph.initializer
-            if weights.data_type == onnx.TensorProto.FLOAT and weights.dims
-        ),
+        "parameters": _parameters(graph),
         "mmacs": round(_multiply_adds(graph) / 1e6, 2),
         "bytes": path.stat().st_size,
         "batch_1_ms": _milliseconds(classifier, 1),
@@ -34,8 +30,29 @@ def costs(path: Path) -> dict[str, float]:
     }
 
 
-def _multiply_adds(graph: onnx.GraphProto) -> int:
+def _weights(graph: onnx.GraphProto) -> dict[str, list[int]]:
+    """Shapes of constants by the name under which the layers take them, from integers or not."""
     weights = {w.name: list(w.dims) for w in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
+    return weights
+
+
+def _parameters(graph: onnx.GraphProto) -> int:
+    weights = _weights(graph)
+    used = {
+        name
+        for node in graph.node
+        if node.op_type in ("Conv", "MatMul", "Gemm", "Add")
+        for name in node.input
+        if weights.get(name)
+    }
+    return sum(int(np.prod(weights[name])) for name in used)
+
+
+def _multiply_adds(graph: onnx.GraphProto) -> int:
+    weights = _weights(graph)
     shapes = {
         v.name: [d.dim_value for d in v.type.tensor_type.shape.dim]
         for v in (*graph.value_info, *graph.output)

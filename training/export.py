@@ -1,9 +1,9 @@
-"""A trained run as an ONNX file with its metadata, proven equal to the Keras model."""
+"""A trained run as ONNX files with their metadata: one proven equal to the Keras model, and its INT8 twin."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -14,25 +14,29 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from inference.classifier import Classifier, Head
+from training import datasets
 from training.datasets import HEADS
 from training.errors import ExportError
-from training.runs import MODEL_FILE, read_config
-from training.train import network_input
+from training.importers import load_fairface, load_fer2013
+from training.quantise import quantise
+from training.runs import MODEL_FILE, ONNX_FILES, read_config
+from training.train import fairface_crops, fer_crops, network_input
 from training.validation import calibrate, keras_logits, load_keras, load_pictures, outputs
 
 OPSET = 17
 TOLERANCE = 1e-5
 PARITY_CROPS = 256
-ONNX_FILE = "model.onnx"
-DATASETS = ("FER2013", "FER+", "FairFace")
+RANGE_CROPS = 512
+"""Training faces of each data set that show the INT8 file what range activations have."""
+SOURCES = ("FER2013", "FER+", "FairFace")
 LICENCE = "Apache-2.0 for the file; trained on FER2013, which is for research use"
 
 
 def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, float]:
-    """Calibrate a run's model, write it as ONNX and compare both on 256 real crops.
+    """Calibrate a run's model, write it as ONNX, compare both on 256 real crops, and quantise it.
 
-    Returns the file and the largest difference of a logit. Raises RunError, DatasetError, or
-    ExportError where the files differ by more than 1e-5.
+    Returns the float32 file and the largest difference of a logit. Raises RunError, DatasetError, or
+    ExportError where that file differs from Keras by more than 1e-5.
     """
     config = read_config(run)
     model = load_keras(run / MODEL_FILE)
@@ -41,9 +45,19 @@ def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, 
     heads = calibrate(outputs(keras_logits(model), pictures), pictures)
     half = PARITY_CROPS // 2
     crops = np.concatenate([pictures.face_crops[:half], pictures.person_crops[:half]])
-    target = run / ONNX_FILE
-    fields = metadata(config.arch, version, run.name, size, heads)
-    return target, export(model, fields, target, crops)
+    target = run / ONNX_FILES["float32"]
+    difference = export(model, metadata(config.arch, version, run.name, size, heads), target, crops)
+    quantise(target, run / ONNX_FILES["int8"], training_crops(data, cache, size))
+    return target, difference
+
+
+def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.uint8]]:
+    """Batches (n, size, size, 1) uint8 of faces that training saw, from both data sets in turn."""
+    faces = datasets.unseen(load_fer2013(data, cache))
+    people = load_fairface(data, cache, "train")
+    people = people.rows(np.flatnonzero(~people.held_out())[:RANGE_CROPS])
+    for crops in (fer_crops(faces.images[:RANGE_CROPS], size), fairface_crops(people, size)):
+        yield from np.array_split(crops[..., None], max(1, len(crops) // 32))
 
 
 def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, Head]) -> dict[str, str]:
@@ -53,7 +67,7 @@ def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, H
         "name": name,
         "version": version,
         "run": run,
-        "datasets": json.dumps(DATASETS),
+        "datasets": json.dumps(SOURCES),
         "licence": LICENCE,
         "colour": "grey",
         "input_size": json.dumps([size, size]),

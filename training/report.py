@@ -42,7 +42,7 @@ def _classifier(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], st
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "classifier": _classifier(headline_table),
     "classifier robustness": _classifier(
-        lambda figures: robustness_table(figures["validation"]["robustness"])
+        lambda figures: robustness_table(figures["float32"]["validation"]["robustness"])
     ),
-    "classifier costs": _classifier(lambda figures: cost_table(figures["test"]["costs"])),
+    "classifier costs": _classifier(cost_table),
 }

@@ -8,47 +8,67 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.errors import RunError
 from training.recipes import Config
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.csv"
 CHECKPOINT = "checkpoint.weights.h5"
 MODEL_FILE = "model.h5"
-METRICS_FILES = {"validation": "validation.json", "test": "test.json"}
+ONNX_FILES = {"float32": "model.onnx", "int8": "model.int8.onnx"}
+"""The exported files by the precision of their weights."""
+PARTS = ("validation", "test")
+"""What each of them is measured on; see `training.validation`."""
 CURVES_FILE = "curves.png"
 
 Row = dict[str, float]
 
 
-def open_run(run: Path, config: Config, resume: bool) -> list[Row]:
+def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
     """Make or reopen a run folder; the epochs that it has behind it.
 
     Raises RunError for a folder that holds another run, unless `resume` is set, and for a run to
     be resumed with another configuration.
     """
-    path = run / CONFIG_FILE
+    path, wanted = run / CONFIG_FILE, json.loads(json.dumps(asdict(config)))
     if not path.exists():
         run.mkdir(parents=True, exist_ok=True)
-        write_json(path, asdict(config))
+        write_json(path, wanted)
         write_json(run / "environment.json", environment())
         return []
     if not resume:
         raise RunError(f"{run} holds a run already; pass --resume to go on with it")
-    before = read_config(run)
-    if before != config:
-        raise RunError(f"{path} has {before}, asked for {config}; resume with the same options")
+    before = read_stored_config(run)
+    if before != wanted:
+        raise RunError(f"{path} has {before}, asked for {wanted}; resume with the same options")
     return read_history(run) if (run / CHECKPOINT).exists() else []
 
 
 def read_config(run: Path) -> Config:
-    """The configuration of a run; raises RunError where there is none."""
+    """The configuration of a classifier's run; raises RunError where there is none."""
     try:
-        return Config(**json.loads((run / CONFIG_FILE).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        return Config(**read_stored_config(run))
+    except TypeError as error:
+        raise RunError(f"{run} is not a classifier's training run: {error}") from error
+
+
+def read_stored_config(run: Path) -> dict[str, Any]:
+    """A run's configuration as it was written; raises RunError where there is none."""
+    try:
+        values: dict[str, Any] = json.loads((run / CONFIG_FILE).read_text())
+    except (OSError, ValueError) as error:
         raise RunError(f"{run} is not a training run: {error}") from error
+    return values
+
+
+def metrics_file(precision: str, part: str) -> str:
+    """The name of the figures of one exported file on one part."""
+    return f"{precision}-{part}.json"
 
 
 def environment() -> dict[str, str]:
