@@ -58,7 +58,7 @@ def _tick(seconds: float) -> int:
     return int(time.time() // seconds)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=sa.Engine.dispose)
 def _engine(database: str) -> sa.Engine:
     return open_database(database, read_only=True)
 

@@ -95,7 +95,7 @@ def _slot(slot: Slot, zone: ZoneInfo, labels: Sequence[str], shares: Mapping[str
         "state": (State.SUPPRESSED if kept_back else figures.state).value,
         "visits": figures.visits,
         "visits_opacity": theme.FAINT if slot.running else 1.0,
-        "watched": words.NOTHING if figures.coverage is None else words.percent(figures.coverage),
+        "watched": words.NOTHING if figures.coverage is None else words.rounded(figures.coverage),
         "strip": _strip_colour(figures.coverage),
         "mood": mood.value if mood else None,
         "mood_low": mood.low if mood else None,

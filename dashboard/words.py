@@ -27,6 +27,11 @@ def percent(share: float) -> str:
     return f"{whole} %"
 
 
+def rounded(share: float) -> str:
+    """A share, 0 to 1, as the nearest whole percentage."""
+    return f"{100 * share:.0f} %"
+
+
 def percent_range(interval: Interval) -> str:
     """The interval of a share: "38 to 44 %", with a decimal where its ends lie close together."""
     digits = 0 if interval.high - interval.low >= 0.02 else 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from bus.messages import CameraState
+from bus.messages import CameraState, minute_of
 from storage import tables
 from storage.mood import mood_of
 from storage.periods import Period
@@ -56,8 +56,8 @@ def read_counts(engine: sa.Engine, period: Period) -> Counts:
     """
     with engine.connect() as connection:
         cells = tuple(_cells(connection, period))
-        watched = _watched(connection, period)
-        scheduled = _scheduled(connection, period, watched)
+        watched, first = _watched(connection, period)
+        scheduled = _scheduled(connection, period, watched, first)
     return Counts(period, cells, watched, scheduled)
 
 
@@ -87,23 +87,29 @@ def _cells(connection: sa.Connection, period: Period) -> list[Cell]:
     ]
 
 
-def _watched(connection: sa.Connection, period: Period) -> dict[tuple[int, str], int]:
+def _watched(connection: sa.Connection, period: Period) -> tuple[dict[tuple[int, str], int], dict[str, int]]:
+    """The time that was watched by slot and camera, and the first minute of each camera in the period."""
     minutes = tables.camera_minutes.c
-    slot = _slot(minutes.minute, period)
     each = (
-        sa.select(slot, minutes.camera_id, minutes.watched_us)
+        sa.select(_slot(minutes.minute, period), minutes.camera_id, minutes.minute, minutes.watched_us)
         .where(minutes.minute >= period.start, minutes.minute < period.end)
         .subquery()
         .c
     )
-    rows = connection.execute(
-        sa.select(each.slot, each.camera_id, sa.func.sum(each.watched_us)).group_by(each.slot, each.camera_id)
-    )
-    return {(slot, camera_id): int(watched) for slot, camera_id, watched in rows}
+    grouped = sa.select(each.slot, each.camera_id, sa.func.min(each.minute), sa.func.sum(each.watched_us))
+    watched: dict[tuple[int, str], int] = {}
+    first: dict[str, int] = {}
+    for slot, camera_id, minute, time in connection.execute(grouped.group_by(each.slot, each.camera_id)):
+        watched[slot, camera_id] = int(time)
+        first[camera_id] = min(minute, first.get(camera_id, minute))
+    return watched, first
 
 
 def _scheduled(
-    connection: sa.Connection, period: Period, watched: Mapping[tuple[int, str], int]
+    connection: sa.Connection,
+    period: Period,
+    watched: Mapping[tuple[int, str], int],
+    first: Mapping[str, int],
 ) -> dict[tuple[int, str], int]:
     cameras, states = tables.cameras, tables.camera_states
     rows = connection.execute(
@@ -113,8 +119,8 @@ def _scheduled(
     ).all()
     scheduled = dict(watched)
     for camera_id, created_at, state, since in rows:
-        seen = [period.edge(slot) for slot, camera in watched if camera == camera_id]
-        begin = min([created_at, *seen])
+        seen = first.get(camera_id, created_at)
+        begin = seen if seen < minute_of(created_at) else created_at
         finish = since if state == CameraState.ENDED else period.now - SETTLING_US
         for slot in range(period.slots):
             length = min(period.edge(slot + 1), finish) - max(period.edge(slot), begin)

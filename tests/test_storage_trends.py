@@ -214,6 +214,19 @@ class TestCoverage:
         assert shown.whole.coverage == 1
         assert shown.slots[0].figures.coverage is None, "nothing was scheduled"
 
+    def test_within_a_slot_and_within_a_minute(self, engine: sa.Engine) -> None:
+        register(engine, "till", at=T0 + 3 * MINUTE_US + 40 * SECOND)
+        Writer(engine).write(results(minutes=[watched(3, seconds=20), watched(4)]), {})
+        period = Period(T0, 5 * MINUTE_US, 1, now=T0 + 5 * MINUTE_US)
+        assert trend(engine, period, EVERYTHING).whole.coverage == 1
+
+    def test_begins_with_the_first_frame_of_a_camera_that_was_registered_anew(
+        self, engine: sa.Engine
+    ) -> None:
+        register(engine, "till", at=T0 + 4 * MINUTE_US)
+        Writer(engine).write(results(minutes=[watched(1), watched(4)]), {})
+        assert trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx((60 + 55) / (4 * 60 - 5))
+
     def test_a_camera_that_never_came_up_is_missed(self, engine: sa.Engine) -> None:
         register(engine, "till", "door")
         Writer(engine).write(results(minutes=[watched(minute) for minute in range(5)]), {})

@@ -86,6 +86,7 @@ def tiles(whole: Figures, cameras: Sequence[CameraStatus], settings: Settings) -
     top = max(labelled, key=lambda label: labelled[label].value, default=None)
     expected = [camera for camera in cameras if camera.condition.expected]
     online = [camera for camera in expected if camera.condition is Condition.ONLINE]
+    missing = len(expected) - len(online)
     low = whole.coverage is not None and whole.coverage < COVERAGE_FLOOR
     with st.container(horizontal=True, key="tiles"):
         parts.tile(
@@ -109,12 +110,12 @@ def tiles(whole: Figures, cameras: Sequence[CameraStatus], settings: Settings) -
         parts.tile(
             "Cameras online",
             f"{len(online)} / {len(expected)}",
-            "see Cameras" if len(online) < len(expected) else "all deliver pictures",
+            f"{missing} without pictures" if missing else "all deliver pictures",
             definitions.CAMERAS_ONLINE,
         )
         parts.tile(
             "Coverage",
-            None if whole.coverage is None else words.percent(whole.coverage),
+            None if whole.coverage is None else words.rounded(whole.coverage),
             "visits are missing" if low else "of the scheduled time",
             definitions.COVERAGE,
         )

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboard import charts, theme
+from dashboard.charts import Chart
+from dashboard.labels import spread
+from dashboard.periods import SPANS, Span
+from storage.intervals import Interval, mean_interval, share_interval
+from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN, Figures, Slot, State
+
+UTC = ZoneInfo("UTC")
+MINUTE = 60_000_000
+T0 = 1_700_000_040 * 1_000_000
+SPAN = SPANS["15 min"]
+Draw = Callable[[Sequence[Slot], ZoneInfo, Span], Chart]
+EVERY_CHART: list[Draw] = [charts.expressions_over_time, charts.genders_over_time, charts.mood_over_time]
+
+
+def shown(visits: int = 40, happy: int = 10, female: int = 10, coverage: float | None = 1.0) -> Figures:
+    counts = dict.fromkeys((*EXPRESSIONS, UNKNOWN), 0) | {"happiness": happy, "neutral": visits - happy}
+    return Figures(
+        State.SHOWN,
+        coverage,
+        visits,
+        mean_interval(visits, 5.0 * visits, 25.0 * visits + visits),
+        {label: share_interval(count, visits) for label, count in counts.items()},
+        {"female": share_interval(female, visits), "male": share_interval(visits - female, visits)},
+        share_interval(0, visits),
+    )
+
+
+def slots(*figures: Figures) -> list[Slot]:
+    last = len(figures) - 1
+    return [
+        Slot(T0 + index * MINUTE, T0 + (index + 1) * MINUTE, index == last, each)
+        for index, each in enumerate(figures)
+    ]
+
+
+HIDDEN, NOBODY = Figures(State.SUPPRESSED, 1.0), Figures(State.NOBODY, 1.0, visits=0)
+UNOBSERVED = Figures(State.UNOBSERVED, 0.0)
+
+
+def table(chart: Chart, name: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = json.loads(chart.tables[name].to_json(orient="records"))
+    return rows
+
+
+def test_one_specification_for_whatever_the_figures_are() -> None:
+    for draw in EVERY_CHART:
+        full = draw(slots(shown(), shown(50), shown(60)), UTC, SPAN)
+        empty = draw(slots(HIDDEN, NOBODY, UNOBSERVED), UTC, SPAN)
+        assert json.dumps(full.specification) == json.dumps(empty.specification)
+        assert [list(each) for each in full.tables.values()] == [list(each) for each in empty.tables.values()]
+    now = charts.shares_now(shown().expressions, theme.EXPRESSIONS, 30)
+    assert now.specification == charts.shares_now({}, theme.EXPRESSIONS, 30).specification
+
+
+@pytest.mark.parametrize("draw", EVERY_CHART)
+def test_a_specification_holds_no_colour_and_names_the_tables_that_it_draws(draw: Draw) -> None:
+    chart = draw(slots(shown()), UTC, SPAN)
+    text = json.dumps(chart.specification)
+    assert "#" not in text
+    drawn = {layer["data"]["name"] for layer in _leaves(chart.specification) if "data" in layer}
+    assert drawn == set(chart.vega_lite()["datasets"])
+    assert set(chart.tables) <= drawn
+
+
+def test_each_span_has_specifications_of_its_own() -> None:
+    week = charts.mood_over_time(slots(shown()), UTC, SPANS["7 days"])
+    assert week.specification != charts.mood_over_time(slots(shown()), UTC, SPAN).specification
+
+
+def test_shares_are_stacked_to_the_whole() -> None:
+    chart = charts.expressions_over_time(slots(shown(40, happy=10), HIDDEN, shown(40, happy=20)), UTC, SPAN)
+    rows = table(chart, "stack")
+    assert [(row["label"], row["low"], row["high"]) for row in rows] == [
+        ("happiness", 0.0, 0.25),
+        ("neutral", 0.25, 1.0),
+        ("happiness", 0.0, 0.5),
+        ("neutral", 0.5, 1.0),
+    ]
+    assert [row["start"] for row in rows] == [T0 // 1000] * 2 + [(T0 + 2 * MINUTE) // 1000] * 2
+
+
+def test_what_is_hidden_stays_hidden() -> None:
+    for draw in EVERY_CHART:
+        (row,) = table(draw(slots(HIDDEN), UTC, SPAN), "slots")
+        assert row["visits"] is None
+        assert row["mood"] is None
+        assert row["state"] == "too few to show"
+        assert all(row.get(label, "–") == "–" for label in (*theme.EXPRESSIONS, *GENDERS))
+
+
+def test_too_few_labelled_genders_read_as_hidden_there_alone() -> None:
+    figures = Figures(State.SHOWN, 1.0, 12, expressions=shown(12).expressions)
+    (gender,) = table(charts.genders_over_time(slots(figures), UTC, SPAN), "slots")
+    (expression,) = table(charts.expressions_over_time(slots(figures), UTC, SPAN), "slots")
+    assert (gender["state"], expression["state"]) == ("too few to show", "shown")
+
+
+def test_the_strip_says_what_was_watched() -> None:
+    figures = [shown(coverage=part) for part in (1.0, 0.9, 0.89, 0.0, None)]
+    rows = table(charts.mood_over_time(slots(*figures), UTC, SPAN), "slots")
+    assert [row["strip"] for row in rows] == [
+        theme.ACCENT,
+        theme.ACCENT,
+        theme.CAUTION,
+        theme.BLANK,
+        theme.BLANK,
+    ]
+    assert [row["watched"] for row in rows] == ["100 %", "90 %", "89 %", "0 %", "–"]
+
+
+def test_a_slot_that_is_not_over_is_faint() -> None:
+    rows = table(charts.expressions_over_time(slots(shown(), shown()), UTC, SPAN), "slots")
+    assert [row["visits_opacity"] for row in rows] == [1.0, theme.FAINT]
+
+
+def test_labels_stand_beside_the_last_stack_that_is_shown() -> None:
+    chart = charts.expressions_over_time(slots(shown(40, happy=20), HIDDEN), UTC, SPAN)
+    rows = table(chart, "labels")
+    assert [row["label"] for row in rows] == ["happiness", "neutral"]
+    assert {row["at"] for row in rows} == {(T0 + 2 * MINUTE) // 1000}
+    assert table(charts.expressions_over_time(slots(HIDDEN), UTC, SPAN), "labels") == []
+
+
+def test_times_are_those_of_the_shop() -> None:
+    kolkata = charts.mood_over_time(slots(shown()), ZoneInfo("Asia/Kolkata"), SPAN)
+    (row,) = table(kolkata, "slots")
+    assert row["start"] == T0 // 1000 + 5.5 * 3600 * 1000
+    assert row["end"] == T0 // 1000 + 5.5 * 3600 * 1000 + 60_000
+
+
+def test_bars_of_few_visits_are_faint() -> None:
+    rows = table(charts.shares_now(shown(29).genders, GENDERS, 28), "shares")
+    assert [row["opacity"] for row in rows] == [theme.FAINT] * 2
+    assert [row["label"] for row in rows] == ["female", "male"]
+    rows = table(charts.shares_now(shown(30, female=15).genders, GENDERS, 28), "shares")
+    assert [(row["opacity"], row["text"], row["n"]) for row in rows] == [(1.0, "50 %", 30)] * 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "placed"),
+    [
+        ([], []),
+        ([5.0], [10.0]),
+        ([50.0, 52.0, 54.0], [50.0, 67.0, 84.0]),
+        ([90.0, 95.0, 99.0], [66.0, 83.0, 100.0]),
+        ([12.0, 80.0], [12.0, 80.0]),
+    ],
+)
+def test_labels_keep_their_distance(wanted: list[float], placed: list[float]) -> None:
+    assert spread(wanted, 17, 10, 100) == placed
+
+
+def test_labels_that_do_not_fit_share_the_room() -> None:
+    placed = spread([0.0] * 9, 17, 0, 80)
+    assert placed == pytest.approx([10.0 * index for index in range(9)])
+    assert all(b > a for a, b in pairwise(placed))
+
+
+def test_interval_beyond_the_scale_is_no_number_that_json_lacks() -> None:
+    figures = Figures(State.SHOWN, 1.0, 1, Interval(5.0, -100.0, 100.0, 1), shown().expressions)
+    (row,) = table(charts.mood_over_time(slots(figures), UTC, SPAN), "slots")
+    assert (row["mood_low"], row["mood_high"]) == (-100, 100)
+
+
+def _leaves(specification: object) -> list[dict[str, dict[str, str]]]:
+    assert isinstance(specification, dict)
+    return [leaf for layer in specification["layer"] for leaf in layer.get("layer", [layer])]
+
+
+def test_spans_cover_what_their_names_say() -> None:
+    minutes = {"15 min": 15, "1 h": 60, "24 h": 24 * 60, "7 days": 7 * 24 * 60}
+    assert {name: span.slots * span.slot_minutes for name, span in SPANS.items()} == minutes
+    assert all(isinstance(span, Span) and 24 * 60 % span.slot_minutes == 0 for span in SPANS.values())

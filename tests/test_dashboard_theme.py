@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard import theme
+from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2.2, 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_every_label_of_the_database_has_a_colour() -> None:
+    assert set(theme.EXPRESSIONS) == {*EXPRESSIONS, UNKNOWN}
+    assert set(GENDERS) <= set(theme.SERIES)
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "#FFFFFF"), ("dark", "#0F1319")])
+def test_colours_stand_out(scheme: str, ground: str) -> None:
+    palette = theme.palette(scheme)
+    least = dict.fromkeys((*EXPRESSIONS, *GENDERS, theme.ACCENT), 3.0) | {
+        theme.INK: 7.0,
+        theme.QUIET: 4.5,
+    }
+    assert {name: contrast(palette[name], ground) >= ratio for name, ratio in least.items()} == dict.fromkeys(
+        least, True
+    )
+    assert len(set(palette.values())) >= len(palette) - 3
+
+
+def test_the_stylesheet_defines_every_colour_that_it_uses() -> None:
+    sheet = theme.stylesheet()
+    defined = set(re.findall(r"(--mien-[a-z-]+):", sheet))
+    assert {f"var({name})" for name in defined} >= {theme.css(series) for series in theme.SERIES}
+    assert set(re.findall(r"var\((--mien-[a-z-]+)\)", sheet)) <= defined
