@@ -55,7 +55,7 @@ class Track:
         """Take `box` as the face's place at `time_us`."""
         if time_us > self.last_seen:
             seconds = (time_us - self.last_seen) / MICROSECONDS
-            moved = (_centre(box) - _centre(self.box)) / seconds
+            moved = (_centres(box) - _centres(self.box)) / seconds
             blend = 0.5 if self.hits > 1 else 1.0
             self.velocity = (1 - blend) * self.velocity + blend * moved
         self.box = box
@@ -109,12 +109,11 @@ class Tracker:
 
     def _match(self, boxes: NDArray[np.float64], time_us: int) -> list[tuple[Track, int]]:
         """The best pairs first, each track and each detection at most once."""
-        pairs = [
-            (cost, position, index)
-            for position, track in enumerate(self._tracks)
-            for index, box in enumerate(boxes)
-            if (cost := self._cost(track, box, time_us)) is not None
-        ]
+        if not self._tracks or not len(boxes):
+            return []
+        costs = self._costs(boxes, time_us)
+        positions, indices = np.nonzero(np.isfinite(costs))
+        pairs = zip(costs[positions, indices].tolist(), positions.tolist(), indices.tolist(), strict=True)
         matches: list[tuple[Track, int]] = []
         taken_tracks: set[int] = set()
         taken_boxes: set[int] = set()
@@ -125,32 +124,32 @@ class Tracker:
                 matches.append((self._tracks[position], index))
         return matches
 
-    def _cost(self, track: Track, box: NDArray[np.float64], time_us: int) -> float | None:
-        """0 for the same place up to 1 for no overlap, above 1 for near by, None for out of reach."""
+    def _costs(self, boxes: NDArray[np.float64], time_us: int) -> NDArray[np.float64]:
+        """Of each track (rows) with each box: 0 for the same place up to 1 for no overlap, above 1 for near
+        by, infinite for out of reach.
+        """
         settings = self._settings
-        predicted = track.predict(time_us)
-        overlap = _overlap(predicted, box)
-        if overlap >= settings.overlap:
-            return 1 - overlap
-        size = float(np.sqrt(track.box[2] * track.box[3]))
-        growth = float(np.sqrt(box[2] * box[3])) / size
-        away = (time_us - track.last_seen) / MICROSECONDS
-        distance = float(np.hypot(*(_centre(box) - _centre(predicted)))) / size
-        near = distance <= settings.reach + settings.speed * away
-        alike = 1 / settings.growth <= growth <= settings.growth
-        return 1 + distance if near and alike else None
+        predicted = np.stack([track.predict(time_us) for track in self._tracks])
+        away = np.array([time_us - track.last_seen for track in self._tracks]) / MICROSECONDS
+        overlaps = _overlaps(predicted, boxes)
+        sizes = np.sqrt(predicted[:, 2] * predicted[:, 3])[:, None]
+        growth = np.sqrt(boxes[:, 2] * boxes[:, 3]) / sizes
+        apart = _centres(boxes) - _centres(predicted)[:, None]
+        distances = np.hypot(apart[..., 0], apart[..., 1]) / sizes
+        near = distances <= (settings.reach + settings.speed * away)[:, None]
+        alike = (1 / settings.growth <= growth) & (growth <= settings.growth)
+        beside = np.where(near & alike, 1 + distances, np.inf)
+        return np.where(overlaps >= settings.overlap, 1 - overlaps, beside)
 
 
-def _centre(box: NDArray[np.float64]) -> NDArray[np.float64]:
-    return box[:2] + box[2:] / 2
+def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return boxes[..., :2] + boxes[..., 2:] / 2
 
 
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Intersection over union of two boxes x, y, w, h."""
-    ax, ay, aw, ah = a.tolist()
-    bx, by, bw, bh = b.tolist()
-    width = min(ax + aw, bx + bw) - max(ax, bx)
-    height = min(ay + ah, by + bh) - max(ay, by)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return float(width * height / (aw * ah + bw * bh - width * height))
+def _overlaps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union (n, m) of boxes (n, 4) with boxes (m, 4), all x, y, w, h."""
+    begin = np.maximum(a[:, None, :2], b[:, :2])
+    end = np.minimum(a[:, None, :2] + a[:, None, 2:], b[:, :2] + b[:, 2:])
+    common = np.prod(np.maximum(end - begin, 0), axis=2)
+    areas = (a[:, 2] * a[:, 3])[:, None] + b[:, 2] * b[:, 3]
+    return np.asarray(common / (areas - common))
