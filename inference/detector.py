@@ -13,10 +13,16 @@ from inference.errors import ModelError
 from inference.model_file import ModelFile, load_model, shipped
 
 LONGEST_SIDE = 640
-"""Sides of 640 find half the faces of 16 to 24 pixels in a picture of that size, for 2 ms on one core."""
+"""Of the faces of 16 to 24 pixels in a picture whose longest side is 640, 40 % are seen well enough to be
+followed, 22 % if the picture is reduced to 480, and of those of 24 to 32 pixels 70 and 46 %."""
 _STRIDE = 32
 _LARGEST_ZOOM = 2.0
 """Small pictures are enlarged up to this factor: beyond it there is nothing more to see."""
+_LARGE = 128.0
+"""Size from which faces are also looked for in the picture at half the size, for a quarter of the time: the
+network has learnt faces up to 150 pixels, and somebody before a webcam is larger."""
+_WITHIN = 0.8
+"""Share of a box above which it is a part of the better one that it lies in, such as the mouth of a face."""
 _MOST_CANDIDATES = 400
 
 
@@ -93,36 +99,49 @@ class Detector:
         """
         if gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
             raise ValueError(f"picture is {gray.dtype} {gray.shape}, expected uint8 (height, width)")
-        pixels, scale = self._fit(gray)
-        scores, boxes = self._session.run(["scores", "boxes"], {self._input: pixels[None, :, :, None]})
-        likely = np.flatnonzero(scores[0] >= (self.levels.face if lowest is None else lowest))
-        order = likely[np.argsort(-scores[0][likely], kind="stable")][:_MOST_CANDIDATES]
-        kept = suppress(boxes[0][order], self.overlap)
-        return Faces(
-            np.asarray(boxes[0][order][kept] / scale, np.float32),
-            np.asarray(scores[0][order][kept], np.float32),
-        )
+        lowest = self.levels.face if lowest is None else lowest
+        scale = self.scale(*gray.shape)
+        boxes, scores = self._look(gray, scale, lowest)
+        large, large_scores = self._look(gray, scale / 2, lowest)
+        seen = np.sqrt(large[:, 2] * large[:, 3]) * scale >= _LARGE
+        boxes, scores = np.concatenate([boxes, large[seen]]), np.concatenate([scores, large_scores[seen]])
+        order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
+        kept = order[suppress(boxes[order], self.overlap)]
+        return Faces(boxes[kept], scores[kept])
 
     def scale(self, height: int, width: int) -> float:
         """The factor by which a picture of that size is enlarged before the network sees it."""
         return min(self.longest_side / max(height, width), _LARGEST_ZOOM)
 
-    def _fit(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-        """The picture in the network's size, padded to multiples of 32, and the scale that it took."""
-        height, width = gray.shape
-        scale = self.scale(height, width)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        if size != (width, height):
-            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
-        bottom, right = -size[1] % _STRIDE, -size[0] % _STRIDE
-        if bottom or right:
-            gray = np.asarray(cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-        return gray, scale
+    def _look(
+        self, gray: NDArray[np.uint8], scale: float, lowest: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Boxes (n, 4), in pixels of the picture, and scores (n,) of what is seen in it at that scale."""
+        scores, boxes = self._session.run(
+            ["scores", "boxes"], {self._input: _fit(gray, scale)[None, ..., None]}
+        )
+        likely = scores[0] >= lowest
+        return boxes[0][likely] / np.float32(scale), scores[0][likely]
+
+
+def _fit(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """The picture in the network's size: scaled, then padded to multiples of 32."""
+    height, width = gray.shape
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    if size != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
+    bottom, right = -size[1] % _STRIDE, -size[0] % _STRIDE
+    if bottom or right:
+        gray = np.asarray(cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    return gray
 
 
 def suppress(boxes: NDArray[np.float32], overlap: float) -> list[int]:
-    """Indices of the boxes (n, 4), best first, that overlap no better one by more than `overlap`."""
+    """Indices of the boxes (n, 4), best first, that neither overlap a better one nor lie within it.
+
+    `overlap` is the intersection over union that is still allowed.
+    """
     left, top = boxes[:, 0], boxes[:, 1]
     right, bottom = left + boxes[:, 2], top + boxes[:, 3]
     areas = boxes[:, 2] * boxes[:, 3]
@@ -134,7 +153,8 @@ def suppress(boxes: NDArray[np.float32], overlap: float) -> list[int]:
         width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
         height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
         common = np.maximum(width, 0) * np.maximum(height, 0)
-        rest = rest[common <= overlap * (areas[rest] + areas[best] - common)]
+        apart = common <= overlap * (areas[rest] + areas[best] - common)
+        rest = rest[apart & (common <= _WITHIN * areas[rest])]
     return kept
 
 
