@@ -166,7 +166,7 @@ class Capture:
                 return
             self._become(CameraState.RETRYING, str(error))
             wait = self._backoff.next_wait(well_for)
-            _log.info("camera %s: is opened again in %.1f s", self.camera.id, wait)
+            _log.debug("camera %s: is opened again in %.1f s", self.camera.id, wait)
             self._stop.wait(wait)
 
     def _is_wrong(self, error: IngestError) -> bool:

@@ -12,6 +12,7 @@ from bus.messages import CameraHealth, CameraMinute, CameraState, minute_of
 
 _REPORT_EVERY = 5.0
 _FPS_WINDOW = 10.0
+_LONGEST_REASON = 500
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,12 @@ class Health:
         self._told_at = 0.0
 
     def become(self, state: CameraState, reason: str = "") -> bool:
-        """Enter a state, for a reason that may change within it; whether either is new."""
+        """Enter a state, for a reason that may change within it; whether either is new.
+
+        Of the reason, in which a camera's own words may be, one line of printable text is kept.
+        """
+        printable = "".join(each if each.isprintable() else " " for each in reason)
+        reason = " ".join(printable.split())[:_LONGEST_REASON]
         with self._lock:
             if (state, reason) == (self._state, self._reason):
                 return False

@@ -21,17 +21,12 @@ from urllib.request import (
 )
 
 from ingest.errors import SourceLost
-from ingest.network import Address, connect, explain
+from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
 from ingest.pictures import MOST_BYTES, Picture, decode_gray
 
 _MULTIPART = "multipart/x-mixed-replace"
 _LONGEST_LINE = 4096
 _PIECE = 65_536
-_REFUSED = {
-    401: "the camera refuses the login (401): check user and password",
-    403: "the camera refuses access (403): check what this user may see",
-    404: "the camera has no such stream (404): check the address",
-}
 
 
 class MjpegStream:
@@ -140,9 +135,14 @@ def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.
     if response.status != http.HTTPStatus.OK:
         response.close()
         connection.close()
-        status = response.status
-        raise SourceLost(_REFUSED.get(status, f"the camera answers with status {status}, not with a stream"))
+        raise SourceLost(_refusal(address, response.status))
     return connection, response
+
+
+def _refusal(address: Address, status: int) -> str:
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
+    return REFUSED.get(status, f"the camera answers with status {status}, not with a stream")
 
 
 def _request(
@@ -169,10 +169,10 @@ def _login(address: Address, headers: Message) -> str | None:
         if method.lower() == "digest":
             passwords = HTTPPasswordMgrWithDefaultRealm()
             passwords.add_password(None, address.url, address.user or "", address.password)
-            fields = parse_keqv_list(parse_http_list(parameters))
             try:
+                fields = parse_keqv_list(parse_http_list(parameters))
                 answer = HTTPDigestAuthHandler(passwords).get_authorization(Request(address.url), fields)
-            except (ValueError, OSError):
+            except (ValueError, IndexError, OSError):
                 return None
             return f"Digest {answer}" if answer else None
     if any(challenge.lower().startswith("basic") for challenge in challenges):

@@ -12,6 +12,14 @@ from ingest.errors import SourceError, SourceLost
 
 PORTS = {"rtsp": 554, "http": 80, "https": 443}
 """The schemes of network cameras, and the port that each uses where none is written."""
+ASKS_FOR_LOGIN = "the camera asks for a login (401): add user and password to the address"
+WRONG_LOGIN = "the camera refuses the login (401): check user and password"
+REFUSED = {
+    403: "the camera refuses access (403): check what this user may see",
+    404: "the camera has no such stream (404): check the address",
+    503: "the camera cannot serve the stream now (503)",
+}
+"""What a status means for an operator; HTTP and RTSP have them in common."""
 _KEPT = "/?%:@!$&'()*+,;=[]~"
 """What has a meaning in a path and a query, or is percent-encoded already."""
 

@@ -127,6 +127,8 @@ class Reader:
         with self._within(self._reading.open_timeout):
             source = self._open()
         with closing(source):
+            if self._cancelled.is_set():
+                return
             self._began = self._good_at = time.monotonic()
             self._watch.opened(self._began)
             while not self._cancelled.is_set():
@@ -149,11 +151,14 @@ class Reader:
             return
         if not fast and time.monotonic() - self._began > offset + _LATEST:
             self._publisher.drop(captured_at, LATE)
-        elif (gray := self._decode(picture, captured_at, live)) is not None:
-            if live and picture.offset is None:
-                self._check(gray, captured_at)
-            else:
-                self._publish(gray, captured_at)
+            return
+        gray = self._decode(picture, captured_at, live)
+        if gray is None or self._cancelled.is_set():
+            return
+        if live and picture.offset is None:
+            self._check(gray, captured_at)
+        else:
+            self._publish(gray, captured_at)
 
     def _wait_until(self, offset: float) -> int:
         """Wait for the time of a picture that is shown like a camera's; microseconds UTC then."""

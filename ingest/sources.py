@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from ingest.cameras import expand, redact
 from ingest.errors import SourceError
 from ingest.mjpeg import MjpegStream
 from ingest.network import PORTS, Address
-from ingest.pictures import Picture, Pixels
+from ingest.pictures import Picture
 from ingest.recordings import Folder, Repeated, VideoFile
 from ingest.streams import check_webcam, open_rtsp, open_webcam
 
@@ -46,18 +46,21 @@ class DemoShop:
 
     live = True
 
-    def __init__(self, look: Callable[[], Pixels], fps: float) -> None:
-        self._look = look
+    def __init__(self, name: str, fps: float) -> None:
+        from ingest.demo.source import DemoSource  # noqa: PLC0415 - only the demo needs its drawings
+
+        self._shop = DemoSource(name)
         self._fps = fps
         self._number = -1
 
     def read(self) -> Picture:
         """The next picture, to be looked at when its time has come."""
         self._number += 1
-        return Picture(self._number / self._fps, self._look)
+        return Picture(self._number / self._fps, self._shop.read)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of the drawings."""
+        self._shop.close()
 
 
 def check_source(source: str, environ: Mapping[str, str]) -> None:
@@ -115,7 +118,7 @@ def open_source(
         case "http" | "https":
             return MjpegStream(source, open_timeout, read_timeout)
         case "demo":
-            return _open_demo(rest, fps or DEFAULT_FPS)
+            return DemoShop(rest, fps or DEFAULT_FPS)
     raise _unknown(source)
 
 
@@ -136,9 +139,3 @@ def _open_recording(path: Path, fps: float, loop: bool) -> Source:
     _check_exists(path)
     recording = partial(Folder, path, fps) if path.is_dir() else partial(VideoFile, path)
     return Repeated(recording) if loop else recording()
-
-
-def _open_demo(name: str, fps: float) -> Source:
-    from ingest.demo.source import DemoSource  # noqa: PLC0415 - only the demo needs its drawings
-
-    return DemoShop(DemoSource(name).read, fps)

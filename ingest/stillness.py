@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from ingest.pictures import Gray
@@ -13,20 +15,26 @@ FROZEN_BLACK = "the picture is frozen and black"
 _DARK = 24
 _BRIGHT_SHARE = 0.02
 """A picture is black when fewer pixels than this are brighter than `_DARK`: a clock in its corner may be."""
-_EVERY = 8
-"""Pixels between those that are looked at for brightness."""
+_LOOKED_AT = 8
+_COMPARED = 4
+"""Pixels from one that is looked at for brightness, or compared, to the next."""
+_REMEMBERED = 32
+"""Pictures with which a new one is compared; a recording that a camera repeats is longer."""
 
 
 class PictureWatch:
     """Tells when the pictures of a live camera no longer change, or are black, for `after` seconds.
 
-    A real sensor never gives the same picture twice; only pictures that are equal in every pixel count as
-    frozen. A camera that froze stays frozen, over any number of reconnects, until the picture changes.
+    A real sensor never gives the same picture twice, so a picture counts as new unless one of the last few
+    was equal to it in every pixel that is compared: the last few, since an encoder that is fed one picture
+    repeats itself from key frame to key frame. One that codes it differently each time is not found out;
+    any tolerance would take a quiet shop for a frozen one. A camera that froze stays frozen, over any
+    number of reconnects, until a new picture comes.
     """
 
     def __init__(self, after: float) -> None:
         self._after = after
-        self._last: Gray | None = None
+        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
         self._same_since = 0.0
         self._lit_at = 0.0
         self._frozen = False
@@ -38,20 +46,22 @@ class PictureWatch:
 
     def see(self, gray: Gray, now: float) -> None:
         """Look at the picture that came at `now`."""
-        if self._last is None or not np.array_equal(self._last, gray):
-            self._last, self._same_since, self._frozen = gray, now, False
+        mark = hash((gray.shape, gray[::_COMPARED, ::_COMPARED].tobytes()))
+        if mark not in self._seen:
+            self._seen.append(mark)
+            self._same_since, self._frozen = now, False
         if _is_lit(gray):
             self._lit_at, self._black = now, False
         self._frozen |= self.is_overdue(now)
         self._black |= now - self._lit_at >= self._after
 
     def is_overdue(self, now: float) -> bool:
-        """Whether this connection has shown one and the same picture for too long."""
+        """Whether this connection has shown nothing new for too long."""
         return now - self._same_since >= self._after
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the last picture is the one at which the camera froze."""
+        """Whether nothing new has come since the camera froze."""
         return self._frozen
 
     @property
@@ -63,5 +73,5 @@ class PictureWatch:
 
 
 def _is_lit(gray: Gray) -> bool:
-    sample = gray[::_EVERY, ::_EVERY]
+    sample = gray[::_LOOKED_AT, ::_LOOKED_AT]
     return int(np.count_nonzero(sample > _DARK)) >= _BRIGHT_SHARE * sample.size

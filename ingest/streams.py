@@ -11,18 +11,13 @@ import cv2
 import numpy as np
 
 from ingest.errors import BadPicture, SourceError, SourceLost
-from ingest.network import Address, connect, explain
+from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
 from ingest.pictures import Picture, Pixels
 
 _LINUX = sys.platform == "linux"
 _NEARLY = 0.9
 """Share of the time-out after which a failed read counts as timed out."""
 _STATUS_LINE = re.compile(rb"RTSP/1\.\d (\d{3})")
-_REFUSED = {
-    403: "the camera refuses access (403): check what this user may see",
-    404: "the camera has no such stream (404): check the address",
-    503: "the camera cannot serve the stream now (503)",
-}
 
 
 class Stream:
@@ -69,22 +64,14 @@ def retrieve(capture: cv2.VideoCapture) -> Pixels:
 def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> Stream:
     """The RTSP stream at `url`, over TCP where the camera can.
 
-    The camera is asked for the stream's description first: that tells why there is none, FFmpeg does not.
-
     Raises:
         SourceError: `url` is no address.
         SourceLost: saying why there is no stream.
     """
     address = Address.parse(url)
     deadline = time.monotonic() + open_timeout
-    status = _describe(address, open_timeout)
-    if status in _REFUSED:
-        raise SourceLost(_REFUSED[status])
-    if status == 401 and address.user is None:
-        raise SourceLost("the camera asks for a login (401): add user and password")
-    left = max(deadline - time.monotonic(), 1)
     settings = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * left)),
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * open_timeout)),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * read_timeout)),
         # More threads make FFmpeg hold back a picture for each, and cost more.
         *(cv2.CAP_PROP_N_THREADS, 1),
@@ -93,11 +80,21 @@ def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> Stream:
     if capture.isOpened():
         return Stream(capture, read_timeout)
     capture.release()
-    if time.monotonic() >= deadline:
+    left = deadline - time.monotonic()
+    if left <= 0:
         raise SourceLost(f"no answer within {open_timeout:g} s")
+    raise SourceLost(_refusal(address, left))
+
+
+def _refusal(address: Address, timeout: float) -> str:
+    """Why FFmpeg, which does not tell, got no stream from a camera.
+
+    Not asked before: a description that is not followed by a stream makes some servers refuse the next one.
+    """
+    status = _describe(address, timeout)
     if status == 401:
-        raise SourceLost("the camera refuses the login (401): check user and password")
-    raise SourceLost("the camera answers, but sends no video that can be decoded")
+        return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
+    return REFUSED.get(status, "the camera answers, but sends no video that can be decoded")
 
 
 def _describe(address: Address, timeout: float) -> int:

@@ -1,0 +1,60 @@
+"""An RTSP server for tests, run by the system's Python: `rtsp_server.py PORT [USER PASSWORD]`.
+
+Serves H.264 at /door and /till, where a ball moves, and at /still, where nothing does. Says "ready" once
+it listens.
+"""
+
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+ROLE = "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
+SHOWN = {"/door": "ball", "/till": "ball", "/still": "smpte100"}
+LAUNCH = (
+    "( videotestsrc is-live=true pattern={pattern} ! video/x-raw,width=320,height=240,framerate=15/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
+)
+
+
+def factory(pattern: str) -> GstRtspServer.RTSPMediaFactory:
+    made = GstRtspServer.RTSPMediaFactory()
+    made.set_launch(LAUNCH.format(pattern=pattern))
+    made.set_shared(True)
+    return made
+
+
+def ask_for_login(server: GstRtspServer.RTSPServer, user: str, password: str) -> None:
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    auth.add_digest(user, password, token)
+    server.set_auth(auth)
+
+
+def main(port: str, *login: str) -> None:
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(port)
+    points = server.get_mount_points()
+    for name, pattern in SHOWN.items():
+        made = factory(pattern)
+        if login:
+            made.add_role_from_structure(Gst.Structure.new_from_string(ROLE))
+        points.add_factory(name, made)
+    if login:
+        ask_for_login(server, *login)
+    if not server.attach(None):
+        sys.exit(f"port {port} cannot be used")
+    print("ready", flush=True)  # noqa: T201
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,146 @@
+"""Captures on a real RTSP server that is killed, stopped and started again."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bus.messages import CameraState
+from ingest.cameras import Camera
+from ingest.stillness import FROZEN
+from tests.captures import QUICK, capturing
+from tests.processes import free_port
+
+SERVER = Path(__file__).with_name("rtsp_server.py")
+NEEDS = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+SETTINGS = replace(QUICK, open_timeout=10.0, read_timeout=3.0, frozen_after=30.0)
+PASSWORD = "p@s/s#1"
+
+
+def _python() -> str | None:
+    """A Python that has GStreamer's bindings: they are Debian packages, for the system's own."""
+    for python in ("/usr/bin/python3", shutil.which("python3")):
+        if python and subprocess.run([python, "-c", NEEDS], capture_output=True, check=False).returncode == 0:
+            return python
+    return None
+
+
+PYTHON = _python()
+pytestmark = pytest.mark.skipif(
+    PYTHON is None,
+    reason="GStreamer is missing: apt-get install python3-gi gir1.2-gst-rtsp-server-1.0 "
+    "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly",
+)
+
+
+@contextmanager
+def serving(port: int, *login: str) -> Iterator[subprocess.Popen[str]]:
+    """A server that listens; killed at the end."""
+    command = [str(PYTHON), str(SERVER), str(port), *login]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield server
+        finally:
+            server.kill()
+
+
+def test_a_server_that_is_killed_and_comes_back() -> None:
+    port, other_port = free_port(), free_port()
+    cameras = (
+        Camera("door", f"rtsp://127.0.0.1:{port}/door", 5),
+        Camera("till", f"rtsp://127.0.0.1:{other_port}/till", 5),
+    )
+    with serving(other_port), capturing(*cameras, settings=SETTINGS) as scene:
+        with serving(port):
+            scene.viewer.wait_for_frames("door", 10)
+            scene.viewer.wait_for_frames("till", 10)
+        scene.books.wait_for_state("door", CameraState.RETRYING, "the camera ended the stream")
+        scene.books.wait_for_state("door", CameraState.RETRYING, "no connection: connection refused")
+        told, killed = len(scene.books.healths), scene.viewer.of("door")[-1]
+        scene.viewer.wait_for_frames("till", 5)
+        with serving(port):
+            back = scene.books.wait_for_state("door", CameraState.ONLINE, after=told)
+            assert back.reconnects > 0
+            scene.viewer.wait_for_frames("door", 10)
+        assert scene.viewer.of("door")[-1].epoch > killed.epoch
+
+        till = scene.viewer.of("till")
+        assert len({frame.epoch for frame in till}) == 1
+        assert [frame.seq for frame in till] == list(range(len(till)))
+        assert np.diff([frame.captured_at for frame in till]).max() < 2_000_000
+        assert not any(
+            each.camera_id == "till" and each.state is CameraState.RETRYING for each in scene.books.healths
+        )
+        scene.finish()
+        for camera in cameras:
+            published = len(scene.viewer.of(camera.id))
+            assert scene.books.captured(camera.id) == published + scene.books.dropped(camera.id).total()
+
+
+def test_a_server_that_hangs_and_goes_on() -> None:
+    port = free_port()
+    with (
+        serving(port) as server,
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as scene,
+    ):
+        scene.viewer.wait_for_frames("door", 5)
+        server.send_signal(signal.SIGSTOP)
+        scene.books.wait_for_state("door", CameraState.RETRYING, "no picture for 3 s")
+        told = len(scene.books.healths)
+        server.send_signal(signal.SIGCONT)
+        scene.books.wait_for_state("door", CameraState.ONLINE, after=told)
+        scene.viewer.wait_for_frames("door", 5)
+
+
+def test_a_stream_in_which_nothing_moves_is_frozen() -> None:
+    port = free_port()
+    settings = replace(SETTINGS, frozen_after=3.0)
+    with (
+        serving(port),
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/still", 5), settings=settings) as scene,
+    ):
+        scene.books.wait_for_state("door", CameraState.ONLINE)
+        scene.books.wait_for_state("door", CameraState.RETRYING, FROZEN)
+
+
+def test_pictures_come_at_the_rate_that_is_asked_for() -> None:
+    port = free_port()
+    with (
+        serving(port),
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as scene,
+    ):
+        scene.viewer.wait_for_frames("door", 40)
+        frames = scene.viewer.of("door")[10:]
+        steps = np.diff([frame.captured_at for frame in frames]) / 1e6
+        assert steps.mean() == pytest.approx(0.2, rel=0.15)
+        assert {(frame.width, frame.height) for frame in frames} == {(320, 240)}
+
+
+def test_logins_and_paths(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    login = "admin:${DOOR}@"
+    cameras = [
+        Camera("right", f"rtsp://{login}127.0.0.1:{port}/door", 5),
+        Camera("wrong", f"rtsp://admin:{PASSWORD[0]}@127.0.0.1:{port}/door", 5),
+        Camera("none", f"rtsp://127.0.0.1:{port}/door", 5),
+    ]
+    with (
+        serving(port, "admin", PASSWORD),
+        capturing(*cameras, settings=SETTINGS, environ={"DOOR": PASSWORD}) as scene,
+    ):
+        scene.viewer.wait_for_frames("right", 3)
+        scene.books.wait_for_state("wrong", CameraState.RETRYING, "refuses the login (401)")
+        scene.books.wait_for_state("none", CameraState.RETRYING, "asks for a login (401)")
+        assert PASSWORD not in caplog.text
+    with serving(port), capturing(Camera("door", f"rtsp://127.0.0.1:{port}/garden", 5)) as scene:
+        scene.books.wait_for_state("door", CameraState.RETRYING, "no such stream (404)")
