@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -11,6 +12,9 @@ from ingest.cameras import redact
 
 _QUIET = ("alembic", "kafka", "sqlalchemy")
 """Libraries that tell of their ordinary work: warnings are enough."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Redaction(logging.Filter):
@@ -38,3 +42,11 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What ends a thread would otherwise be printed past the filter.
+    threading.excepthook = _log_end_of_thread
+
+
+def _log_end_of_thread(end: threading.ExceptHookArgs) -> None:
+    name = end.thread.name if end.thread else "unknown"
+    error = end.exc_value or end.exc_type()
+    _log.critical("thread %s ended: %s", name, error, exc_info=error)

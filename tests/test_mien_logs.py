@@ -12,6 +12,7 @@ from mien.logs import Redaction
 
 SCRIPT = """
 import logging
+import threading
 from mien.logs import configure
 configure("info")
 log = logging.getLogger("some.library")
@@ -21,12 +22,18 @@ try:
     raise OSError("http://admin:hunter2@cam.example/video refused")
 except OSError:
     log.exception("capture failed")
+def capture():
+    raise OSError("rtsp://admin:hunter3@cam.example/1 broke")
+thread = threading.Thread(target=capture, name="capture door")
+thread.start()
+thread.join()
 """
 
 
 def test_urls_in_messages_arguments_and_tracebacks_are_redacted() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert "hunter2" not in done.stderr
+    assert "hunter" not in done.stderr
+    assert "thread capture door ended: rtsp://admin:***@cam.example/1 broke" in done.stderr
     assert "w%2Frd" not in done.stderr
     assert "cam.example/1" in done.stderr
     assert "Traceback" in done.stderr

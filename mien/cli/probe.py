@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inference.detector import Detector
 from ingest.cameras import expand
+from ingest.native import prepare_opencv
 from ingest.pictures import Picture
 from ingest.sources import open_source
 
@@ -49,6 +50,7 @@ def probe(source: str, seconds: float) -> Report:
 
     Raises IngestError where it cannot be opened or breaks.
     """
+    prepare_opencv()
     detector = Detector()
     report = Report()
     opened = open_source(expand(source, os.environ))
