@@ -15,7 +15,7 @@ _COLUMNS = {
     "Camera": "Name, site and zone",
     "State": "What it is doing, since when and why",
     "Frames a second": "Sampled over the last seconds, of what is expected",
-    "Last frame": "Age of the newest picture that it delivered",
+    "Last frame": "Age of the newest picture that it delivered, as of its last report",
     "Reconnects": "How often its source was opened again since its capture began",
     "Delay": "From capture to result: mean of the frames analysed in the last hour",
     "Frames of the last hour": "How many of the sampled frames were analysed, and what became of the others",

@@ -43,19 +43,19 @@ def expressions_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> 
 
     Times are those of the wall clock of `zone`.
     """
-    tables = _stacked(slots, zone, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
+    tables = _stacked(slots, zone, span, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
     return Chart(_expressions_specification(span), tables)
 
 
 def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
     """The stacked gender mix of the labelled visits and what was watched, over one time axis."""
-    tables = _stacked(slots, zone, GENDERS, attrgetter("genders"), _GENDERS)
+    tables = _stacked(slots, zone, span, GENDERS, attrgetter("genders"), _GENDERS)
     return Chart(_genders_specification(span), tables)
 
 
 def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
     """The mood index of each slot in its interval and what was watched, over one time axis."""
-    return Chart(_mood_specification(span), {"slots": rows.slot_rows(slots, zone, (), lambda _: {})})
+    return Chart(_mood_specification(span), {"slots": rows.slot_rows(slots, zone, span, (), lambda _: {})})
 
 
 def shares_now(shares: Mapping[str, Interval], labels: Sequence[str], row_high: int) -> Chart:
@@ -64,10 +64,10 @@ def shares_now(shares: Mapping[str, Interval], labels: Sequence[str], row_high: 
 
 
 def _stacked(
-    slots: Sequence[Slot], zone: ZoneInfo, labels: Sequence[str], mix: Mix, band: Band
+    slots: Sequence[Slot], zone: ZoneInfo, span: Span, labels: Sequence[str], mix: Mix, band: Band
 ) -> dict[str, Any]:
     return {
-        "slots": rows.slot_rows(slots, zone, labels, mix),
+        "slots": rows.slot_rows(slots, zone, span, labels, mix),
         "stack": rows.stack_rows(slots, zone, labels, mix),
         "labels": rows.label_rows(slots, zone, labels, mix, band.top, band.bottom),
     }
@@ -83,7 +83,7 @@ def _expressions_specification(span: Span) -> dict[str, Any]:
         layers.visits(base, _VISITS),
         layers.row_name("visits", _VISITS),
         *layers.strip(base, _EXPRESSIONS_STRIP),
-        layers.hover(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), span, theme.EXPRESSIONS),
+        layers.hover(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), theme.EXPRESSIONS),
     )
 
 
@@ -95,7 +95,7 @@ def _genders_specification(span: Span) -> dict[str, Any]:
         *layers.ground(base, _GENDERS),
         *layers.stack(span, _GENDERS),
         *layers.strip(base, _GENDERS_STRIP),
-        layers.hover(base, Band(_GENDERS.top, _GENDERS_STRIP.bottom), span, GENDERS),
+        layers.hover(base, Band(_GENDERS.top, _GENDERS_STRIP.bottom), GENDERS),
     )
 
 
@@ -129,7 +129,7 @@ def _mood_specification(span: Span) -> dict[str, Any]:
         *layers.ground(base, _MOOD),
         alt.layer(interval, mean),
         *layers.strip(base, _MOOD_STRIP),
-        layers.hover(base, Band(_MOOD.top, _MOOD_STRIP.bottom), span, (), figures),
+        layers.hover(base, Band(_MOOD.top, _MOOD_STRIP.bottom), (), figures),
     )
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 from pathlib import Path
 
 APP = Path(__file__).with_name("app.py")
 LOOPBACK = "127.0.0.1"
+ADDRESSES = (LOOPBACK, "localhost")
+"""Where it may be served: the names that `server.allowedHosts` in its configuration lets in."""
 
 
 def command(port: int, address: str = LOOPBACK) -> list[str]:
     """The arguments that serve the dashboard on `address` and `port`.
 
-    Raises ValueError for an address that other machines can reach: the dashboard has no sign-in.
+    Raises ValueError for any other address: the dashboard has no sign-in, so no other machine may reach it.
     """
-    if address != "localhost" and not ipaddress.ip_address(address).is_loopback:
+    if address not in ADDRESSES:
         raise ValueError(f"dashboard address {address}: use {LOOPBACK}, the dashboard has no sign-in")
     return [
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *("--server.address", address),
         *("--server.port", str(port)),
     ]
-
-
-def environment(database_url: str) -> dict[str, str]:
-    """What the process needs in its environment, to be added to the caller's own."""
-    return {"MIEN_DATABASE": database_url}

@@ -63,18 +63,25 @@ def _time(column: str, span: Span) -> alt.X:
     )
 
 
-def ground(base: alt.Chart, band: Band) -> tuple[alt.Chart, alt.Chart]:
-    """What is drawn where there are no figures: grey where unobserved, a dotted line where hidden."""
+def ground(base: alt.Chart, band: Band) -> tuple[alt.Chart, ...]:
+    """What is drawn where there are no figures: grey where unobserved, dotted where hidden."""
     unobserved = base.mark_rect().encode(
         y=alt.value(band.top),
         y2=alt.value(band.bottom),
         color=colour(theme.BLANK),
         opacity=_only(State.UNOBSERVED, theme.FAINT),
     )
-    hidden = base.mark_rule(
-        strokeDash=[1, 5], strokeCap="round", strokeWidth=2, xOffset=2, x2Offset=-3
-    ).encode(y=alt.value(band.middle), color=colour(theme.QUIET), opacity=_only(State.SUPPRESSED, 1))
-    return unobserved, hidden
+    # More than one line, or it would read as a value.
+    dots = base.mark_rule(strokeDash=[1, 6], strokeCap="round", strokeWidth=2, xOffset=4, x2Offset=-3)
+    hidden = [
+        dots.encode(
+            y=alt.value(band.top + (band.bottom - band.top) * part),
+            color=colour(theme.QUIET),
+            opacity=_only(State.SUPPRESSED, theme.FAINT),
+        )
+        for part in (1 / 8, 3 / 8, 5 / 8, 7 / 8)
+    ]
+    return unobserved, *hidden
 
 
 def _only(state: State, opacity: float) -> Any:
@@ -142,7 +149,6 @@ def row_name(name: str, band: Band) -> alt.Chart:
 def hover(
     base: alt.Chart,
     band: Band,
-    span: Span,
     labels: Sequence[str],
     figures: Sequence[alt.Tooltip] = (),
 ) -> alt.Chart:
@@ -151,8 +157,7 @@ def hover(
         y=alt.value(band.top),
         y2=alt.value(band.bottom),
         tooltip=[
-            alt.Tooltip("start:T", title="from", format=span.slot_format, formatType="utc"),
-            alt.Tooltip("end:T", title="to", format=span.slot_format, formatType="utc"),
+            alt.Tooltip("when:N"),
             alt.Tooltip("state:N", title="figures"),
             alt.Tooltip("visits:Q", title="visits", format=","),
             alt.Tooltip("watched:N", title="watched"),

@@ -58,8 +58,8 @@ def no_figures(state: State, suppress_below: int) -> None:
 def _notice(icon: str, title: str, text: str, advice: str) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="small", key="notice"):
         st.space("medium")
-        st.markdown(f"## {icon}", text_alignment="center")
-        st.markdown(f"#### {title}", text_alignment="center")
+        st.header(icon, anchor=False, text_alignment="center")
+        st.subheader(title, anchor=False, text_alignment="center")
         st.markdown(text, text_alignment="center")
         if advice:
             st.caption(advice, text_alignment="center")

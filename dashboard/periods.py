@@ -12,9 +12,10 @@ _MINUTE_US = 60 * 10**6
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A choice of period: its name, its slots, and how times are written on the axis and beside a slot.
+    """A choice of period: its name, its slots, and how times are written.
 
-    Formats are d3's. Slots are wide enough that in a shop of some visits a minute most of them may be shown.
+    `axis_format` is d3's, `slot_format` Python's. Slots are wide enough that in a shop of some visits a
+    minute most of them may be shown.
     """
 
     name: str
@@ -39,6 +40,6 @@ SPANS = {
         Span("15 min", 15, 1, "minute", "%H:%M", "%H:%M"),
         Span("1 h", 12, 5, "5 minutes", "%H:%M", "%H:%M"),
         Span("24 h", 24, 60, "hour", "%H:%M", "%a %H:%M"),
-        Span("7 days", 28, 360, "6 hours", "%a %-d", "%a %-d %b %H:%M"),
+        Span("7 days", 28, 360, "6 hours", "%a %-d", "%a %d %b %H:%M"),
     )
 }

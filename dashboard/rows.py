@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pandas as pd  # type: ignore[import-untyped]
 
 from dashboard import theme, words
 from dashboard.labels import spread
+from dashboard.periods import Span
 from storage.trends import COVERAGE_FLOOR, THIN, Figures, Interval, Slot, State, to_wall_clock
 
 Row = dict[str, Any]
@@ -20,7 +22,7 @@ LABEL_GAP = 17
 """Pixels from one label to the next."""
 
 SLOT_COLUMNS = (
-    *("start", "end", "state", "visits", "visits_opacity", "watched", "strip"),
+    *("start", "end", "when", "state", "visits", "visits_opacity", "watched", "strip"),
     *("mood", "mood_low", "mood_high"),
 )
 STACK_COLUMNS = ("start", "end", "label", "low", "high")
@@ -28,9 +30,10 @@ LABEL_COLUMNS = ("at", "y", "label")
 SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
 
 
-def slot_rows(slots: Sequence[Slot], zone: ZoneInfo, labels: Sequence[str], mix: Mix) -> Any:
+def slot_rows(slots: Sequence[Slot], zone: ZoneInfo, span: Span, labels: Sequence[str], mix: Mix) -> Any:
     """One row per slot, with one text column per label; times are wall-clock milliseconds."""
-    return _table([_slot(slot, zone, labels, mix(slot.figures)) for slot in slots], (*SLOT_COLUMNS, *labels))
+    rows = [_slot(slot, zone, span, labels, mix(slot.figures)) for slot in slots]
+    return _table(rows, (*SLOT_COLUMNS, *labels))
 
 
 def stack_rows(slots: Iterable[Slot], zone: ZoneInfo, labels: Sequence[str], mix: Mix) -> Any:
@@ -87,11 +90,15 @@ def share_rows(shares: Mapping[str, Interval], labels: Sequence[str]) -> Any:
     return _table(rows, SHARE_COLUMNS)
 
 
-def _slot(slot: Slot, zone: ZoneInfo, labels: Sequence[str], shares: Mapping[str, Interval]) -> Row:
+def _slot(
+    slot: Slot, zone: ZoneInfo, span: Span, labels: Sequence[str], shares: Mapping[str, Interval]
+) -> Row:
     figures, mood = slot.figures, slot.figures.mood
+    times = _times(slot, zone)
     kept_back = bool(labels and figures.visits and not shares)
     return {
-        **_times(slot, zone),
+        **times,
+        "when": " to ".join(_clock(time).strftime(span.slot_format) for time in times.values()),
         "state": (State.SUPPRESSED if kept_back else figures.state).value,
         "visits": figures.visits,
         "visits_opacity": theme.FAINT if slot.running else 1.0,
@@ -110,7 +117,11 @@ def _strip_colour(coverage: float | None) -> str:
     return theme.ACCENT if coverage >= COVERAGE_FLOOR else theme.CAUTION
 
 
-def _times(slot: Slot, zone: ZoneInfo) -> Row:
+def _clock(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _times(slot: Slot, zone: ZoneInfo) -> dict[str, int]:
     start = to_wall_clock(slot.start, zone)
     return {"start": start // 1000, "end": (start + slot.end - slot.start) // 1000}
 

@@ -60,5 +60,5 @@ def title(label: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text with every sign of Markdown escaped: it is shown as it was written."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>:$~" else letter for letter in text)
+    """Text of others in Markdown: no emphasis, link, icon or markup, but `code` stays code."""
+    return "".join(f"\\{letter}" if letter in r"\*_[]<>:$~." else letter for letter in text)

@@ -136,6 +136,9 @@ def test_times_are_those_of_the_shop() -> None:
     (row,) = table(kolkata, "slots")
     assert row["start"] == T0 // 1000 + 5.5 * 3600 * 1000
     assert row["end"] == T0 // 1000 + 5.5 * 3600 * 1000 + 60_000
+    assert row["when"] == "03:44 to 03:45"
+    (row,) = table(charts.mood_over_time(slots(shown()), UTC, SPANS["7 days"]), "slots")
+    assert row["when"] == "Tue 14 Nov 22:14 to Tue 14 Nov 22:15"
 
 
 def test_bars_of_few_visits_are_faint() -> None:

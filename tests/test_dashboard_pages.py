@@ -78,7 +78,8 @@ def figures(at: AppTest) -> dict[str, str]:
 
 def words(at: AppTest) -> str:
     return "\n".join(
-        [each.value for each in (*at.markdown, *at.caption)] + [each.proto.body for each in at.get("html")]
+        [each.value for each in (*at.subheader, *at.markdown, *at.caption)]
+        + [each.proto.body for each in at.get("html")]
     )
 
 

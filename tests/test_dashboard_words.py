@@ -42,4 +42,4 @@ def test_mood_has_its_sign() -> None:
 
 
 def test_text_of_others_is_no_markdown() -> None:
-    assert words.plain("a_b *c* [d](e)") == r"a\_b \*c\* \[d\]\(e\)"
+    assert words.plain("a_b *c* [d](e.f) :g: `h`") == r"a\_b \*c\* \[d\](e\.f) \:g\: `h`"

@@ -124,8 +124,8 @@ def tiles(whole: Figures, cameras: Sequence[CameraStatus], settings: Settings) -
 def expressions(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) -> None:
     """The expression mix, over time and of the period."""
     with st.container(border=True):
-        what = f"share of visits, by {span.slot_name}{key(trend.slots, settings)}"
-        parts.heading("Estimated expression", what, definitions.EXPRESSION_MIX)
+        what = f"share of visits, by {span.slot_name}{key(trend.slots)}"
+        parts.heading("Estimated expression", what, explained(definitions.EXPRESSION_MIX, settings))
         wide, narrow = st.columns([62, 38], gap="large")
         with wide:
             parts.draw(charts.expressions_over_time(trend.slots, zone, span), "expressions")
@@ -136,11 +136,17 @@ def expressions(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) ->
             )
 
 
-def key(slots: Sequence[Slot], settings: Settings) -> str:
+def key(slots: Sequence[Slot]) -> str:
     """What the signs for missing figures mean, where there are any."""
     states = {slot.figures.state for slot in slots}
-    hidden = f" · dotted: under {settings.suppress_below} visits" if State.SUPPRESSED in states else ""
+    hidden = " · dotted: too few to show" if State.SUPPRESSED in states else ""
     return hidden + (" · grey: not observed" if State.UNOBSERVED in states else "")
+
+
+def explained(definition: str, settings: Settings) -> str:
+    """What a figure means, and why some of it may be missing."""
+    k = settings.suppress_below
+    return definition if k == 1 else f"{definition}\n\n{definitions.suppression(k)}"
 
 
 def genders(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) -> None:
@@ -149,7 +155,7 @@ def genders(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) -> Non
         parts.heading(
             "Perceived gender (model estimate)",
             f"share of labelled visits, by {span.slot_name}",
-            definitions.GENDER_MIX,
+            explained(definitions.GENDER_MIX, settings),
         )
         if trend.whole.gender_unknown is None:
             st.caption(f"Too few labelled visits to show: figures appear from {settings.suppress_below} on.")
