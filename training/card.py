@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from inference.model_file import MODELS, write_checksums
-from training.errors import RunError
+from inference.model_file import MODELS
+from training.publishing import read_metrics, ship
 from training.recipes import Config, recipe
-from training.runs import ONNX_FILES, PARTS, metrics_file, read_config, read_history, write_json
+from training.runs import ONNX_FILES, PARTS, metrics_file, read_config, read_history
 
 NAME = "faces"
 
@@ -125,19 +123,10 @@ def publish(run: Path, models: Path = MODELS) -> Path:
     The INT8 file ships if it loses at most 0.3 points of any validation figure and is faster. Raises
     RunError unless the run was exported and those very files evaluated on both parts.
     """
-    metrics = {precision: _evaluated(run, precision) for precision in ONNX_FILES}
+    metrics = read_metrics(run)
     if not worthwhile(metrics):
         del metrics["int8"]
-    for precision, source in ONNX_FILES.items():
-        target = models / source.replace("model", NAME)
-        target.unlink(missing_ok=True)
-        if precision in metrics:
-            shutil.copyfile(run / source, target)
-    write_json(models / f"{NAME}.json", metrics)
-    write_checksums(models)
-    target = models / f"{NAME}.md"
-    target.write_text(card(run, metrics))
-    return target
+    return ship(run, metrics, card(run, metrics), NAME, models)
 
 
 def worthwhile(metrics: Mapping[str, Any]) -> bool:
@@ -234,19 +223,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _evaluated(run: Path, precision: str) -> dict[str, Any]:
-    """One exported file's figures by part; raises RunError where they are missing or out of date."""
-    onnx, found = run / ONNX_FILES[precision], {}
-    for part in PARTS:
-        figures = run / metrics_file(precision, part)
-        if not onnx.is_file() or not figures.is_file():
-            raise RunError(f"{onnx} or {figures.name} is missing; export and evaluate the run first")
-        if figures.stat().st_mtime < onnx.stat().st_mtime:
-            raise RunError(f"{figures} is older than {onnx.name}; evaluate it again")
-        found[part] = json.loads(figures.read_text())
-    return found
 
 
 def _classes(figures: Mapping[str, Any]) -> str:

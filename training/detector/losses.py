@@ -27,6 +27,7 @@ class DetectionLoss(keras.losses.Loss):
         self.stride = grid.stride[:, None]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of a batch, a scalar."""
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         face, weight, logit = y_true[..., 0], y_true[..., 1], y_pred[..., 0]
         positives = ops.maximum(ops.sum(face), 1.0)
@@ -57,6 +58,7 @@ class DetectionLoss(keras.losses.Loss):
         return intersection / ops.maximum(union, 1e-6) - (hull - union) / hull
 
     def get_config(self) -> dict[str, Any]:
+        """What makes it again."""
         return {
             "size": self.size,
             "box_weight": self.box_weight,

@@ -9,18 +9,19 @@ from training.layers import FusedBatchNormalization
 
 FACE_PRIOR = -4.6
 """The first score logit of every cell, log(.01 / .99): nearly all cells are background."""
+HALF_RANGE = 127.5
+"""Pixels 0..255 become `pixels / HALF_RANGE - 1`."""
 
 
 def build(widths: tuple[int, ...] = (16, 16, 32, 64, 96)) -> keras.Model:
-    """A grey (n, h, w, 1) input of 0..255, h and w multiples of 32, to codes (n, cells, 5).
+    """A grey input (n, h, w, 1) of -1..1, h and w multiples of 32, to codes (n, cells, 5).
 
     A cell's five numbers are the score's logit and the box as `targets.encode` writes it; cells
     come in the order of `targets.cells`. `widths` are the filters at strides 2, 4, 8, 16 and 32:
     multiples of 16, because onnxruntime's blocked convolutions work on 16 channels at a time.
     """
     pixels = keras.Input((None, None, 1), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
-    x = _conv(x, widths[0], "stem", strides=2)
+    x = _conv(pixels, widths[0], "stem", strides=2)
     x = _conv(x, widths[1], "stride4", strides=2)
     levels = []
     for stride, width in zip(STRIDES, widths[2:], strict=True):

@@ -1,13 +1,14 @@
 """The detector's photographs with their faces, and the split into train, validation and test.
 
 Read from the data folder: `scenes/scenes.zip`, `backgrounds/grocery.zip`, `fairface/fairface.zip`
-and the `face_boxes.csv` beside the first and the last.
+and the `face_boxes.csv` beside the first and the last. All raise DatasetError for a folder that is not there
+or a picture that is damaged.
 """
 
 import csv
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,9 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from training.errors import DatasetError
+from training.importers import dataset_folder
 
 Part = Literal["train", "validation", "test"]
 
@@ -44,24 +48,27 @@ def part_of(name: str) -> Part:
 
 def load_scenes(data: Path, part: Part) -> list[Scene]:
     """The photographs of everyday things, sports and surveillance, with the faces in them."""
-    marked = _marked_faces(data / "scenes/face_boxes.csv")
-    return list(_scenes(data / "scenes/scenes.zip", marked, lambda name: part_of(name) == part))
+    folder = dataset_folder(data, "scenes")
+    marked = _marked_faces(folder / "face_boxes.csv")
+    return list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
 
 
 def load_groceries(data: Path, part: Part) -> list[Scene]:
     """The photographs of goods in shops: no face in any of them."""
-    return list(_scenes(data / "backgrounds/grocery.zip", {}, lambda name: part_of(name) == part))
+    archive = dataset_folder(data, "backgrounds") / "grocery.zip"
+    return list(_scenes(archive, {}, lambda name: part_of(name) == part))
 
 
 def load_portraits(data: Path) -> list[Scene]:
     """FairFace's training pictures (96x96) in which YuNet is sure of exactly one face."""
-    marked = _marked_faces(data / "fairface/face_boxes.csv")
+    folder = dataset_folder(data, "fairface")
+    marked = _marked_faces(folder / "face_boxes.csv")
     wanted = {
         name
         for name, faces in marked.items()
         if name.startswith("train/") and len(faces) == 1 and faces[0][0] > SURE
     }
-    return list(_scenes(data / "fairface/fairface.zip", marked, wanted.__contains__))
+    return list(_scenes(folder / "fairface.zip", marked, wanted.__contains__))
 
 
 def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
@@ -73,11 +80,15 @@ def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
     return faces
 
 
-def _scenes(path: Path, marked: dict[str, list[tuple[float, ...]]], wanted) -> Iterator[Scene]:
+def _scenes(
+    path: Path, marked: dict[str, list[tuple[float, ...]]], wanted: Callable[[str], bool]
+) -> Iterator[Scene]:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if not name.endswith(".jpg") or not wanted(name):
                 continue
             pixels = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_GRAYSCALE)
+            if pixels is None:
+                raise DatasetError(f"{path}: {name} is no picture that can be decoded")
             faces = np.array(marked.get(name, []), np.float32).reshape(-1, 5)
-            yield Scene(name, pixels, faces[:, 1:], faces[:, 0] > SURE)
+            yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], faces[:, 0] > SURE)

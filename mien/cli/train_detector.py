@@ -1,0 +1,120 @@
+"""`mien train detector`: from photographs to the face detector that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from mien.cli.train import console, one_line_errors
+
+app = typer.Typer(help="Train, measure, export and publish the face detector.", no_args_is_help=True)
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        envvar="MIEN_DATA",
+        help="Folder with the photographs: scenes/, backgrounds/ and fairface/.",
+        file_okay=False,
+    ),
+]
+Run = Annotated[Path, typer.Argument(help="Run folder.")]
+
+
+@app.command()
+def fit(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
+    samples: Annotated[int | None, typer.Option(min=1, help="Pictures after which it ends.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+) -> None:
+    """Train the face detector."""
+    with one_line_errors():
+        from training.backend import use_threads
+        from training.detector.train import DetectorConfig
+        from training.detector.train import fit as run_fit
+
+        use_threads(threads)
+        options: dict[str, Any] = {
+            "samples": samples,
+            "minutes": minutes,
+            "seed": seed,
+            "precision": precision,
+        }
+        chosen = {name: value for name, value in options.items() if value is not None}
+        console.print(f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}")
+
+
+@app.command()
+def export(
+    run: Run,
+    data: Data,
+    version: Annotated[str, typer.Option(help="Version that the files give themselves.")] = "1",
+) -> None:
+    """Write a run's detector as ONNX in float32 and INT8, each with the scores that it should be used at."""
+    with one_line_errors():
+        from training.detector.export import export_run
+
+        for path in export_run(run, data, version):
+            console.print(f"wrote {path}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="ONNX file.")],
+    data: Data,
+    part: Annotated[
+        Literal["validation", "test"], typer.Option(help="Photographs held out of the training.")
+    ] = "validation",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+) -> None:
+    """Measure a detector. Open the part `test` once, when nothing is left to decide."""
+    with one_line_errors():
+        from training.detector.evaluate import evaluate as measure
+        from training.runs import write_json
+
+        figures = measure(model, data, part)
+        if json_file:
+            write_json(json_file, figures)
+        console.print(_figures_table(figures))
+
+
+@app.command()
+def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")]) -> None:
+    """Ship a run: ONNX files, figures, model card and checksums into inference/models."""
+    with one_line_errors():
+        from training.detector.card import publish as ship
+
+        console.print(f"wrote {ship(run)}")
+
+
+def _figures_table(figures: Mapping[str, Any]) -> Table:
+    title = f"{figures['part']}: {figures['scenes']} scenes, {figures['goods']} photographs of goods"
+    table = Table("figure", "%", "95 %", title=title)
+    for size in ("compared", "running"):
+        curve, at = figures[size], f"at {figures[size]['longest_side']} pixels"
+        table.add_row(f"average precision {at}", *_share(curve["average_precision"]))
+        for allowed, found in curve["recall_at_false_per_1000_goods"].items():
+            table.add_row(f"recall {at}, {allowed} false in 1000 of goods", *_share(found))
+    for name, level in figures["running"]["levels"].items():
+        table.add_row(f"recall at score {name}, {level['score']:g}", *_share(level["recall"]))
+        table.add_row(f"goods with a false face at {name}", *_share(level["goods_with_a_false_face"]))
+    for size, milliseconds in figures["costs"]["milliseconds"].items():
+        table.add_row(f"milliseconds at {size}", f"{milliseconds:.2f}", "")
+    return table
+
+
+def _share(figure: Mapping[str, float]) -> tuple[str, str]:
+    return f"{figure['value']:.1%}", f"{figure['low']:.1%} - {figure['high']:.1%}"

@@ -1,0 +1,222 @@
+"""Ship a trained detector: files, figures, model card and checksums, all from one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from inference.model_file import MODELS
+from training.card import table
+from training.detector.evaluate import TIMED
+from training.detector.train import DetectorConfig, read_config
+from training.publishing import read_metrics, ship
+from training.runs import ONNX_FILES, PARTS, metrics_file
+
+NAME = "detector"
+MOST_LOST = 0.01
+"""How much average precision the INT8 file may lose to the float32 file."""
+LARGEST_TIMED = "x".join(str(side) for side in TIMED[-1])
+
+CARD = Template("""\
+# Face detector $files
+
+Finds faces in a grey picture: boxes with scores. Plain 3 x 3 convolutions down to stride 32, $widths
+filters at strides 2 to 32, context handed back up to stride 8, three grids of boxes; $weights weights.
+The INT8 file is the same network in 8-bit integers (static, per channel), but for the first convolution
+and the outputs. The runtime takes it where the processor has 8-bit dot products, and the float32 file
+elsewhere: `inference.model_file.shipped`.
+
+It says where a face is, not whose. **Not to be used** to identify anyone, to follow anyone from one
+camera to another, or to decide anything about a single person.
+
+## Data
+
+| data set | used for | licence |
+|---|---|---|
+| imagenet-sample-images | things, and people among them | research use |
+| 100 Sports Image Classification | people who do sports | CC0 |
+| human detection dataset | views like those of surveillance cameras | public |
+| GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
+| FairFace train (Karkkainen and Joo 2021) | faces, in grids and pasted | CC BY 4.0; made grey and smaller |
+
+All pictures are grey and small, 224 to 400 pixels. YuNet, OpenCV's face detector, said where the faces
+are, and nobody checked: places that it is unsure of (score .25 to .65) count neither way, and a face
+that it misses and this detector finds counts as false. A hash of the file name puts a fifth of the
+scenes and of the goods into the test part, which nothing was chosen on and which was opened once, and
+8 % into the validation part.
+
+## Figures
+
+$counts. A face counts from 24 pixels on, as the network sees it, and is found where a box overlaps it
+by half (intersection over union). In brackets 95 % intervals, by drawing the photographs anew; those of
+shares of photographs or of faces of one size are Wilson's.
+
+### Compared, at $small pixels
+
+Pictures reduced to a longest side of $small. Recall at the score that leaves at most so many false faces in
+1000 photographs of goods:
+
+$compared
+
+### As it runs, at $large pixels
+
+$running
+
+Three scores are in the file's metadata. `face` is for a single picture: the best F1 on validation
+photographs. What is followed from frame to frame begins at `weak`; what moves is a person's face where
+its mean score reaches `face`, what stands still only where it reaches `sure`. These two come from the
+goods of the training part, too: `weak` leaves one false face per photograph, `sure` none in any. On test
+photographs:
+
+$levels
+
+Found at `face`, by size as the network sees it (test):
+
+$sizes
+
+### Costs
+
+Milliseconds of processor time for a picture of that size, on one thread, with everything from `weak` on:
+
+$costs
+
+## Limits
+
+- Small faces: see above. Pictures are reduced to $large pixels first, so that in one of twice that side a
+  face has to be twice as large.
+- Goods look like faces to it. In streams, movement and time decide; single pictures of shelves need a look.
+- A face printed on a shirt or a bag counts when it moves; one that hangs still and reaches `sure` counts as
+  a visit of up to a minute.
+- Profiles, masks, and faces from steeply above are rare in the data, and often missed.
+- Whether it finds some people less often than others has not been measured: the photographs do not say
+  who is in them.
+
+## Reproduce
+
+With the data folder in the environment variable `MIEN_DATA`:
+
+$commands
+
+A run ends after $samples samples$minutes. Figures as JSON: `detector.json`.
+""")
+
+
+def publish(run: Path, models: Path = MODELS) -> Path:
+    """Put a run's ONNX files, figures and card beside the runtime; returns the card.
+
+    The INT8 file ships if it loses at most 0.01 of average precision on validation photographs and is
+    faster. Raises RunError unless the run was exported and those very files evaluated on both parts.
+    """
+    metrics = read_metrics(run)
+    if not worthwhile(metrics):
+        del metrics["int8"]
+    return ship(run, metrics, card(run, metrics), NAME, models)
+
+
+def worthwhile(metrics: Mapping[str, Any]) -> bool:
+    """Whether INT8 is faster and finds nearly as much as float32 does, at both sizes."""
+    before, after = (metrics[precision]["validation"] for precision in ("float32", "int8"))
+    lost = max(
+        before[size]["average_precision"]["value"] - after[size]["average_precision"]["value"]
+        for size in ("compared", "running")
+    )
+    times = (figures["costs"]["milliseconds"][LARGEST_TIMED] for figures in (before, after))
+    slow, fast = times
+    return bool(fast < slow and round(lost, 4) <= MOST_LOST)
+
+
+def card(run: Path, metrics: Mapping[str, Any]) -> str:
+    """The model card (Markdown) of a run whose files were evaluated on both parts."""
+    config, parts = read_config(run), metrics["float32"]
+    test = parts["test"]
+    return CARD.substitute(
+        files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
+        widths="-".join(str(width) for width in config.widths),
+        weights=f"{test['costs']['weights']:,}",
+        small=test["compared"]["longest_side"],
+        large=test["running"]["longest_side"],
+        counts="; ".join(_counts(part, parts[part]) for part in PARTS),
+        compared=curve_table(metrics, "compared"),
+        running=curve_table(metrics, "running"),
+        levels=_levels(metrics),
+        sizes=_sizes(metrics),
+        costs=cost_table(metrics),
+        commands=commands(config, f"runs/{run.name}"),
+        samples=f"{config.samples:,}",
+        minutes=f" or {config.minutes:g} minutes" if config.minutes else "",
+    )
+
+
+def commands(config: DetectorConfig, run: str) -> str:
+    """What made and measured the run, as an indented block."""
+    default = DetectorConfig()
+    changed = {name: value for name, value in vars(config).items() if value != getattr(default, name)}
+    options = "".join(f"--{name.replace('_', '-')} {value} " for name, value in changed.items())
+    measured = [
+        f"evaluate {run}/{source} --part {part} --json {run}/{metrics_file(precision, part)}"
+        for part in PARTS
+        for precision, source in ONNX_FILES.items()
+    ]
+    lines = (f"fit {options}--out {run}", f"export {run}", *measured, f"publish {run}")
+    return "\n".join(f"    mien train detector {line}" for line in lines)
+
+
+def curve_table(metrics: Mapping[str, Any], size: str) -> str:
+    """Average precision and recall at given numbers of false faces, by file and part (Markdown)."""
+    rows = []
+    for part in PARTS:
+        for precision, parts in metrics.items():
+            curve = parts[part][size]
+            shares = (curve["average_precision"], *curve["recall_at_false_per_1000_goods"].values())
+            rows.append((part, precision, str(curve["faces"]), *(_interval(each) for each in shares)))
+    columns = ("part", "weights", "faces", "average precision %", "recall % at 1", "at 10", "at 100")
+    return table(columns, rows)
+
+
+def cost_table(metrics: Mapping[str, Any]) -> str:
+    """Bytes and milliseconds of each file (Markdown)."""
+    costs = {precision: parts["test"]["costs"] for precision, parts in metrics.items()}
+    rows = [
+        (precision, f"{each['bytes']:,}", *(f"{ms:.2f}" for ms in each["milliseconds"].values()))
+        for precision, each in costs.items()
+    ]
+    return table(("weights", "bytes", *costs["float32"]["milliseconds"]), rows)
+
+
+def _counts(part: str, figures: Mapping[str, Any]) -> str:
+    return f"{part.capitalize()}: {figures['scenes']} scenes, {figures['goods']} photographs of goods"
+
+
+def _levels(metrics: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            precision,
+            name,
+            f"{level['score']:.3f}",
+            _interval(level["recall"]),
+            f"{level['false_per_1000_scenes']:g}",
+            f"{level['false_per_1000_goods']:g}",
+            _interval(level["goods_with_a_false_face"]),
+        )
+        for precision, parts in metrics.items()
+        for name, level in parts["test"]["running"]["levels"].items()
+    ]
+    false = ("false in 1000 scenes", "in 1000 photographs of goods", "% of these that hold one")
+    return table(("weights", "level", "score", "recall %", *false), rows)
+
+
+def _sizes(metrics: Mapping[str, Any]) -> str:
+    found = {precision: parts["test"]["running"]["recall_by_size"] for precision, parts in metrics.items()}
+    rows = [
+        (f"{size} px", str(share["n"]), *(_interval(each[size]) for each in found.values()))
+        for size, share in found["float32"].items()
+        if share["n"]
+    ]
+    return table(("size", "faces", *(f"{precision}: found %" for precision in found)), rows)
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    value, low, high = (100 * figure[name] for name in ("value", "low", "high"))
+    return f"{value:.1f} ({low:.1f}-{high:.1f})"

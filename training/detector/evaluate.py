@@ -1,0 +1,153 @@
+"""What a detector finds and what it costs, measured through `inference.detector` itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import onnx
+from rich.progress import track
+
+from inference.detector import LONGEST_SIDE, Detector
+from training.detector.judging import (
+    Detected,
+    Outcome,
+    average_precision,
+    detect,
+    faces,
+    false_per_1000,
+    judge,
+    recall,
+    score_for,
+)
+from training.detector.scenes import Part, Scene, load_groceries, load_scenes
+from training.figures import share
+
+STANDARD_SIDE = 320
+"""Longest side at which detectors are compared: small pictures, hence small faces."""
+FALSE_PER_1000 = (1, 10, 100)
+SIZES = (8, 16, 24, 40, 80, 400)
+"""Bounds of the face sizes told apart, in pixels as the network sees them."""
+TIMED = ((320, 192), (640, 384), (640, 480))
+_RESAMPLES = 300
+
+
+class Photographs(NamedTuple):
+    """What was found in scenes with faces and in photographs of goods, without."""
+
+    scenes: list[Detected]
+    goods: list[Detected]
+
+
+def evaluate(model: Path, data: Path, part: Part) -> dict[str, Any]:
+    """All figures of an ONNX detector on one part of the photographs.
+
+    Raises DatasetError, or ModelError for a file that is no detector.
+    """
+    small, running = Detector(model, own=True, longest_side=STANDARD_SIDE), Detector(model, own=True)
+    scenes, goods = load_scenes(data, part), load_groceries(data, part)
+    return {
+        "part": part,
+        "scenes": len(scenes),
+        "goods": len(goods),
+        "compared": {"longest_side": STANDARD_SIDE} | _curve(_look(small, scenes, goods)),
+        "running": {"longest_side": LONGEST_SIDE} | _running(running, _look(running, scenes, goods)),
+        "costs": _costs(model, goods[0]),
+    }
+
+
+def _look(detector: Detector, scenes: list[Scene], goods: list[Scene]) -> Photographs:
+    found = [detect(detector, scene) for scene in track(scenes + goods, "photographs", transient=True)]
+    return Photographs(found[: len(scenes)], found[len(scenes) :])
+
+
+def _curve(found: Photographs) -> dict[str, Any]:
+    scenes, goods = [judge(each) for each in found.scenes], [judge(each) for each in found.goods]
+
+    def recall_at(allowed: int) -> dict[str, float]:
+        return _interval(lambda some, others: recall(some, score_for(others, allowed)), scenes, goods)
+
+    return {
+        "faces": faces(scenes),
+        "average_precision": _interval(lambda some, _: average_precision(some), scenes, goods),
+        "recall_at_false_per_1000_goods": {str(allowed): recall_at(allowed) for allowed in FALSE_PER_1000},
+    }
+
+
+def _running(detector: Detector, found: Photographs) -> dict[str, Any]:
+    scenes, goods = [judge(each) for each in found.scenes], [judge(each) for each in found.goods]
+
+    def level(score: float) -> dict[str, Any]:
+        return {
+            "score": score,
+            "recall": _interval(lambda some, _: recall(some, score), scenes, goods),
+            "false_per_1000_scenes": round(false_per_1000(scenes, score), 1),
+            "false_per_1000_goods": round(false_per_1000(goods, score), 1),
+            "goods_with_a_false_face": asdict(
+                share(np.array([bool((each.wrong >= score).any()) for each in goods]))
+            ),
+        }
+
+    return _curve(found) | {
+        "levels": {name: level(score) for name, score in asdict(detector.levels).items()},
+        "recall_by_size": {
+            f"{low}-{high}": _recall_of_size(found.scenes, low, high, detector.levels.face)
+            for low, high in pairwise(SIZES)
+        },
+    }
+
+
+def _recall_of_size(scenes: Sequence[Detected], low: float, high: float, score: float) -> dict[str, Any]:
+    outcomes = [judge(each, low, high) for each in scenes]
+    hits = sum(int((each.right >= score).sum()) for each in outcomes)
+    return asdict(share(np.arange(faces(outcomes)) < hits)) if faces(outcomes) else {"n": 0}
+
+
+def _interval(
+    figure: Callable[[Sequence[Outcome], Sequence[Outcome]], float],
+    scenes: Sequence[Outcome],
+    goods: Sequence[Outcome],
+) -> dict[str, float]:
+    """A figure with its 95 % interval, by drawing the photographs anew (percentile bootstrap)."""
+    rng = np.random.default_rng(0)
+    drawn = [
+        figure(
+            [scenes[index] for index in rng.integers(0, len(scenes), len(scenes))],
+            [goods[index] for index in rng.integers(0, len(goods), len(goods))],
+        )
+        for _ in range(_RESAMPLES)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
+    return {"value": round(figure(scenes, goods), 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def _costs(path: Path, scene: Scene) -> dict[str, Any]:
+    graph = onnx.load(path).graph
+    weights = [each for each in graph.initializer if len(each.dims) == 4]
+    return {
+        "weights": sum(int(np.prod(each.dims)) for each in weights),
+        "bytes": path.stat().st_size,
+        "milliseconds": {f"{width}x{height}": latency(path, scene, width, height) for width, height in TIMED},
+    }
+
+
+def latency(path: Path, scene: Scene, width: int, height: int, repeats: int = 40) -> float:
+    """Milliseconds of processor time of one call, with everything that a tracker wants, on one thread.
+
+    The picture is the scene in that size. The thread's own clock counts, and the quickest of all calls,
+    so that other work on the machine matters little.
+    """
+    detector = Detector(path, own=True, longest_side=max(width, height))
+    picture = np.asarray(cv2.resize(scene.pixels, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    times = []
+    for _ in range(repeats):
+        start = time.thread_time()
+        detector.detect(picture, detector.levels.weak)
+        times.append(time.thread_time() - start)
+    return round(1000 * min(times), 2)
