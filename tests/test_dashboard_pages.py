@@ -102,6 +102,23 @@ class TestEmptyStates:
         database.path.write_bytes(b"no database at all" * 100)
         assert "not a database" in words(shown())
 
+    def test_a_server_that_does_not_answer(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert database
+        monkeypatch.setenv("MIEN_DATABASE", "postgresql://mien:s3cret@127.0.0.1:1/mien")
+        text = words(shown())
+        assert "Waiting for the database" in text
+        assert "s3cret" not in text
+
+    def test_a_database_that_fails_while_the_page_is_open(self, database: Database) -> None:
+        BUSY.register(database.engine, NOW)
+        at = shown()
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE camera_minutes RENAME TO gone")
+        assert "no such table" in words(shown(at))
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE gone RENAME TO camera_minutes")
+        assert "No data yet" in words(shown(at))
+
     def test_no_camera_at_all(self, database: Database) -> None:
         assert database.engine
         assert "mien run --source" in words(shown())
