@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import pytest
+
 from bus import codec
 from bus.embedded import EmbeddedBus
 from bus.kafka.reader import KafkaReader
@@ -18,6 +20,13 @@ from bus.kafka.writer import KafkaWriter
 from bus.messages import Frame, Partition, Positions
 from bus.transport import Batch, FrameReader, FrameWriter, Record, Resume
 from tests.brokers import Broker
+
+KAFKA = [
+    pytest.mark.integration,
+    # kafka-python leaves the sockets of connections that fail to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+"""The marks of a test that needs a broker."""
 
 CAPACITY = 8
 PATIENCE_SECONDS = 60.0

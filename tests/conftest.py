@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,9 +37,16 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A Kafka broker that runs; a test that stops it starts it again."""
+def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka broker for the whole session."""
     broker = Broker(tmp_path_factory.mktemp("kafka"), jars())
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def broker(running_broker: Broker) -> Iterator[Broker]:
+    """A Kafka broker that runs; a test that stops it starts it again."""
+    yield running_broker
+    gc.collect()  # The client leaves sockets to the collector: they are this test's, not the next one's.

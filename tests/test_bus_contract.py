@@ -10,12 +10,23 @@ import pytest
 from bus import codec
 from bus.errors import TransportClosed
 from bus.transport import DROPPED_OLDEST
-from tests.buses import CAPACITY, PATIENCE_SECONDS, Bus, Embedded, Kafka, Shelf, frame, gather, sequence
+from tests.buses import (
+    CAPACITY,
+    KAFKA,
+    PATIENCE_SECONDS,
+    Bus,
+    Embedded,
+    Kafka,
+    Shelf,
+    frame,
+    gather,
+    sequence,
+)
 
 MakeBus = Callable[..., Bus]
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=KAFKA)])
 def make_bus(request: pytest.FixtureRequest) -> Iterator[MakeBus]:
     if request.param == "embedded":
         yield lambda partitions=1: Embedded(partitions)

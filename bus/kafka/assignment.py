@@ -24,7 +24,8 @@ class Assignment:
     """The lanes of one reader; used by the thread that polls.
 
     Args:
-        consumer: subscribes to nothing before `rebalances` listens.
+        consumer: the member of the group.
+        rebalances: what happens to its membership.
         resume: asked for the sink's positions.
         outages: what `resume` raises while the sink is away.
         goals: the end of each partition when the reader was made.
@@ -33,14 +34,15 @@ class Assignment:
     def __init__(
         self,
         consumer: KafkaConsumer,
+        rebalances: Rebalances,
         resume: Resume,
         outages: tuple[type[Exception], ...],
         goals: Positions,
     ) -> None:
-        self.rebalances = Rebalances(consumer)
         self.lanes: dict[Partition, Lane] = {}
         self.expired = 0
         self._consumer = consumer
+        self._rebalances = rebalances
         self._resume = resume
         self._outages = outages
         self._goals = goals
@@ -61,7 +63,7 @@ class Assignment:
 
     def settle(self) -> None:
         """Act upon what happened to the group; ask the sink where new partitions go on."""
-        for event in self.rebalances.take():
+        for event in self._rebalances.take():
             self._rebalancing = not isinstance(event, Assigned)
             if isinstance(event, Lost):
                 self._drop(self.lanes.keys())
@@ -114,9 +116,9 @@ class Assignment:
     def _open(self, partition: Partition, stored: int | None, first: int, end: int) -> None:
         start = first if stored is None else stored
         if not first <= start <= end:
-            _log.warning(
-                "%s: goes on at %d: %d is stored, Kafka has %d to %d", partition, first, start, first, end
-            )
+            span = f"{start} is stored, Kafka has {first} to {end}"
+            _log.warning("%s: goes on with the oldest record: %s", partition, span)
+            self.expired += max(first - start, 0)
             start = first
         told = -1 if stored is None else start
         goal = self._goals.get(partition, 0)

@@ -19,7 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from bus.errors import BrokerRefused, BrokerUnavailable, BusError, LibraryError
 from bus.kafka.settings import KafkaSettings
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 _RECONNECT_MS = 2000
 """The longest pause between two tries to reach a broker: cameras should not wait longer than that."""
 

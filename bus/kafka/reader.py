@@ -24,6 +24,7 @@ from bus.errors import BrokerRefused, BusError, TransportClosed
 from bus.kafka.assignment import Assignment, key_of
 from bus.kafka.client import open_client, require_crc32c
 from bus.kafka.dead_letters import DeadLetters
+from bus.kafka.rebalances import Rebalances
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import missing_topic
 from bus.messages import Partition, Positions
@@ -46,8 +47,8 @@ class KafkaReader:
     made anew) goes on with the oldest record. Nothing is handed out while the group rebalances.
 
     A worker that cannot store calls `hold`, which keeps the membership. One that neither polls nor holds for
-    `max_silence` loses its partitions, is told so by the next poll, and begins where the sink then is. What it
-    writes in between the sink has to refuse, since it holds another position than that worker last wrote.
+    `max_silence` loses its partitions, is told so by the next poll, and begins where the sink then is. What
+    it writes in between the sink has to refuse, since it holds another position than that worker last wrote.
 
     Args:
         settings: which cluster, topic and group.
@@ -80,13 +81,14 @@ class KafkaReader:
         self._committed_at = time.monotonic()
         self._dead_letters = DeadLetters(settings)
         self._consumer = _open(settings, max_silence)
+        rebalances = Rebalances(self._consumer)
+        self._consumer.subscribe([settings.topic], listener=rebalances)
         try:
             goals = _ends(self._consumer, settings)
         except BaseException:
             self._consumer.close(autocommit=False)
             raise
-        self._assignment = Assignment(self._consumer, resume, outages, goals)
-        self._consumer.subscribe([settings.topic], listener=self._assignment.rebalances)
+        self._assignment = Assignment(self._consumer, rebalances, resume, outages, goals)
 
     @property
     def expired(self) -> int:
@@ -100,7 +102,7 @@ class KafkaReader:
         return {each: max(end - lanes[each].position, 0) for each, end in ends.items() if end is not None}
 
     def poll(self, limit: int, timeout: float) -> Batch:
-        """See `FrameReader.poll`; `timeout` counts for half a second at most.
+        """See `FrameReader.poll`; waits half a second at most, and that long while the group rebalances.
 
         Raises:
             BrokerRefused: credentials or permissions do not do any more.
@@ -112,7 +114,7 @@ class KafkaReader:
         assignment.settle()
         waiting = sum(len(lane.waiting) for lane in assignment.lanes.values())
         if waiting < limit:
-            fetched = self._fetch(limit * max(len(assignment.lanes), 1), 0 if waiting else timeout)
+            fetched = self._fetch(limit * max(len(assignment.lanes), 1), self._patience(waiting, timeout))
             assignment.settle()
             self._take_in(fetched)
         revoked = assignment.take_gone()
@@ -127,7 +129,8 @@ class KafkaReader:
         for partition, position in positions.items():
             if partition in self._assignment.lanes:
                 self._assignment.lanes[partition].stored = position
-        if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
+        due = time.monotonic() - self._committed_at >= _COMMIT_SECONDS
+        if due and self._assignment.is_settled:
             self._committed_at = time.monotonic()
             self._consumer.commit_async(self._offsets())
 
@@ -137,7 +140,7 @@ class KafkaReader:
         self._held = True
         while (left := deadline - time.monotonic()) > 0:
             self._consumer.pause(*self._consumer.assignment())
-            self._fetch(1, left)
+            self._fetch(1, min(left, _LONGEST_POLL_SECONDS))
 
     def reject(self, record: Record, reason: str) -> None:
         """See `FrameReader.reject`; the record is among the dead letters when this returns."""
@@ -167,8 +170,17 @@ class KafkaReader:
             ours = self._consumer.assignment() & {key_of(each) for each in self._assignment.lanes}
             self._consumer.resume(*ours)
 
-    def _fetch(self, limit: int, timeout: float) -> Fetched:
-        seconds = min(timeout, _LONGEST_POLL_SECONDS)
+    def _patience(self, waiting: int, timeout: float) -> float:
+        """Seconds to wait for records.
+
+        While the group rebalances all that is allowed: the client throws a join away that is done between two
+        polls, and begins another one.
+        """
+        if not self._assignment.is_settled:
+            return _LONGEST_POLL_SECONDS
+        return 0 if waiting else min(timeout, _LONGEST_POLL_SECONDS)
+
+    def _fetch(self, limit: int, seconds: float) -> Fetched:
         try:
             fetched: Fetched = self._consumer.poll(_ms(seconds), limit)
         except NoOffsetForPartitionError:

@@ -47,7 +47,12 @@ class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
             yield self._events.popleft()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """A rebalance begins."""
+        """A rebalance begins.
+
+        kafka-python 3.0.12 forgets a rebalance that it began because the topic's metadata changed, where a
+        poll ends in the middle of it: the member then waits for ever. The request makes it remember.
+        """
+        self._consumer._coordinator.request_rejoin()
         self._events.append(Revoked())
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:

@@ -20,7 +20,6 @@ from bus.messages import Frame
 NO_PARTITION = "no such partition"
 TOO_LARGE = "too large"
 
-_CONNECT_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _REQUEST_SECONDS = 2.0
 _BLOCK_MS = 1000
@@ -129,7 +128,6 @@ class KafkaWriter:
         producer = open_client(
             KafkaProducer,
             self._settings,
-            seconds=_CONNECT_SECONDS,
             acks="all" if self._settings.acks == "all" else 1,
             enable_idempotence=False,
             max_in_flight_requests_per_connection=1,  # Or a batch that is sent again passes its successor.
@@ -145,7 +143,7 @@ class KafkaWriter:
         try:
             producer.partitions_for(self._settings.topic)
         except KafkaError:
-            _close(producer, _CONNECT_SECONDS)
+            _close(producer, self._patience)
             raise missing_topic(self._settings, self._settings.topic) from None
         return producer
 

@@ -1,0 +1,110 @@
+"""A broker behind TLS that asks for credentials: let in with them, refused without, and nothing told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bus.errors import BrokerRefused, BrokerUnavailable, BusError
+from bus.kafka.reader import KafkaReader
+from bus.kafka.settings import KafkaSettings, parse_url
+from bus.kafka.topics import partition_count
+from bus.kafka.writer import KafkaWriter
+from tests.brokers import PASSWORD, USER, Broker
+from tests.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, gather, sequence
+
+pytestmark = KAFKA
+
+WRONG = "wr0ng-w0rd"
+
+
+def settings_for(broker: Broker, topic: str, *, password: str = PASSWORD, ca: bool = True) -> KafkaSettings:
+    url = f"kafka://{USER}:${{KAFKA_PASSWORD}}@{broker.secure_address}/{topic}?group={topic}"
+    ca_file = broker.ca_file if ca else None
+    return parse_url(url, {"KAFKA_PASSWORD": password}, ca_file=ca_file)
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    return fresh_topic(broker).topic
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Everything that anybody logs."""
+    with caplog.at_level(logging.DEBUG):
+        yield caplog
+
+
+def test_frames_travel_with_the_right_credentials(
+    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(broker, topic)
+    with (
+        closing(KafkaWriter(settings, lambda _: 0)) as writer,
+        closing(KafkaReader(settings, Shelf())) as reader,
+    ):
+        writer.publish(frame(0))
+        (record,) = gather(reader, 1).records
+        assert sequence([record]) == [0]
+        reader.reject(record, "only a try")
+    assert partition_count(settings) == 1
+    assert PASSWORD not in told.text
+
+
+def test_the_wrong_password_is_refused_in_one_line(
+    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(BrokerRefused, match=f"user '{USER}' is refused") as caught:
+        KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
+    assert_one_line(caught.value, broker)
+    assert WRONG not in told.text
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(broker: Broker, topic: str) -> None:
+    with pytest.raises(BrokerRefused, match="certificate verify failed") as caught:
+        partition_count(settings_for(broker, topic, ca=False))
+    assert_one_line(caught.value, broker)
+
+
+def test_a_file_that_holds_no_certificate_is_named(broker: Broker, topic: str, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("no certificate")
+    settings = parse_url(f"kafka://{broker.secure_address}/{topic}?ca={ca}", {})
+    with pytest.raises(BusError) as caught:
+        partition_count(settings)
+    assert_one_line(caught.value, broker)
+
+
+def test_an_open_connection_to_the_closed_door_is_refused(broker: Broker, topic: str) -> None:
+    with pytest.raises(BrokerUnavailable, match="check address, port, TLS") as caught:
+        partition_count(parse_url(f"kafka://{broker.secure_address}/{topic}", {}))
+    assert_one_line(caught.value, broker)
+
+
+def test_a_writer_that_is_refused_keeps_trying_and_says_so_once(
+    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+) -> None:
+    with closing(KafkaWriter(settings_for(broker, topic, password=WRONG), lambda _: 0, grace=0)) as writer:
+        writer.publish(frame(0))
+        said = "bus.kafka.writer", logging.ERROR
+        eventually(
+            lambda: any(each[:2] == said for each in told.record_tuples), "it is said", PATIENCE_SECONDS
+        )
+        assert not writer.wait_until_connected(0)
+    ours = [text for *where, text in told.record_tuples if tuple(where) == said]
+    assert len(ours) == 1
+    assert "refused" in ours[0]
+    assert WRONG not in told.text
+
+
+def assert_one_line(error: BusError, broker: Broker) -> None:
+    message = str(error)
+    assert "\n" not in message
+    assert broker.secure_address in message
+    assert PASSWORD not in message
+    assert WRONG not in message

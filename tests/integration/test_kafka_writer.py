@@ -1,0 +1,218 @@
+"""Frames for a broker that stands still, dies, or is not there yet: bounded, counted, in order."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bus.errors import BrokerUnavailable
+from bus.kafka.outbox import NOT_ACKNOWLEDGED, NOT_SENT
+from bus.kafka.reader import KafkaReader
+from bus.kafka.settings import KafkaSettings, parse_url
+from bus.kafka.writer import NO_PARTITION, TOO_LARGE, KafkaWriter
+from bus.messages import Frame
+from bus.transport import DROPPED_OLDEST
+from tests.brokers import Broker
+from tests.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, sequence
+from tests.processes import free_port
+
+pytestmark = KAFKA
+
+CAMERAS = ("door", "till")
+FPS = 40
+CAPACITY = 16
+FRAME_BYTES = 40_000
+IN_FLIGHT_BYTES = 2 << 20
+
+
+@dataclass
+class Studio:
+    """Cameras that publish steadily into one writer, and what became of their frames."""
+
+    settings: KafkaSettings
+    published: dict[str, list[int]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
+    acknowledged: dict[str, set[int]] = field(default_factory=lambda: {camera: set() for camera in CAMERAS})
+    drops: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.writer = KafkaWriter(
+            self.settings,
+            CAMERAS.index,
+            capacity=CAPACITY,
+            in_flight_bytes=IN_FLIGHT_BYTES,
+            on_acknowledged=lambda camera, _, seq: self.acknowledged[camera].add(seq),
+        )
+
+    @contextmanager
+    def filming(self) -> Iterator[None]:
+        """All cameras at `FPS`; at the end the writer is closed and the drops are taken."""
+        stop = threading.Event()
+        threads = [threading.Thread(target=self._film, args=(camera, stop)) for camera in CAMERAS]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+            self.writer.close()
+            for camera in CAMERAS:
+                self.drops.update(self.writer.take_drops(camera))
+
+    def film(self, count: int) -> None:
+        """`count` frames of each camera at once."""
+        for camera in CAMERAS:
+            for _ in range(count):
+                self._publish(camera)
+
+    def _film(self, camera: str, stop: threading.Event) -> None:
+        while not stop.wait(1 / FPS):
+            self._publish(camera)
+
+    def _publish(self, camera: str) -> None:
+        seq = len(self.published[camera])
+        jpeg = b"\xff\xd8" + os.urandom(FRAME_BYTES)
+        self.writer.publish(Frame(camera, seq, seq, 1, 64, 48, jpeg))
+        self.published[camera].append(seq)
+
+    def check(self) -> None:
+        """Every acknowledged frame can be read once and in order, nothing is invented, every drop counted."""
+        read = everything(self.settings)
+        for camera in CAMERAS:
+            assert read[camera] == sorted(set(read[camera])), "in order, none twice"
+            assert self.acknowledged[camera] <= set(read[camera]) <= set(self.published[camera])
+        published = sum(map(len, self.published.values()))
+        acknowledged = sum(map(len, self.acknowledged.values()))
+        assert published == acknowledged + self.drops.total()
+        unsure = sum(map(len, read.values())) - acknowledged
+        assert 0 <= unsure <= self.drops[NOT_ACKNOWLEDGED]
+
+
+def everything(settings: KafkaSettings) -> dict[str, list[int]]:
+    """The sequence numbers of all frames in a topic, by camera, as a reader hands them out."""
+    reader = KafkaReader(settings, Shelf(), drain=True)
+    read: dict[str, list[int]] = {camera: [] for camera in CAMERAS}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (batch := reader.poll(limit=32, timeout=0.2)).ended:
+        assert time.monotonic() < deadline
+        for camera in CAMERAS:
+            read[camera] += sequence(batch.records, camera)
+        reader.acknowledge(batch.positions)
+    reader.close()
+    return read
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_broker_that_stands_still_costs_frames_and_no_memory_and_is_then_served_again(
+    broker: Broker,
+) -> None:
+    studio = Studio(fresh_topic(broker, len(CAMERAS)))
+    with studio.filming():
+        eventually(lambda: studio.writer.acknowledged > FPS, "frames flow")
+        before = resident_bytes()
+        broker.stall()
+        time.sleep(12)  # Long enough for a batch to expire, and others behind it.
+        grown = resident_bytes() - before
+        broker.resume()
+        mark = {camera: len(studio.published[camera]) for camera in CAMERAS}
+        time.sleep(3)  # What was published before may still expire.
+        later = {camera: len(studio.published[camera]) for camera in CAMERAS}
+        eventually(
+            lambda: all(max(studio.acknowledged[c], default=0) > later[c] + FPS for c in CAMERAS),
+            "frames flow again",
+        )
+    stalled = sum(mark.values()) * FRAME_BYTES
+    bound = IN_FLIGHT_BYTES + len(CAMERAS) * CAPACITY * FRAME_BYTES
+    assert grown < 3 * bound < stalled, f"grew by {grown:,} bytes while {stalled:,} bytes were published"
+    assert studio.drops[DROPPED_OLDEST] > 0
+    for camera in CAMERAS:
+        after = set(range(later[camera], max(studio.acknowledged[camera])))
+        assert after <= studio.acknowledged[camera], "none is lost once the broker is back"
+    studio.check()
+
+
+def test_a_broker_that_is_killed_costs_only_counted_frames(broker: Broker) -> None:
+    studio = Studio(fresh_topic(broker, len(CAMERAS)))
+    with studio.filming():
+        eventually(lambda: studio.writer.acknowledged > FPS, "frames flow")
+        broker.kill()
+        time.sleep(1)
+        broker.start()
+        until = {camera: len(studio.published[camera]) + FPS for camera in CAMERAS}
+        eventually(
+            lambda: all(max(studio.acknowledged[c], default=0) > until[c] for c in CAMERAS),
+            "frames flow again",
+        )
+    assert studio.drops
+    studio.check()
+
+
+def test_a_writer_waits_for_its_first_broker(broker: Broker) -> None:
+    settings = fresh_topic(broker, len(CAMERAS))
+    broker.kill()
+    try:
+        studio = Studio(settings)
+        studio.film(3 * CAPACITY)
+        with pytest.raises(BrokerUnavailable, match=f"{broker.address}: no broker answers") as caught:
+            KafkaReader(settings, Shelf())
+        assert "\n" not in str(caught.value)
+        assert not studio.writer.wait_until_connected(0)
+    finally:
+        broker.start()
+    with studio.filming():
+        eventually(lambda: studio.writer.acknowledged > 2 * CAPACITY, "frames flow")
+    assert studio.drops[DROPPED_OLDEST] >= 2 * 2 * CAPACITY
+    for camera in CAMERAS:
+        assert min(studio.acknowledged[camera]) >= 2 * CAPACITY, "the newest were kept"
+    studio.check()
+
+
+def test_closing_has_an_end_and_counts_what_did_not_arrive(broker: Broker) -> None:
+    writer = KafkaWriter(fresh_topic(broker), lambda _: 0, in_flight_bytes=1, grace=1)
+    assert writer.wait_until_connected(PATIENCE_SECONDS)
+    broker.stall()
+    try:
+        for seq in range(5):
+            writer.publish(frame(seq))
+        began = time.monotonic()
+        writer.close()
+        assert time.monotonic() - began < 10
+    finally:
+        broker.resume()
+    assert writer.acknowledged == 0
+    assert writer.take_drops("till") == {NOT_SENT: 4, NOT_ACKNOWLEDGED: 1}
+
+
+def test_a_writer_that_never_found_a_broker_closes_as_well() -> None:
+    settings = parse_url(f"kafka://127.0.0.1:{free_port()}", {})
+    writer = KafkaWriter(settings, lambda _: 0, grace=0.2)
+    writer.publish(frame(0))
+    writer.close()
+    assert writer.take_drops("till") == {NOT_SENT: 1}
+
+
+def test_frames_that_can_never_be_sent_are_counted_and_hold_up_nobody(broker: Broker) -> None:
+    settings = fresh_topic(broker)
+    writer = KafkaWriter(settings, {"till": 0, "stray": 7}.__getitem__)
+    writer.publish(frame(0, "stray"))
+    writer.publish(frame(0, size=3 << 20))
+    writer.publish(frame(1))
+    eventually(lambda: writer.acknowledged == 1, "the good one arrives")
+    writer.close()
+    assert writer.take_drops("stray") == {NO_PARTITION: 1}
+    assert writer.take_drops("till") == {TOO_LARGE: 1}
+    assert everything(settings)["till"] == [1]
