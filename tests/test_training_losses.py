@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.losses import Targets, joined, losses, mask, place
+from training.augment import blend
+from training.losses import Targets, joined, losses, place, weighed
 
 WIDTHS = {"expression": 3, "gender": 2}
 TARGETS = joined(
@@ -19,7 +20,7 @@ TARGETS = joined(
 def gradients(targets: Targets) -> dict[str, np.ndarray]:
     """Gradient (n, k) of each head's loss by its logits, as `Model.fit` computes it."""
     rng = np.random.default_rng(0)
-    weights, found = mask(targets), {}
+    (targets, weights), found = weighed(targets), {}
     for head, loss in losses(WIDTHS).items():
         logits = tf.Variable(rng.normal(size=targets[head].shape).astype(np.float32))
         with tf.GradientTape() as tape:
@@ -31,10 +32,12 @@ def gradients(targets: Targets) -> dict[str, np.ndarray]:
 def test_targets_of_two_groups_stand_one_after_the_other() -> None:
     assert TARGETS["expression"].tolist() == [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0], [0, 0, 0]]
     assert TARGETS["gender"].tolist() == [[0, 0], [0, 0], [0, 1], [1, 0]]
-    assert {head: rows.tolist() for head, rows in mask(TARGETS).items()} == {
+    whole, weights = weighed(TARGETS)
+    assert {head: rows.tolist() for head, rows in weights.items()} == {
         "expression": [1, 1, 0, 0],
         "gender": [0, 0, 1, 1],
     }
+    assert all(np.array_equal(whole[head], TARGETS[head]) for head in WIDTHS)
 
 
 def test_a_missing_head_contributes_exactly_nothing() -> None:
@@ -50,8 +53,24 @@ def test_the_mean_is_over_labelled_faces_alone() -> None:
     own = logits[:2] - np.log(np.exp(logits[:2]).sum(axis=1, keepdims=True))
     expected = -(TARGETS["expression"][:2] * own).sum(axis=1).mean()
     loss = losses(WIDTHS)["expression"]
-    found = float(loss(TARGETS["expression"], logits, sample_weight=mask(TARGETS)["expression"]))
+    found = float(loss(TARGETS["expression"], logits, sample_weight=weighed(TARGETS)[1]["expression"]))
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_face_blended_with_one_without_a_target_counts_for_its_share() -> None:
+    rows = np.array([[0.3, 0, 0.1], [0, 0, 0], [0, 1, 0]], np.float32)
+    whole, weights = weighed({"expression": rows})
+    assert whole["expression"] == pytest.approx(np.array([[0.75, 0, 0.25], [0, 0, 0], [0, 1, 0]]))
+    assert weights["expression"] == pytest.approx([0.4, 0, 1])
+
+
+def test_no_target_pushes_all_logits_the_same_way() -> None:
+    """Softmax cannot see such a push, so it would go on for ever."""
+    pictures, rng = np.zeros((4, 2, 2, 1), np.float32), np.random.default_rng(0)
+    _, blended = blend(pictures, TARGETS, 1.0, rng)
+    assert (blended["expression"].sum(axis=1) % 1).any()
+    for head, gradient in gradients(blended).items():
+        assert gradient.sum(axis=1) == pytest.approx(np.zeros(4), abs=1e-6), head
 
 
 def test_a_batch_without_any_target_of_a_head_does_not_move_it() -> None:
@@ -69,7 +88,7 @@ def test_the_trunk_learns_nothing_from_a_head_without_targets() -> None:
     before = model.get_weights()
     faces = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
     targets = place({"expression": TARGETS["expression"][:2]}, WIDTHS)
-    model.train_on_batch(faces, targets, mask(targets))
+    model.train_on_batch(faces, *weighed(targets))
     after = dict(zip((v.path for v in model.weights), model.get_weights(), strict=True))
     start = dict(zip(after, before, strict=True))
     assert np.array_equal(after["gender/kernel"], start["gender/kernel"])

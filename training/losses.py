@@ -1,14 +1,13 @@
 """Losses and metrics for batches in which a sample may have a target for one head only.
 
-A sample's weight for a head is 1 where it has a target and 0 where it has none: the mean is taken
-over the labelled samples, and the others have no gradient. A target of zeros is none; one that adds
-up to less than 1, as blending with none makes it, counts for that much.
+A sample's weight for a head is what its target adds up to: 1 for a distribution, 0 where it has none, and
+something between where it was blended with one that has none. The mean is taken by weight, and samples
+without a target have no gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -36,9 +35,18 @@ def metrics(heads: Iterable[str]) -> dict[str, list[keras.metrics.Metric]]:
     }
 
 
-def mask(targets: Mapping[str, NDArray[Any]]) -> Targets:
-    """Sample weights (n,) of each head for targets (n, k): 1 for a distribution, 0 for zeros."""
-    return {head: np.asarray(rows.any(axis=1), np.float32) for head, rows in targets.items()}
+def weighed(targets: Targets) -> tuple[Targets, Targets]:
+    """Targets (n, k) of each head as distributions, or zeros, and the weights (n,) that they had.
+
+    TensorFlow's gradient of the cross-entropy takes for granted that a target adds up to 1: one that
+    does not would push all logits the same way for ever.
+    """
+    weights = {head: rows.sum(axis=1) for head, rows in targets.items()}
+    whole = {
+        head: np.divide(rows, weights[head][:, None], out=np.zeros_like(rows), where=rows > 0)
+        for head, rows in targets.items()
+    }
+    return whole, weights
 
 
 def place(known: Targets, widths: Mapping[str, int]) -> Targets:

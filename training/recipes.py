@@ -21,7 +21,7 @@ class Config:
     """FER2013 faces in every step."""
     gender_batch: int = 80
     """FairFace faces in every step."""
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     """The highest rate of AdamW."""
     weight_decay: float = 0.05
     warmup: float = 0.03
@@ -43,6 +43,7 @@ RECIPES = {
     "paper_cnn": Config(
         arch="paper_cnn",
         epochs=48,
+        learning_rate=1.5e-3,
         gender_batch=112,
         weight_decay=1e-3,
         gender_weight=0.7,

@@ -21,7 +21,7 @@ from training.architectures import architecture, build
 from training.augment import blend, views
 from training.datasets import HEADS
 from training.importers import load_fairface, load_fer2013
-from training.losses import Targets, joined, losses, mask, metrics, place
+from training.losses import Targets, joined, losses, metrics, place, weighed
 from training.progress import Bar, draw_curves
 from training.recipes import Config
 from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
@@ -66,7 +66,7 @@ class Batches(keras.utils.PyDataset):
         first, first_targets = blend(network_input(faces), labelled, config.mixup, rng)
         second, second_targets = blend(network_input(people), gendered, config.mixup, rng)
         targets = joined(first_targets, second_targets)
-        return np.concatenate([first, second]), targets, mask(targets)
+        return np.concatenate([first, second]), *weighed(targets)
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch's order."""
@@ -226,7 +226,7 @@ def _validation(
         ),
         place({"gender": one_hot(people.genders, WIDTHS["gender"])}, WIDTHS),
     )
-    return network_input(crops), targets, mask(targets)
+    return network_input(crops), *weighed(targets)
 
 
 def _taken(order: NDArray[np.int64], index: int, count: int) -> NDArray[np.int64]:
