@@ -97,7 +97,12 @@ def _status(
     row: sa.RowMapping, counts: sa.RowMapping | None, drops: dict[str, int], now: int
 ) -> CameraStatus:
     condition, reason, since = _condition(row, now)
-    analysed = int(counts["analysed"]) if counts else 0
+    frames = {
+        name: int(counts[name]) if counts else 0 for name in ("captured", "analysed", "stale", "failed")
+    }
+    analysed = frames["analysed"]
+    # Captures store their counts about once a second: what came of frames may be known a little earlier.
+    known = analysed + frames["stale"] + frames["failed"] + sum(drops.values())
     return CameraStatus(
         camera_id=row["id"],
         name=row["name"] or row["id"],
@@ -110,10 +115,10 @@ def _status(
         fps_expected=row["fps"],
         last_frame_at=row["last_frame_at"],
         reconnects=row["reconnects"] or 0,
-        captured=int(counts["captured"]) if counts else 0,
+        captured=max(frames["captured"], known),
         analysed=analysed,
-        stale=int(counts["stale"]) if counts else 0,
-        failed=int(counts["failed"]) if counts else 0,
+        stale=frames["stale"],
+        failed=frames["failed"],
         dropped=drops,
         frame_age_us=int(counts["age_sum_us"]) / analysed if counts and analysed else None,
     )
