@@ -85,6 +85,15 @@ class FrameReader(Protocol):
     def acknowledge(self, positions: Positions) -> None:
         """Say that everything before `positions` is stored, so that it need not be kept."""
 
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Go on from where the sink is, as on assignment, in those of `partitions` that this reader still has.
+
+        For a worker that was told that another one stores these results: the records that it polled since
+        then come again, unless the sink holds them.
+
+        Raises what the sink raises while it cannot be asked.
+        """
+
     def reject(self, record: Record, reason: str) -> None:
         """Set a record aside that can never be processed, with the reason, where an operator finds it."""
 

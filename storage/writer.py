@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from bus.messages import (
 )
 from storage import tables
 from storage.errors import StorageError
+from storage.fence import Fence
 from storage.mood import mood_of
 
 Row = dict[str, Any]
@@ -34,37 +36,38 @@ OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.Interfac
 class Writer:
     """Stores results, coverage and camera states; any number of threads may share it.
 
-    One transaction runs at a time. A write either succeeds whole or leaves nothing behind.
+    One transaction runs at a time. A write either succeeds whole or leaves nothing behind; where it is open
+    which of the two (the connection broke during the commit), the same call finds out and does not store twice.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._lock = threading.Lock()
+        self._fence = Fence(self._insert)
+        self._counts = f"counts/{uuid.uuid4().hex}"
 
     def write(self, results: Results, positions: Positions) -> None:
         """Store results and positions, all or nothing; visits that were closed stay as they are.
 
+        Each position must be where this writer last read or wrote it, or be missing; to write one again
+        that has not moved finds out whether it still is. Results with counts need a position that moves.
+
         Raises:
             StorageError: an estimate has other expressions than the tables.
-            OUTAGES: the database cannot be written for now.
+            Fenced: another writer moved one of the positions.
+            OUTAGES: the database cannot be written for now; call again with the same arguments.
         """
-        visits = [_visit_row(visit) for visit in results.visits]
-        observations = [_observation_row(seen) for seen in results.observations]
-        with self._lock, self._engine.begin() as connection:
-            self._store_visits(connection, visits)
-            self._keep(connection, tables.observations, observations)
-            self._add_minutes(connection, results.minutes)
-            rows = [{"topic": p.topic, "partition": p.number, "next_offset": n} for p, n in positions.items()]
-            self._replace(connection, tables.offsets, rows)
+        with self._lock:
+            self._write(results, positions)
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions of those partitions that have one."""
-        wanted = set(partitions)
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(tables.offsets)).all()
-        stored = {Partition(row.topic, row.partition): row.next_offset for row in rows}
-        return {partition: offset for partition, offset in stored.items() if partition in wanted}
+        """The stored positions of those partitions that have one; from them on this writer may write.
+
+        Raises OUTAGES while the database cannot be read.
+        """
+        with self._lock, self._engine.connect() as connection:
+            return self._fence.read(connection, partitions)
 
     def report(self, health: CameraHealth) -> None:
         """Store the state of one camera.
@@ -79,10 +82,13 @@ class Writer:
     def count(self, minute: CameraMinute) -> None:
         """Add one increment of coverage.
 
-        Raises OUTAGES while the database cannot be written.
+        Raises OUTAGES while the database cannot be written; the next increment of this camera must then be
+        the same one.
         """
-        with self._lock, self._engine.begin() as connection:
-            self._add_minutes(connection, [minute])
+        # A lane of its own makes an increment that was stored already as easy to tell as a batch.
+        lane = Partition(f"{self._counts}/{minute.camera_id}", 0)
+        with self._lock:
+            self._write(Results(minutes=(minute,)), {lane: self._fence.known(lane) + 1})
 
     def close_abandoned(self, before_us: int) -> int:
         """Close the visits that a process which died left open before `before_us`; how many."""
@@ -93,12 +99,24 @@ class Writer:
             self._store_visits(connection, rows)
         return len(rows)
 
+    def _write(self, results: Results, positions: Positions) -> None:
+        visits = [_visit_row(visit) for visit in results.visits]
+        observations = [_observation_row(seen) for seen in results.observations]
+        with self._engine.begin() as connection:
+            # First of all, so that of two writers of one partition the later waits here and nowhere else.
+            if self._fence.move(connection, positions):
+                self._store_visits(connection, visits)
+                self._keep(connection, tables.observations, observations)
+                self._add_minutes(connection, results.minutes)
+                self._fence.committing(positions)
+        self._fence.confirm(positions)
+
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Upsert visits, and roll up those that this very statement closes, hence each once."""
         insert = self._insert(tables.visits)
         stored = tables.visits.c
         upsert = insert.on_conflict_do_update(
-            index_elements=[stored.visit_id],
+            index_elements=[stored.visit_id, stored.first_seen],
             set_={c.name: insert.excluded[c.name] for c in stored if not c.primary_key},
             where=(insert.excluded.frames >= stored.frames) & ~stored.closed,
         )

@@ -105,6 +105,24 @@ def test_a_reader_goes_on_where_the_sink_says(make_bus: Callable[..., EmbeddedBu
     assert sequence(stored_two.poll(limit=10, timeout=0.1)) == [2, 3]
 
 
+def test_a_reader_that_resumes_polls_again_what_the_sink_lacks(make_bus: Callable[..., EmbeddedBus]) -> None:
+    bus = make_bus(partitions=2)
+    stored: dict[Partition, int] = {}
+    writer, reader = bus.writer(), bus.reader([0, 1], lambda asked: {p: stored[p] for p in asked if p in stored})
+    for seq in range(4):
+        writer.publish(frame(seq, "a"))
+        writer.publish(frame(seq, "b"))
+    first = reader.poll(limit=6, timeout=0.1)
+    a, b = (min(first.positions), max(first.positions))
+    stored.update({a: 1, b: 1})
+    reader.resume([a, Partition(a.topic, 99)])
+    again = reader.poll(limit=10, timeout=0.1)
+    assert (sequence(again, "a"), sequence(again, "b")) == ([1, 2, 3], [3])
+    reader.acknowledge(again.positions)
+    writer.close()
+    assert reader.poll(limit=10, timeout=0.05).ended
+
+
 def test_offsets_go_on_from_what_an_earlier_process_stored(make_bus: Callable[..., EmbeddedBus]) -> None:
     bus = make_bus()
     reader = bus.reader([0], lambda partitions: dict.fromkeys(partitions, 500))
