@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from bus.codec import encode
 from bus.errors import TransportClosed
 from bus.messages import Frame, Partition, Positions
-from bus.transport import Batch, Record, Resume
+from bus.transport import DROPPED_OLDEST, Batch, Record, Resume
 
 TOPIC = "embedded"
-DROPPED_OLDEST = "buffer full"
 
 _log = logging.getLogger(__name__)
 
@@ -219,6 +218,10 @@ class EmbeddedReader:
         with self._bus._changed:
             for lane in lanes:
                 lane.go_on_from(positions.get(lane.partition, 0))
+
+    def hold(self, timeout: float) -> None:
+        """See `FrameReader.hold`; nobody else can take the partitions."""
+        time.sleep(timeout)
 
     def reject(self, record: Record, reason: str) -> None:
         """See `FrameReader.reject`; without a server there is only the log to set it aside in."""

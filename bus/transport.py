@@ -13,7 +13,11 @@ from typing import Protocol
 from bus.messages import Frame, Partition, Positions
 
 Resume = Callable[[Iterable[Partition]], Positions]
-"""Asked on assignment: where to go on. A partition that is missing in the answer starts at the end."""
+"""Asked on assignment: where to go on. A partition that is missing in the answer begins with the oldest
+record that is still there: what is too old by then is for the worker to skip and to count."""
+
+DROPPED_OLDEST = "buffer full"
+"""The reason for a drop that every writer knows: the camera's frames came quicker than they left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,19 @@ class FrameReader(Protocol):
         """Say that everything before `positions` is stored, so that it need not be kept."""
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Go on from where the sink is, as on assignment, in those of `partitions` that this reader still has.
+        """Go on from where the sink is, as on assignment, in those that this reader still has.
 
-        For a worker that was told that another one stores these results: the records that it polled since
-        then come again, unless the sink holds them.
+        For a worker that was told that another one stores these results: what it polled and could not store
+        comes again, unless the sink holds it by now.
 
         Raises what the sink raises while it cannot be asked.
+        """
+
+    def hold(self, timeout: float) -> None:
+        """Wait `timeout` seconds without reading on, and keep the partitions.
+
+        To be called again and again in place of `poll` while results cannot be stored, which may take
+        minutes: a reader that is not heard of for long loses its partitions to another one.
         """
 
     def reject(self, record: Record, reason: str) -> None:

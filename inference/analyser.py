@@ -1,34 +1,41 @@
 """Frames in, visits and observations out: no clock, no input or output, the same answer every time.
 
-One analyser serves any number of cameras. It keeps a state for each: what is tracked there, and the
-visits that are open.
+One analyser serves any number of cameras. It keeps a state for each: what is tracked there, what speaks
+for each track being a person, and the visits that are open.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.messages import MICROSECONDS, Estimate, Observation, Results, Visit
+from bus.messages import MICROSECONDS, Observation, Results, Visit
 from inference.classifier import Classes, Head
 from inference.crops import crop
-from inference.detector import Faces
-from inference.pooling import Pool
-from inference.tracking import Track, Tracker, TrackerSettings
+from inference.detector import Faces, ScoreLevels
+from inference.evidence import Evidence
+from inference.tracking import Tracker, TrackerSettings
+from inference.visits import CONFIRMING_FACES, OpenVisit, Teller
 
-CONFIRMING_HITS = 3
-"""Detections that make a track a visit."""
+ABSENCE_US = 10 * MICROSECONDS
+"""A track that did not convince for so long and does again is another visit: somebody stepped in front of a
+thing that is tracked."""
 
 
 class FaceDetector(Protocol):
     """Finds faces; `inference.detector.Detector` is the one that ships."""
 
-    def detect(self, gray: NDArray[np.uint8]) -> Faces:
-        """All faces of a grey picture (height, width) uint8, in no particular order."""
+    levels: ScoreLevels
+
+    def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
+        """All faces of a grey picture (height, width) uint8 that score `lowest` or more, in any order.
+
+        `lowest` is `levels.face` where None.
+        """
 
 
 class FaceClassifier(Protocol):
@@ -47,38 +54,18 @@ class FaceClassifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What one frame gave: the number of faces in it, and what it adds to visits and observations."""
+    """What one frame gave: the number of people's faces in it, and what it adds to the results."""
 
     faces: int
     results: Results
 
 
 @dataclass(slots=True)
-class _Visit:
-    """What is known of a track that is, or may become, a visit."""
-
-    whole: Pool = field(default_factory=Pool)
-    second: Pool = field(default_factory=Pool)
-    second_at: int = 0
-    sizes: float = 0.0
-    scores: float = 0.0
-
-    def see(self, classes: Classes, row: int, box: NDArray[np.float32], score: float) -> None:
-        self.whole.add(classes, row, score)
-        self.sizes += float(np.sqrt(box[2] * box[3]))
-        self.scores += score
-
-    def see_in_second(self, classes: Classes, row: int, time_us: int, score: float) -> None:
-        if _second(time_us) != self.second_at:
-            self.second, self.second_at = Pool(), _second(time_us)
-        self.second.add(classes, row, score)
-
-
-@dataclass(slots=True)
 class _Camera:
-    camera_id: str
+    teller: Teller
     tracker: Tracker
-    visits: dict[int, _Visit] = field(default_factory=dict)
+    evidence: dict[int, Evidence] = field(default_factory=dict)
+    visits: dict[int, OpenVisit] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -95,7 +82,7 @@ class Analyser:
 
     Args:
         detector: finds the faces.
-        classifier: estimates expression and gender of the faces that are followed.
+        classifier: estimates expression and gender of the faces of people.
         model: the name under which visits record what made their estimates.
         tracking: how far a face may go and how long it may be away.
     """
@@ -119,27 +106,31 @@ class Analyser:
         A camera's frames are expected in the order of their capture; a time that lies before the last
         one ends the camera's visits, as a gap does.
         """
-        camera = self._cameras.setdefault(camera_id, _Camera(camera_id, Tracker(self._tracking)))
+        if camera_id not in self._cameras:
+            self._cameras[camera_id] = self._camera(camera_id)
+        camera = self._cameras[camera_id]
         findings = _Findings()
-        self._close_tracks(camera, camera.tracker.expire(captured_at), findings)
-        faces = self._detector.detect(gray)
-        owners = camera.tracker.update(faces.boxes, faces.scores, captured_at)
-        followed = [(track, index) for index, track in enumerate(owners) if track is not None]
-        indices = [index for _, index in followed]
+        _end(camera, [track.number for track in camera.tracker.expire(captured_at)], findings)
+        faces = self._detector.detect(gray, self._detector.levels.weak)
+        people = self._people(camera, faces, captured_at)
+        indices = list(people)
         classes = self._classifier.classify(crop(gray, faces.boxes[indices], self._classifier.size))
-        for row, (track, index) in enumerate(followed):
-            visit = camera.visits.setdefault(track.number, _Visit())
-            visit.see(classes, row, faces.boxes[index], float(faces.scores[index]))
-            self._tell_news(camera, track, visit, findings)
-            visit.see_in_second(classes, row, captured_at, float(faces.scores[index]))
-        return Analysis(len(faces), findings.results())
+        for row, (index, track) in enumerate(people.items()):
+            visit = _open(camera, track, captured_at, findings)
+            ended = camera.teller.observation(visit) if visit.ends_second(captured_at) else None
+            visit.see(classes, row, faces.boxes[index], float(faces.scores[index]), captured_at)
+            if visit.faces == CONFIRMING_FACES or (visit.confirmed and ended):
+                findings.visits.append(camera.teller.visit(visit, closed=False))
+            if visit.confirmed and ended:
+                findings.observations.append(ended)
+        return Analysis(len(people), findings.results())
 
     def close(self, camera_id: str) -> Results:
         """End the open visits of a camera that shows nothing any more, and forget the camera."""
         findings = _Findings()
         camera = self._cameras.pop(camera_id, None)
         if camera is not None:
-            self._close_tracks(camera, camera.tracker.end(), findings)
+            _end(camera, [track.number for track in camera.tracker.end()], findings)
         return findings.results()
 
     @property
@@ -147,53 +138,37 @@ class Analyser:
         """The cameras for which a state is kept."""
         return tuple(self._cameras)
 
-    def _close_tracks(self, camera: _Camera, tracks: list[Track], findings: _Findings) -> None:
-        for track in tracks:
-            visit = camera.visits.pop(track.number)
-            if track.hits >= CONFIRMING_HITS:
-                findings.visits.append(self._visit(camera, track, visit, closed=True))
-                findings.observations.append(self._observation(camera, track, visit))
+    def _camera(self, camera_id: str) -> _Camera:
+        heads = self._classifier.expression_head, self._classifier.gender_head
+        return _Camera(Teller(camera_id, *heads, self._model), Tracker(self._tracking))
 
-    def _tell_news(self, camera: _Camera, track: Track, visit: _Visit, findings: _Findings) -> None:
-        """Report a track when it becomes a visit, and after each second of it."""
-        second_is_over = _second(track.last_seen) != visit.second_at and bool(visit.second)
-        confirmed = track.hits >= CONFIRMING_HITS
-        if track.hits == CONFIRMING_HITS or (confirmed and second_is_over):
-            findings.visits.append(self._visit(camera, track, visit, closed=False))
-        if confirmed and second_is_over:
-            findings.observations.append(self._observation(camera, track, visit))
-
-    def _visit(self, camera: _Camera, track: Track, visit: _Visit, closed: bool) -> Visit:
-        return Visit(
-            visit_id=_visit_id(camera.camera_id, track),
-            camera_id=camera.camera_id,
-            first_seen=track.first_seen,
-            last_seen=track.last_seen,
-            frames=track.hits,
-            face_size=visit.sizes / track.hits,
-            quality=visit.scores / track.hits,
-            estimate=self._estimate(visit.whole),
-            model=self._model,
-            closed=closed,
-        )
-
-    def _observation(self, camera: _Camera, track: Track, visit: _Visit) -> Observation:
-        return Observation(
-            visit_id=_visit_id(camera.camera_id, track),
-            camera_id=camera.camera_id,
-            observed_at=visit.second_at,
-            estimate=self._estimate(visit.second),
-        )
-
-    def _estimate(self, pool: Pool) -> Estimate:
-        return pool.estimate(self._classifier.expression_head, self._classifier.gender_head)
+    def _people(self, camera: _Camera, faces: Faces, time_us: int) -> dict[int, int]:
+        """Which of the faces are people's: index of the face to number of its track."""
+        people: dict[int, int] = {}
+        for index, track in enumerate(camera.tracker.update(faces.boxes, time_us)):
+            evidence = camera.evidence.setdefault(track.number, Evidence())
+            evidence.add(faces.boxes[index], float(faces.scores[index]), time_us)
+            if evidence.convinces(self._detector.levels):
+                people[index] = track.number
+        return people
 
 
-def _second(time_us: int) -> int:
-    return time_us - time_us % MICROSECONDS
+def _open(camera: _Camera, track: int, time_us: int, findings: _Findings) -> OpenVisit:
+    """The open visit of a track, a new one where there is none."""
+    visit = camera.visits.get(track)
+    if visit and time_us - visit.last_seen > ABSENCE_US:
+        _close(camera, track, findings)
+    return camera.visits.setdefault(track, OpenVisit(track, time_us, time_us))
 
 
-def _visit_id(camera_id: str, track: Track) -> str:
-    """An id that tells nothing of the person, yet is the same when the same frames come again."""
-    text = f"{camera_id} {track.first_seen} {track.number}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _end(camera: _Camera, tracks: Iterable[int], findings: _Findings) -> None:
+    for track in tracks:
+        del camera.evidence[track]
+        _close(camera, track, findings)
+
+
+def _close(camera: _Camera, track: int, findings: _Findings) -> None:
+    visit = camera.visits.pop(track, None)
+    if visit and visit.confirmed:
+        findings.visits.append(camera.teller.visit(visit, closed=True))
+        findings.observations.append(camera.teller.observation(visit))

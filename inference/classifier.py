@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ModelError
-from inference.model_file import MODELS, ModelFile, load_model
+from inference.model_file import ModelFile, load_model, shipped
 
 UNKNOWN = "unknown"
-SHIPPED = MODELS / "faces.onnx"
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -81,12 +80,12 @@ class Classes:
 class Classifier:
     """A classifier loaded from an ONNX file; may be shared by threads.
 
-    `own` allows a file that is not the shipped one. Raises ModelError for a file that is missing,
-    altered, or whose metadata or graph do not fit.
+    Without a `path` it is the shipped one that suits this processor; `own` allows a file that is not a
+    shipped one. Raises ModelError for a file that is missing, altered, or whose metadata or graph do not fit.
     """
 
-    def __init__(self, path: Path = SHIPPED, threads: int = 1, own: bool = False) -> None:
-        file = load_model(path, "classifier", threads, own)
+    def __init__(self, path: Path | None = None, threads: int = 1, own: bool = False) -> None:
+        file = load_model(path or shipped("faces"), "classifier", threads, own)
         self.metadata = file.metadata
         self.expression_head = _head(file, "expression")
         self.gender_head = _head(file, "gender")

@@ -1,9 +1,9 @@
 """Faces that belong together over time: one tracker per camera.
 
 A detection is matched to the track whose predicted box it overlaps best; what overlaps nothing may still
-belong to a track nearby, the further away the longer the track has not been seen. Strong detections
-choose first, and only they begin tracks; weak ones keep a track alive (the two stages of
-ByteTrack, Zhang et al. 2022, doi:10.1007/978-3-031-20047-2_1).
+belong to a track nearby, the further away the longer the track has not been seen. Every detection that
+finds no track begins one, however weak: what a track is worth is for `inference.evidence` to say, which
+has to know its weak moments, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class TrackerSettings:
     """
 
     gap_us: int = 2 * MICROSECONDS
-    strong: float = 0.5
     overlap: float = 0.2
     reach: float = 0.6
     speed: float = 1.6
@@ -54,10 +53,11 @@ class Track:
 
     def follow(self, box: NDArray[np.float64], time_us: int) -> None:
         """Take `box` as the face's place at `time_us`."""
-        seconds = max(time_us - self.last_seen, 1) / MICROSECONDS
-        moved = (_centre(box) - _centre(self.box)) / seconds
-        blend = 0.5 if self.hits > 1 else 1.0
-        self.velocity = (1 - blend) * self.velocity + blend * moved
+        if time_us > self.last_seen:
+            seconds = (time_us - self.last_seen) / MICROSECONDS
+            moved = (_centre(box) - _centre(self.box)) / seconds
+            blend = 0.5 if self.hits > 1 else 1.0
+            self.velocity = (1 - blend) * self.velocity + blend * moved
         self.box = box
         self.last_seen = time_us
         self.hits += 1
@@ -71,23 +71,20 @@ class Tracker:
         self._tracks: list[Track] = []
         self._next_number = 0
 
-    def update(self, boxes: Boxes, scores: NDArray[np.float32], time_us: int) -> list[Track | None]:
-        """Match the detections of one frame; returns the track of each, None for a weak stray.
+    def update(self, boxes: Boxes, time_us: int) -> list[Track]:
+        """Match the detections of one frame; returns the track of each.
 
         Tracks that were last seen more than the gap before `time_us` end first: see `expire`.
         """
         detections = boxes.astype(np.float64)
-        owners: list[Track | None] = [None] * len(detections)
-        strong = scores >= self._settings.strong
-        for stage in (np.flatnonzero(strong), np.flatnonzero(~strong)):
-            free = [track for track in self._tracks if track.last_seen < time_us]
-            for track, index in self._match(free, detections, stage.tolist(), time_us):
-                track.follow(detections[index], time_us)
-                owners[index] = track
-        for index in np.flatnonzero(strong).tolist():
-            if owners[index] is None:
-                owners[index] = self._begin(detections[index], time_us)
-        return owners
+        owners: dict[int, Track] = {}
+        for track, index in self._match(detections, time_us):
+            track.follow(detections[index], time_us)
+            owners[index] = track
+        return [
+            owners[index] if index in owners else self._begin(box, time_us)
+            for index, box in enumerate(detections)
+        ]
 
     def expire(self, time_us: int) -> list[Track]:
         """End and return the tracks whose face has been away for longer than the gap at `time_us`.
@@ -110,15 +107,13 @@ class Tracker:
         self._tracks.append(track)
         return track
 
-    def _match(
-        self, tracks: list[Track], boxes: NDArray[np.float64], indices: list[int], time_us: int
-    ) -> list[tuple[Track, int]]:
+    def _match(self, boxes: NDArray[np.float64], time_us: int) -> list[tuple[Track, int]]:
         """The best pairs first, each track and each detection at most once."""
         pairs = [
             (cost, position, index)
-            for position, track in enumerate(tracks)
-            for index in indices
-            if (cost := self._cost(track, boxes[index], time_us)) is not None
+            for position, track in enumerate(self._tracks)
+            for index, box in enumerate(boxes)
+            if (cost := self._cost(track, box, time_us)) is not None
         ]
         matches: list[tuple[Track, int]] = []
         taken_tracks: set[int] = set()
@@ -127,7 +122,7 @@ class Tracker:
             if position not in taken_tracks and index not in taken_boxes:
                 taken_tracks.add(position)
                 taken_boxes.add(index)
-                matches.append((tracks[position], index))
+                matches.append((self._tracks[position], index))
         return matches
 
     def _cost(self, track: Track, box: NDArray[np.float64], time_us: int) -> float | None:

@@ -177,7 +177,7 @@ class Worker:
                 return True
             except self._outages as error:
                 _log.error("results cannot be stored, trying again in %.1f s: %s", wait, error)
-                if stop.wait(wait):
+                if not self._hold(wait, stop):
                     return False
                 wait = min(2 * wait, _LAST_RETRY_SECONDS)
         self._stored.update(positions)
@@ -193,6 +193,13 @@ class Worker:
         except self._outages as outage:
             # Until it is resumed the sink refuses the partition, which leads here again.
             _log.error("where to go on cannot be asked for now: %s", outage)
+
+    def _hold(self, seconds: float, stop: threading.Event) -> bool:
+        """Let `seconds` pass with the partitions in hand; False as soon as `stop` is set."""
+        deadline = time.monotonic() + seconds
+        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+            self._reader.hold(min(left, _POLL_SECONDS))
+        return not stop.is_set()
 
     def _idle_cameras(self) -> list[str]:
         if self._pace is None:

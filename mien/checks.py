@@ -13,7 +13,6 @@ from typing import Literal
 import cv2
 import sqlalchemy as sa
 
-from inference import classifier, detector
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.errors import ModelError
@@ -68,7 +67,7 @@ def video() -> Check:
     return Check("missing", "video", f"OpenCV {cv2.__version__} without FFmpeg", "pip install opencv-python")
 
 
-def models(detector: Path = detector.SHIPPED, classifier: Path = classifier.SHIPPED) -> Check:
+def models(detector: Path | None = None, classifier: Path | None = None) -> Check:
     """Whether both models are whole and load."""
     try:
         loaded = Detector(detector).metadata, Classifier(classifier).metadata

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from types import ModuleType
 
 import sqlalchemy as sa
 
@@ -22,11 +22,11 @@ class Fence:
     """What one writer knows of the positions. Not thread-safe: one transaction at a time.
 
     Args:
-        insert: the dialect's insert, which knows `on_conflict_do_update`.
+        dialect: sqlalchemy's, of the database.
     """
 
-    def __init__(self, insert: Any) -> None:
-        new = insert(tables.offsets)
+    def __init__(self, dialect: ModuleType) -> None:
+        new = dialect.insert(tables.offsets)
         self._move = new.on_conflict_do_update(
             index_elements=[tables.offsets.c.topic, tables.offsets.c.partition],
             set_={name: new.excluded[name] for name in ("next_offset", "written_at")},

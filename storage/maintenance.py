@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US
-from storage import partitions, tables
-from storage.errors import StorageError
+from storage import partitions
 from storage.partitions import Day
 from storage.retention import Retention, purge
-from storage.versions import owns
+from storage.versions import require_owner
 from storage.writer import Writer
 
 ABANDONED_US = 15 * MINUTE_US
@@ -28,27 +27,27 @@ class Upkeep:
     closed: int
 
 
-def may_maintain(engine: sa.Engine) -> bool:
-    """Whether the user may: on PostgreSQL the owner of the tables may, nobody else."""
-    with engine.connect() as connection:
-        return owns(connection, tables.visits.name)
-
-
 def maintain(engine: sa.Engine, retention: Retention, now_us: int) -> Upkeep:
     """Do all of it; any number of processes may, at any time, beside those who read and write.
 
     Raises:
-        StorageError: the user may not.
+        StorageError: the user does not own the tables.
         storage.writer.OUTAGES: the database is away or in use for too long; call again later.
     """
-    if not may_maintain(engine):
-        raise StorageError("database: is maintained by its owner alone; run `mien db maintain` as the owner")
+    require_owner(engine)
     closed = Writer(engine).close_abandoned(now_us - ABANDONED_US)
     deleted = purge(engine, retention.cutoffs(now_us))
-    made: dict[str, list[Day]] = {}
-    if partitions.are_used(engine):
-        made = {t.table.description: partitions.make_days(engine, t, now_us) for t in partitions.TIMES}
-    else:
+    made = make_days(engine, now_us)
+    if not partitions.are_used(engine):
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA optimize")
     return Upkeep(deleted, made, closed)
+
+
+def make_days(engine: sa.Engine, now_us: int) -> dict[str, list[Day]]:
+    """Make the partitions that are missing, where there are partitions; those made, by table.
+
+    Raises as `maintain` does.
+    """
+    times = partitions.TIMES if partitions.are_used(engine) else ()
+    return {time.table.description: partitions.make_days(engine, time, now_us) for time in times}

@@ -162,8 +162,8 @@ def _assign(connection: sa.Connection, count: int) -> dict[str, int]:
         # Two that assign at once would see the same partition as the least used.
         connection.exec_driver_sql(f"LOCK TABLE {cameras.name} IN SHARE ROW EXCLUSIVE MODE")
     found = connection.execute(sa.select(cameras.c.id, cameras.c.partition).order_by(cameras.c.id))
-    assigned = {camera: number for camera, number in found.tuples()}
-    used = Counter({number: 0 for number in range(count)})
+    assigned = dict(found.tuples().all())
+    used = Counter(dict.fromkeys(range(count), 0))
     used.update(number for number in assigned.values() if number in used)
     for camera, number in assigned.items():
         if number not in used:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bus.messages import MICROSECONDS
 from storage import partitions, tables
 from storage.partitions import DAY_US, day_of
+from storage.versions import require_owner
 
 _BATCH = 5000
 _STILL_POSITIONS = 30
@@ -54,8 +55,11 @@ def cutoffs_before(time_us: int) -> Cutoffs:
 def purge(engine: sa.Engine, cutoffs: Cutoffs) -> dict[str, int]:
     """Delete what lies before the cutoffs; rows deleted, by table.
 
-    Raises `storage.writer.OUTAGES` while the database is away or in use for too long.
+    Raises:
+        StorageError: the user does not own the tables.
+        storage.writer.OUTAGES: the database is away or in use for too long; call again later.
     """
+    require_owner(engine)
     deleted = {time.table.description: _purge(engine, time, before) for time, before in cutoffs.items()}
     observations = tables.observations.name
     deleted[observations] += _purge_cut_off(engine, cutoffs[tables.visits.c.first_seen])

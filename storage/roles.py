@@ -8,7 +8,6 @@ days, since rows are reached through it; tables of later versions are covered by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 

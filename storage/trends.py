@@ -187,7 +187,8 @@ def _mood_index(cells: Sequence[Cell]) -> Interval:
     n = sum(cell.visits for cell in cells)
     total = sum(cell.mood for cell in cells)
     squares = sum(cell.mood_squared for cell in cells)
-    return mean_interval(n, 100 * total, 100**2 * squares)
+    mean = mean_interval(n, 100 * total, 100**2 * squares)
+    return replace(mean, low=max(mean.low, -100.0), high=min(mean.high, 100.0))
 
 
 def _expression_mix(cells: Iterable[Cell]) -> dict[str, Interval]:

@@ -57,8 +57,8 @@ def upgrade(connection: sa.Connection) -> Version:
     if not found.is_newest:
         if not _may_change(connection):
             raise StorageError(
-                f"is of version {found.current or 'none'}, not {found.newest}, and {_user(connection)} may not "
-                "change that; run `mien db upgrade` as the owner"
+                f"is of version {found.current or 'none'}, not {found.newest}, which {_user(connection)} may "
+                "not change; run `mien db upgrade` as the owner"
             )
         config = _config()
         config.attributes["connection"] = connection
@@ -77,10 +77,22 @@ def _may_change(connection: sa.Connection) -> bool:
     if connection.dialect.name != "postgresql":
         return True
     may_make = connection.exec_driver_sql("SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar()
-    return bool(may_make) and owns(connection, "alembic_version")
+    return bool(may_make) and _owns(connection, "alembic_version")
 
 
-def owns(connection: sa.Connection, table: str) -> bool:
+def is_owner(engine: sa.Engine) -> bool:
+    """Whether the user may alter the tables: on PostgreSQL their owner may, nobody else."""
+    with engine.connect() as connection:
+        return _owns(connection, "visits")
+
+
+def require_owner(engine: sa.Engine) -> None:
+    """Raise StorageError where the user may not alter the tables."""
+    if not is_owner(engine):
+        raise StorageError("database: only the owner of its tables may do this; use the owner's URL")
+
+
+def _owns(connection: sa.Connection, table: str) -> bool:
     """Whether the user may alter a table, or there is none of that name."""
     if connection.dialect.name != "postgresql":
         return True

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +30,7 @@ from storage.fence import Fence
 from storage.mood import mood_of
 
 Row = dict[str, Any]
+Merge = Callable[[Any, Any], Any]
 
 OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.InterfaceError)
 """What a writer raises while the database is away, locked or full: the same call may succeed later."""
@@ -36,16 +39,19 @@ OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.Interfac
 class Writer:
     """Stores results, coverage and camera states; any number of threads may share it.
 
-    One transaction runs at a time. A write either succeeds whole or leaves nothing behind; where it is open
-    which of the two (the connection broke during the commit), the same call finds out and does not store twice.
+    One transaction runs at a time. A write either succeeds whole or leaves nothing behind. Where a connection
+    that broke during the commit leaves it open which of the two, the same call again finds out.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._lock = threading.Lock()
-        self._fence = Fence(self._insert)
+        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+        self._statements = _Statements(dialect)
+        self._fence = Fence(dialect)
+        self._committing: dict[Partition, Results] = {}
         self._counts = f"counts/{uuid.uuid4().hex}"
+        self._untold: defaultdict[Partition, list[CameraMinute]] = defaultdict(list)
+        self._lock = threading.Lock()
 
     def write(self, results: Results, positions: Positions) -> None:
         """Store results and positions, all or nothing; visits that were closed stay as they are.
@@ -77,18 +83,26 @@ class Writer:
         row = {name: getattr(health, name) for name in tables.camera_states.columns.keys()}  # noqa: SIM118
         row |= {"state": health.state.value, "reason": health.reason[: tables.REASON_LENGTH]}
         with self._lock, self._engine.begin() as connection:
-            self._replace(connection, tables.camera_states, [row])
+            connection.execute(self._statements.camera_states, row)
 
     def count(self, minute: CameraMinute) -> None:
         """Add one increment of coverage.
 
-        Raises OUTAGES while the database cannot be written; the next increment of this camera must then be
-        the same one.
+        Raises OUTAGES while the database cannot be written; call again with these counts then, or with these
+        and newer ones of the same minute.
         """
-        # A lane of its own makes an increment that was stored already as easy to tell as a batch.
+        # A lane of its own makes an increment that was stored after all as easy to tell as a batch.
         lane = Partition(f"{self._counts}/{minute.camera_id}", 0)
         with self._lock:
-            self._write(Results(minutes=(minute,)), {lane: self._fence.known(lane) + 1})
+            untold = self._untold[lane]
+            while True:
+                same = [each for each in untold if each.minute == minute.minute]
+                rest = Results(minutes=(minute, *map(_negative, same)))
+                stored = self._write(rest, {lane: self._fence.known(lane) + 1})
+                if stored is rest:
+                    break
+                untold.extend(stored.minutes)
+            untold[:] = [each for each in untold if each.minute != minute.minute]
 
     def close_abandoned(self, before_us: int) -> int:
         """Close the visits that a process which died left open before `before_us`; how many."""
@@ -99,33 +113,28 @@ class Writer:
             self._store_visits(connection, rows)
         return len(rows)
 
-    def _write(self, results: Results, positions: Positions) -> None:
+    def _write(self, results: Results, positions: Positions) -> Results:
+        """Store results, or find that another attempt to move these positions succeeded; what it stored."""
         visits = [_visit_row(visit) for visit in results.visits]
         observations = [_observation_row(seen) for seen in results.observations]
         with self._engine.begin() as connection:
             # First of all, so that of two writers of one partition the later waits here and nowhere else.
             if self._fence.move(connection, positions):
                 self._store_visits(connection, visits)
-                self._keep(connection, tables.observations, observations)
+                _execute(connection, self._statements.observations, observations)
                 self._add_minutes(connection, results.minutes)
                 self._fence.committing(positions)
+                self._committing.update(dict.fromkeys(positions, results))
         self._fence.confirm(positions)
+        stored = [self._committing.pop(partition, results) for partition in positions]
+        return stored[0] if stored else results
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Upsert visits, and roll up those that this very statement closes, hence each once."""
-        insert = self._insert(tables.visits)
-        stored = tables.visits.c
-        upsert = insert.on_conflict_do_update(
-            index_elements=[stored.visit_id, stored.first_seen],
-            set_={c.name: insert.excluded[c.name] for c in stored if not c.primary_key},
-            where=(insert.excluded.frames >= stored.frames) & ~stored.closed,
-        )
-        open_ones = [row for row in rows if not row["closed"]]
-        if open_ones:
-            connection.execute(upsert, open_ones)
+        _execute(connection, self._statements.visits, [row for row in rows if not row["closed"]])
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
         if closing:
-            closed = connection.scalars(upsert.returning(stored.visit_id), list(closing.values()))
+            closed = connection.scalars(self._statements.closed_visits, list(closing.values()))
             self._roll_up(connection, [closing[visit_id] for visit_id in closed])
 
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
@@ -141,7 +150,7 @@ class Writer:
                 total[name] += value
         keys = ("minute", "camera_id", "expression", "gender")
         rows = [dict(zip(keys, key, strict=True)) | total for key, total in sums.items()]
-        self._add(connection, tables.visit_minutes, rows)
+        _execute(connection, self._statements.visit_minutes, rows)
 
     def _add_minutes(self, connection: sa.Connection, minutes: Iterable[CameraMinute]) -> None:
         counts: defaultdict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(tables.COUNTS, 0))
@@ -153,32 +162,58 @@ class Writer:
             for reason, frames in each.dropped.items():
                 drops[each.minute, each.camera_id, reason] += frames
         rows = [{"minute": m, "camera_id": c, **total} for (m, c), total in counts.items()]
-        self._add(connection, tables.camera_minutes, rows)
+        _execute(connection, self._statements.camera_minutes, rows)
         dropped = [
             {"minute": m, "camera_id": c, "reason": reason, "frames": frames}
             for (m, c, reason), frames in drops.items()
         ]
-        self._add(connection, tables.camera_drops, dropped)
+        _execute(connection, self._statements.camera_drops, dropped)
 
-    def _keep(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        """Insert what is not there yet."""
-        if rows:
-            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
-    def _replace(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        self._upsert(connection, table, rows, lambda column, new: new)
+class _Statements:
+    """What a writer says to the database, built once: building takes longer than a small write."""
 
-    def _add(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-        self._upsert(connection, table, rows, lambda column, new: column + new)
+    def __init__(self, dialect: ModuleType) -> None:
+        self._insert = dialect.insert
+        self.observations = self._insert(tables.observations).on_conflict_do_nothing()
+        self.camera_states = self._upsert(tables.camera_states, _new)
+        self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
+        self.camera_drops = self._upsert(tables.camera_drops, _sum)
+        self.visit_minutes = self._upsert(tables.visit_minutes, _sum)
+        self.visits = self._upsert(tables.visits, _new, _goes_on)
+        self.closed_visits = self.visits.returning(tables.visits.c.visit_id)
 
-    def _upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Row], merge: Any) -> None:
-        if not rows:
-            return
+    def _upsert(self, table: sa.Table, merge: Merge, where: Merge | None = None) -> Any:
+        """Insert rows; of those that are there already, `merge` all but the key, `where` given."""
         insert = self._insert(table)
-        statement = insert.on_conflict_do_update(
-            index_elements=[column for column in table.c if column.primary_key],
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key),
             set_={c.name: merge(c, insert.excluded[c.name]) for c in table.c if not c.primary_key},
+            where=where and where(table.c, insert.excluded),
         )
+
+
+def _new(_stored: Any, new: Any) -> Any:
+    return new
+
+
+def _sum(stored: Any, new: Any) -> Any:
+    return stored + new
+
+
+def _goes_on(stored: Any, new: Any) -> Any:
+    """Whether a visit is still open, and the row the newest of it."""
+    return ~stored.closed & (new.frames >= stored.frames)
+
+
+def _negative(minute: CameraMinute) -> CameraMinute:
+    counts = {name: -getattr(minute, name) for name in tables.COUNTS if name != "dropped"}
+    dropped = {reason: -frames for reason, frames in minute.dropped.items()}
+    return replace(minute, dropped=dropped, **counts)
+
+
+def _execute(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:
+    if rows:
         connection.execute(statement, rows)
 
 

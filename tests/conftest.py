@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_database
+from tests.brokers import Broker, jars
 from tests.databases import BACKENDS, fresh_database
 
 
@@ -32,3 +33,12 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
     engine = open_database(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka broker that runs; a test that stops it starts it again."""
+    broker = Broker(tmp_path_factory.mktemp("kafka"), jars())
+    broker.start()
+    yield broker
+    broker.stop()

@@ -12,7 +12,7 @@ from bus.messages import MICROSECONDS, Results, Visit
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.crops import crop
-from inference.detector import Faces
+from inference.detector import Faces, ScoreLevels
 
 Box = tuple[float, float, float, float]
 
@@ -23,8 +23,9 @@ class ScriptedDetector:
 
     boxes: list[Box]
     score: float = 0.9
+    levels = ScoreLevels(weak=0.3, face=0.5, sure=0.8)
 
-    def detect(self, gray: NDArray[np.uint8]) -> Faces:
+    def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
         return Faces(boxes, np.full(len(boxes), self.score, np.float32))
 
@@ -127,3 +128,41 @@ def test_pooled_probabilities_are_those_of_the_face(
     np.testing.assert_allclose(list(visit.estimate.expressions.values()), alone.expressions[0], atol=1e-5)
     female = alone.genders[0, alone.gender_labels.index("female")]
     assert visit.estimate.female == pytest.approx(np.clip(female, 1e-4, 1 - 1e-4), abs=1e-4)
+
+
+def test_a_still_face_has_to_be_beyond_doubt(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+    """A thing on a shelf that looks like a face in every frame is no visitor, and is not classified."""
+    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.75)
+    analyser = Analyser(detector, classifier, "m")
+    frames = [analyser.analyse("till", t * MICROSECONDS // 5, picture) for t in range(50)]
+    assert not any(frame.results for frame in frames)
+    assert [frame.faces for frame in frames] == [0] * 50
+    assert not analyser.close("till")
+
+
+def test_the_same_face_counts_once_it_moves(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.75)
+    analyser = Analyser(detector, classifier, "m")
+    assert not any(run(analyser, picture, [t / 5 for t in range(20)]))
+    for t in range(20, 30):
+        detector.boxes = [(100 + 5 * (t - 20), 80, 40, 50)]
+        run(analyser, picture, [t / 5])
+    (visit,) = analyser.close("till").visits
+    assert visit.first_seen > 4 * MICROSECONDS, "the visit begins when the face moves"
+
+
+def test_what_steps_before_a_thing_is_a_visit_of_its_own(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    """One track: a poster that is beyond doubt, after a minute taken for a thing, then somebody's face."""
+    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.95)
+    analyser = Analyser(detector, classifier, "m")
+    run(analyser, picture, [t / 2 for t in range(400)])
+    parts = []
+    for t in range(400, 410):
+        detector.boxes = [(100 + 4 * (t - 400), 80, 40, 50)]
+        parts += run(analyser, picture, [t / 2])
+    first, *_, last = [*visits(parts), *analyser.close("till").visits]
+    assert (first.closed, first.last_seen) == (True, 60_000_000)
+    assert last.first_seen >= 200_000_000
+    assert first.visit_id != last.visit_id

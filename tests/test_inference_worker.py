@@ -17,7 +17,7 @@ from bus.embedded import EmbeddedBus
 from bus.messages import CameraMinute, Frame, Partition, Positions, Results
 from inference.analyser import Analyser
 from inference.classifier import Classifier
-from inference.detector import Faces
+from inference.detector import Faces, ScoreLevels
 from inference.worker import Pace, Worker
 
 NOW = 1_700_000_000_000_000
@@ -27,7 +27,9 @@ NOW = 1_700_000_000_000_000
 class OneFace:
     """A detector that always sees the same face."""
 
-    def detect(self, gray: NDArray[np.uint8]) -> Faces:
+    levels = ScoreLevels(weak=0.3, face=0.5, sure=0.8)
+
+    def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         return Faces(np.array([[20, 20, 30, 36]], np.float32), np.array([0.9], np.float32))
 
 
@@ -132,7 +134,7 @@ def test_a_camera_that_falls_silent_has_its_visits_closed(classifier: Classifier
     bus = EmbeddedBus()
     writer = bus.writer()
     analyser = Analyser(OneFace(), classifier, "m")
-    pace = Pace(max_age_us=10**12, idle_seconds=0.2)
+    pace = Pace(max_age_us=10**16, idle_seconds=0.2)
     worker = Worker(bus.reader([0], sink.positions), sink, analyser, pace=pace)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

@@ -94,7 +94,7 @@ confidence, on validation pictures).
 
 ### Costs
 
-$batch_1 ms of processor time per face one at a time, $batch_16 ms in sixteens, one thread.
+$costs
 
 ## Limits
 
@@ -150,8 +150,7 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         parameters=f"{costs['parameters']:,}",
         mmacs=costs["mmacs"],
         bytes=f"{costs['bytes']:,}",
-        batch_1=costs["batch_1_ms"],
-        batch_16=costs["batch_16_ms"],
+        costs=cost_table(costs),
         figures=headline_table(metrics),
         classes=_classes(test),
         groups=_shares("perceived gender by race and gender (test)", gender["groups"]),
@@ -205,6 +204,13 @@ def robustness_table(cases: Mapping[str, Any]) -> str:
         (name, *(" (".join(_share(case[key])[:2]) + ")" for key in HEADLINES)) for name, case in cases.items()
     ]
     return table(("right % (95 %)", *HEADLINES.values()), rows)
+
+
+def cost_table(costs: Mapping[str, Any]) -> str:
+    """What a face costs, on one thread (Markdown)."""
+    columns = ("parameters", "million multiply-adds", "bytes", "ms per face, one at a time", "ms in sixteens")
+    counts = f"{costs['parameters']:,}", str(costs["mmacs"]), f"{costs['bytes']:,}"
+    return table(columns, [(*counts, str(costs["batch_1_ms"]), str(costs["batch_16_ms"]))])
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

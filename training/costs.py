@@ -10,13 +10,13 @@ import onnx
 
 from inference.classifier import Classifier
 
-REPEATS = 200
+REPEATS = 60
 
 
 def costs(path: Path) -> dict[str, float]:
     """Parameters, millions of multiply-adds and bytes of an ONNX file; CPU milliseconds per face.
 
-    Times are those of `Classifier.classify` on one thread, median of 200 runs, by the process's
+    Times are those of `Classifier.classify` on one thread, median of 60 runs, by the process's
     own clock, so that other work on the machine counts little.
     """
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph

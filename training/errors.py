@@ -4,7 +4,8 @@ TrainingError
 ├── DatasetError            a data set file is missing or does not have the form that it should
 ├── RunError                a run folder cannot be used for what was asked
 ├── UnknownArchitecture     no network of that name
-└── ExportError             an exported file does not do what the Keras model does
+├── ExportError             an exported file does not do what the Keras model does
+└── ReportError             a page of figures asks for what there is not
 """
 
 
@@ -26,3 +27,7 @@ class UnknownArchitecture(TrainingError):
 
 class ExportError(TrainingError):
     """An exported file does not do what the Keras model does."""
+
+
+class ReportError(TrainingError):
+    """A page asks for a block of figures that there is not."""

@@ -21,12 +21,10 @@ class Config:
     """FER2013 faces in every step."""
     gender_batch: int = 80
     """FairFace faces in every step."""
-    optimizer: str = "sgd"
-    """"sgd" (with Nesterov momentum 0.9) or "adamw"."""
-    learning_rate: float = 0.05
-    weight_decay: float = 5e-3
-    """Decoupled from the gradient, hence not multiplied by the momentum."""
-    warmup: float = 0.02
+    learning_rate: float = 1.5e-3
+    """The highest rate of AdamW."""
+    weight_decay: float = 0.05
+    warmup: float = 0.03
     """Share of the run in which the learning rate rises."""
     gender_weight: float = 1.0
     """Weight of the gender loss; those of expression and fer2013 are 1."""
@@ -46,8 +44,6 @@ RECIPES = {
         arch="paper_cnn",
         epochs=48,
         gender_batch=112,
-        optimizer="adamw",
-        learning_rate=1.5e-3,
         weight_decay=1e-3,
         gender_weight=0.7,
         gender_smoothing=0.0,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -108,12 +107,14 @@ def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Pat
     made with another configuration.
     """
     keras.utils.set_random_seed(config.seed)
-    history = open_run(run, config, resume)
     faces, people, validation = load(config, data, cache)
+    history = open_run(run, config, resume)
     batches = Batches(faces, people, config, epoch=len(history))
     model = build_in(config.precision, config)
     compile_model(model, config)
     if history:
+        # Its state must be there to be loaded.
+        model.optimizer.build(model.trainable_variables)
         model.load_weights(run / CHECKPOINT)
     model.fit(
         batches,
@@ -166,13 +167,11 @@ def load(
 
 
 def compile_model(model: keras.Model, config: Config) -> None:
-    """Give a network its losses and an optimizer that averages its weights exponentially."""
-    make = {
-        "adamw": keras.optimizers.AdamW,
-        "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
-    }[config.optimizer]
+    """Give a network its losses, and AdamW with exponentially averaged weights."""
     model.compile(
-        make(config.learning_rate, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema),
+        keras.optimizers.AdamW(
+            config.learning_rate, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema
+        ),
         loss=losses(HEADS),
         loss_weights={"expression": 1.0, "fer2013": 1.0, "gender": config.gender_weight},
         weighted_metrics=metrics(HEADS),

@@ -113,6 +113,20 @@ def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and e
 
 
 @app.command()
+def report(
+    page: Annotated[Path, typer.Option(help="Page to bring up to date.", dir_okay=False)] = Path(
+        "docs/models.md"
+    ),
+) -> None:
+    """Write the shipped models' figures into the page about them."""
+    with one_line_errors():
+        from training.report import write_report
+
+        write_report(page)
+        console.print(f"wrote {page}")
+
+
+@app.command()
 def frame(data: Data, cache: Cache = CACHE) -> None:
     """Search the crop constants under which FairFace's faces look like FER2013's."""
     with one_line_errors():

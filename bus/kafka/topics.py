@@ -1,0 +1,164 @@
+"""Mien's two topics: frames, kept for minutes, and the few that could never be processed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import (
+    AuthorizationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from bus.errors import BrokerRefused, BrokerUnavailable, TopicError
+from bus.kafka.client import open_client
+from bus.kafka.settings import KafkaSettings
+
+MAX_RECORD_BYTES = 2 << 20
+"""A frame of the largest accepted size with its headers."""
+
+DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
+_MINUTE_MS = 60_000
+_DEAD_LETTER_MINUTES = 24 * 60
+
+
+def create_topics(
+    settings: KafkaSettings,
+    partitions: int,
+    *,
+    retention_minutes: int = 5,
+    partition_bytes: int = 1 << 30,
+    replication: int = 1,
+) -> tuple[str, ...]:
+    """Make the topics that are missing and bring the configuration of those that exist up to date.
+
+    Frames are pictures of people: they are gone after `retention_minutes` and a minute, or sooner where a
+    partition would pass `partition_bytes`. Dead letters, too, hold original bytes: they stay a day. How many
+    partitions a topic has is never changed, since cameras would move between them while frames wait.
+
+    Args:
+        settings: where.
+        partitions: of the topic of frames, at least as many as workers are ever wanted.
+        retention_minutes: how long a frame may lie on the bus.
+        partition_bytes: how much of a partition may lie on the bus.
+        replication: copies of each partition; with 3, a write needs 2 (use `acks=all`).
+
+    Returns:
+        The topics that were missing.
+
+    Raises:
+        BrokerRefused, BrokerUnavailable: see `open_client`.
+        TopicError: the topic exists with fewer partitions, or the cluster has fewer brokers than copies.
+    """
+    wanted = {
+        settings.topic: _topic(
+            partitions, replication, retention_minutes, partition_bytes, 64 << 20, MAX_RECORD_BYTES
+        ),
+        settings.dead_letters: _topic(
+            1, replication, _DEAD_LETTER_MINUTES, 256 << 20, 16 << 20, DEAD_LETTER_BYTES
+        ),
+    }
+    with closing(open_client(KafkaAdminClient, settings)) as admin:
+        try:
+            existing = _partition_counts(admin, wanted)
+            missing = tuple(name for name in wanted if name not in existing)
+            _check_count(settings, existing.get(settings.topic, partitions), partitions)
+            _configure(admin, {name: wanted[name] for name in existing})
+            for name in missing:
+                _create(admin, name, wanted[name])
+        except InvalidReplicationFactorError:
+            raise TopicError(
+                f"{settings.where}: {replication} copies of each partition: the cluster has fewer brokers"
+            ) from None
+        except AuthorizationError as error:
+            raise BrokerRefused(
+                f"{settings.where}: user {settings.user!r} may not do this: {error}"
+            ) from None
+        except KafkaError as error:
+            raise BrokerUnavailable(f"{settings.where}: topics cannot be made: {error}") from None
+    return missing
+
+
+def partition_count(settings: KafkaSettings) -> int:
+    """The partitions of the topic of frames.
+
+    Raises:
+        BrokerRefused, BrokerUnavailable: see `open_client`.
+        TopicError: there is no such topic.
+    """
+    with closing(open_client(KafkaAdminClient, settings)) as admin:
+        try:
+            counts = _partition_counts(admin, [settings.topic])
+        except KafkaError as error:
+            raise BrokerUnavailable(f"{settings.where}: topics cannot be read: {error}") from None
+    if settings.topic not in counts:
+        raise missing_topic(settings, settings.topic)
+    return counts[settings.topic]
+
+
+def missing_topic(settings: KafkaSettings, topic: str) -> TopicError:
+    """What to say where a topic is not there."""
+    return TopicError(f"{settings.where}: there is no topic {topic}: run `mien topics create`")
+
+
+def _topic(
+    partitions: int, replication: int, minutes: int, total_bytes: int, segment_bytes: int, record_bytes: int
+) -> Mapping[str, Any]:
+    return {
+        "num_partitions": partitions,
+        "replication_factor": replication,
+        "configs": {
+            "cleanup.policy": "delete",
+            "retention.ms": str(minutes * _MINUTE_MS),
+            "retention.bytes": str(total_bytes),
+            "segment.ms": str(_MINUTE_MS),
+            "segment.bytes": str(segment_bytes),
+            "max.message.bytes": str(record_bytes),
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": "2" if replication > 2 else "1",
+        },
+    }
+
+
+def _partition_counts(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
+    """The number of partitions of those topics that exist."""
+    counts = {}
+    for topic in admin.describe_topics(list(names)):
+        error = for_code(topic["error_code"])
+        if error is UnknownTopicOrPartitionError:
+            continue
+        if topic["error_code"]:
+            raise error(topic["name"])
+        counts[topic["name"]] = len(topic["partitions"])
+    return counts
+
+
+def _check_count(settings: KafkaSettings, found: int, wanted: int) -> None:
+    if found < wanted:
+        raise TopicError(
+            f"{settings.where}: topic {settings.topic} has {found} partitions, {wanted} are wanted: "
+            f"run at most {found} workers, or stop everything, delete the topic and create it again"
+        )
+
+
+def _configure(admin: KafkaAdminClient, topics: Mapping[str, Mapping[str, Any]]) -> None:
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, name, dict(topic["configs"]))
+        for name, topic in topics.items()
+    ]
+    if resources:
+        admin.alter_configs(resources)
+
+
+def _create(admin: KafkaAdminClient, name: str, topic: Mapping[str, Any]) -> None:
+    try:
+        admin.create_topics({name: dict(topic)}, wait_for_metadata=True)
+    except TopicAlreadyExistsError:  # Somebody else was quicker, with the same wish.
+        admin.wait_for_topics([name])

@@ -1,0 +1,196 @@
+"""The capture's side on Kafka: bounded buffers, and one thread that empties them into the producer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from bus.codec import encode
+from bus.errors import BrokerRefused, BrokerUnavailable, TopicError
+from bus.kafka.client import open_client, require_crc32c
+from bus.kafka.outbox import NOT_ACKNOWLEDGED, Outbox
+from bus.kafka.settings import KafkaSettings
+from bus.kafka.topics import MAX_RECORD_BYTES, missing_topic
+from bus.messages import Frame
+
+NO_PARTITION = "no such partition"
+TOO_LARGE = "too large"
+
+_CONNECT_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+_REQUEST_SECONDS = 2.0
+_BLOCK_MS = 1000
+_CONNECTION = "connection"
+
+_log = logging.getLogger(__name__)
+
+
+class KafkaWriter:
+    """A `FrameWriter` on Kafka; any number of threads may share it.
+
+    It needs no broker to begin with and waits for one as long as it takes. Meanwhile at most `capacity`
+    frames of each camera wait and as many are in flight, the oldest waiting one gives way to a new one, and
+    every drop is counted.
+
+    The client's idempotence stays off: with it, one batch that expires blocks the client for good. A batch
+    whose acknowledgement is lost is therefore sent once more, and readers leave the doubles out (`Arrivals`).
+
+    Args:
+        settings: where frames go.
+        partition_of: the partition of a camera, by its id; quick, and never raises.
+        capacity: frames of one camera that may wait before the oldest is dropped.
+        in_flight_bytes: what may be with the client, not acknowledged yet, of all cameras together.
+        patience: seconds to wait for an acknowledgement before a frame counts as lost.
+        grace: seconds that `close` may wait for what is on its way.
+        on_acknowledged: told camera id, epoch and seq of every frame that arrived, on another thread.
+
+    Raises:
+        LibraryError: crc32c is missing.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        partition_of: Callable[[str], int],
+        *,
+        capacity: int = 16,
+        in_flight_bytes: int = 8 << 20,
+        patience: float = 3.0,
+        grace: float = 8.0,
+        on_acknowledged: Callable[[str, int, int], None] = lambda camera_id, epoch, seq: None,
+    ) -> None:
+        require_crc32c()
+        self._settings = settings
+        self._partition_of = partition_of
+        self._patience = patience
+        self._grace = grace
+        self._on_acknowledged = on_acknowledged
+        self._outbox = Outbox(capacity, in_flight_bytes)
+        self._connected = threading.Event()
+        self._troubled: set[str] = set()
+        self._thread = threading.Thread(target=self._run, name="kafka writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def acknowledged(self) -> int:
+        """Frames that arrived on a broker."""
+        return self._outbox.acknowledged
+
+    def publish(self, frame: Frame) -> bool:
+        """See `FrameWriter.publish`."""
+        return self._outbox.put(frame)
+
+    def wait_for_room(self, camera_id: str, timeout: float) -> bool:
+        """See `FrameWriter.wait_for_room`."""
+        return self._outbox.wait_for_room(camera_id, timeout)
+
+    def take_drops(self, camera_id: str) -> Mapping[str, int]:
+        """See `FrameWriter.take_drops`."""
+        return self._outbox.take_drops(camera_id)
+
+    def close(self) -> None:
+        """See `FrameWriter.close`; what has not arrived within `grace` seconds is counted as dropped."""
+        self._outbox.close(self._grace)
+        self._thread.join(timeout=1)
+
+    def wait_until_connected(self, timeout: float) -> bool:
+        """Whether a broker and the topic have been found, within `timeout` seconds."""
+        return self._connected.wait(timeout)
+
+    def _run(self) -> None:
+        producer = self._connect()
+        if producer is None:
+            return
+        self._connected.set()
+        try:
+            while (frame := self._outbox.take()) is not None:
+                self._send(producer, frame)
+        finally:
+            _close(producer, self._patience + 1)
+
+    def _connect(self) -> KafkaProducer | None:
+        """A producer as soon as there is a broker with the topic; None where the writer was closed before."""
+        while not self._outbox.wait_until_stopped(0):
+            try:
+                producer = self._open()
+            except (BrokerUnavailable, BrokerRefused, TopicError) as error:
+                self._say(_CONNECTION, f"frames wait: {error}")
+                self._outbox.wait_until_stopped(_RETRY_SECONDS)
+            else:
+                self._say(_CONNECTION)
+                return producer
+        return None
+
+    def _open(self) -> KafkaProducer:
+        producer = open_client(
+            KafkaProducer,
+            self._settings,
+            seconds=_CONNECT_SECONDS,
+            acks="all" if self._settings.acks == "all" else 1,
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,  # Or a batch that is sent again passes its successor.
+            linger_ms=5,
+            batch_size=512 << 10,
+            max_request_size=MAX_RECORD_BYTES,
+            compression_type=None,
+            request_timeout_ms=round(_REQUEST_SECONDS * 1000),
+            delivery_timeout_ms=round(self._patience * 1000),
+            max_block_ms=_BLOCK_MS,
+            allow_auto_create_topics=False,
+        )
+        try:
+            producer.partitions_for(self._settings.topic)
+        except KafkaError:
+            _close(producer, _CONNECT_SECONDS)
+            raise missing_topic(self._settings, self._settings.topic) from None
+        return producer
+
+    def _send(self, producer: KafkaProducer, frame: Frame) -> None:
+        headers, value = encode(frame)
+        size = len(value)
+        camera_id, epoch, seq = frame.camera_id, frame.epoch, frame.seq
+        topic, partition = self._settings.topic, self._partition_of(camera_id)
+        try:
+            if partition not in producer.partitions_for(topic):
+                self._lose(camera_id, size, NO_PARTITION, f"topic {topic} has no partition {partition}")
+                return
+            key = camera_id.encode("ascii")
+            future = producer.send(topic, value, key, list(headers.items()), partition)
+        except MessageSizeTooLargeError as error:
+            self._lose(camera_id, size, TOO_LARGE, error)
+        except (KafkaTimeoutError, ValueError) as error:  # Where the partitions are is not known just now.
+            self._say(_CONNECTION, f"frames wait: {error}")
+            self._outbox.put_back(frame)
+        else:
+            self._say(_CONNECTION)
+            future.add_callback(lambda _: self._arrive(camera_id, epoch, seq, size))
+            future.add_errback(lambda error: self._lose(camera_id, size, NOT_ACKNOWLEDGED, error))
+
+    def _arrive(self, camera_id: str, epoch: int, seq: int, size: int) -> None:
+        self._outbox.arrived(camera_id, size)
+        self._on_acknowledged(camera_id, epoch, seq)
+        self._say(camera_id)
+
+    def _lose(self, camera_id: str, size: int, reason: str, error: object) -> None:
+        self._outbox.lost(camera_id, size, reason)
+        self._say(camera_id, f"frames are lost, {reason}: {error}")
+
+    def _say(self, subject: str, trouble: str = "") -> None:
+        """Log what is wrong with `subject`, once for as long as something is, and that it is over."""
+        if trouble and subject not in self._troubled:
+            self._troubled.add(subject)
+            _log.error("Kafka: %s: %s", subject, trouble)
+        elif not trouble and subject in self._troubled:
+            self._troubled.discard(subject)
+            _log.warning("Kafka: %s: all is well again", subject)
+
+
+def _close(producer: KafkaProducer, seconds: float) -> None:
+    try:
+        producer.close(timeout=seconds)
+    except KafkaTimeoutError:
+        _log.warning("Kafka: the client could not be closed in %.0f s", seconds)

@@ -1,0 +1,94 @@
+"""The cameras as a list: markup, pure. A table where there is room, a card for each where there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from dashboard import theme, words
+from storage.trends import CameraStatus, Condition
+
+SLOW = 0.8
+"""Part of the expected frames a second under which a rate is marked."""
+
+_COLUMNS = {
+    "Camera": "Name, site and zone",
+    "State": "What it is doing, since when and why",
+    "Frames a second": "Sampled over the last seconds, of what is expected",
+    "Last frame": "Age of the newest picture that it delivered",
+    "Reconnects": "How often its source was opened again since its capture began",
+    "Delay": "From capture to result: mean of the frames analysed in the last hour",
+    "Frames of the last hour": "How many of the sampled frames were analysed, and what became of the others",
+}
+
+
+def camera_list(cameras: Sequence[CameraStatus], now: int, default_fps: float) -> str:
+    """The markup of a list of cameras. `default_fps` is expected of those without a rate of their own."""
+    heads = "".join(
+        f'<th scope="col" title="{escape(about)}">{name}</th>' for name, about in _COLUMNS.items()
+    )
+    body = "".join(_row(camera, now, default_fps) for camera in cameras)
+    return f'<table class="mien cameras"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def summary(cameras: Iterable[CameraStatus]) -> str:
+    """How many cameras are in which condition: "3 online, 1 retrying"."""
+    conditions = [camera.condition for camera in cameras]
+    counts = [(conditions.count(condition), condition.value) for condition in Condition]
+    return ", ".join(f"{count} {name}" for count, name in counts if count)
+
+
+def dot(condition: Condition) -> str:
+    """A dot for a condition: full while something goes on, a ring while nothing is expected."""
+    series = (
+        theme.CAUTION if condition.down else theme.ACCENT if condition is Condition.ONLINE else theme.QUIET
+    )
+    shape = "dot" if condition.expected else "dot ring"
+    return f'<span class="{shape}" style="color:{theme.css(series)}"></span>'
+
+
+def _row(camera: CameraStatus, now: int, default_fps: float) -> str:
+    cells = (
+        _camera(camera),
+        _state(camera, now),
+        _rate(camera, default_fps),
+        words.NOTHING if camera.last_frame_at is None else f"{words.age(now - camera.last_frame_at)} ago",
+        words.count(camera.reconnects),
+        words.NOTHING if camera.frame_age_us is None else f"{camera.frame_age_us / 1000:.0f} ms",
+        _frames(camera),
+    )
+    columns = [
+        f'<td data-label="{name}"><div>{cell}</div></td>' for name, cell in zip(_COLUMNS, cells, strict=True)
+    ]
+    return f"<tr>{''.join(columns)}</tr>"
+
+
+def _camera(camera: CameraStatus) -> str:
+    place = " · ".join(escape(part) for part in (camera.site, camera.zone) if part)
+    return f"<b>{escape(camera.name)}</b>{_small(place)}"
+
+
+def _state(camera: CameraStatus, now: int) -> str:
+    since = "" if camera.since is None else f'<span class="quiet"> for {words.age(now - camera.since)}</span>'
+    return f"{dot(camera.condition)}{camera.condition.value}{since}{_small(escape(camera.reason))}"
+
+
+def _rate(camera: CameraStatus, default_fps: float) -> str:
+    if camera.condition is not Condition.ONLINE:
+        return words.NOTHING
+    expected = camera.fps_expected or default_fps
+    rate = f'{camera.fps:.1f}<span class="quiet"> of {expected:g}</span>'
+    return rate if camera.fps >= SLOW * expected else f"{rate}{_small('slow')}"
+
+
+def _frames(camera: CameraStatus) -> str:
+    if not camera.captured:
+        return words.NOTHING
+    lost = {"too old": camera.stale, "unreadable": camera.failed, **camera.dropped}
+    others = ", ".join(f"{words.count(n)} {escape(why)}" for why, n in lost.items() if n)
+    analysed = words.percent(camera.analysed / camera.captured)
+    return f'{analysed}<span class="quiet"> of {words.count(camera.captured)}</span>{_small(others)}'
+
+
+def _small(text: str) -> str:
+    return f"<small>{text}</small>" if text else ""

@@ -1,0 +1,48 @@
+"""The figures in `docs/models.md`, written from the JSON files beside the models and never by hand.
+
+A block of the page starts with `<!-- NAME -->`, ends with `<!-- / -->`, and is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.model_file import MODELS
+from training.card import NAME, cost_table, headline_table, robustness_table
+from training.errors import ReportError
+
+_BLOCK = re.compile(r"(?<=<!-- )(?P<name>[a-z ]+)(?P<open> -->\n).*?(?=<!-- / -->)", re.DOTALL)
+
+
+def write_report(page: Path, models: Path = MODELS) -> None:
+    """Bring every block of a page up to date; raises ReportError for a block of no known name."""
+    page.write_text(rendered(page.read_text(), models))
+
+
+def rendered(text: str, models: Path = MODELS) -> str:
+    """A page's text with every block from the figures in `models`."""
+
+    def block(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in BLOCKS:
+            raise ReportError(f"block {name!r} is unknown; known: {', '.join(BLOCKS)}")
+        return f"{name}{match['open']}{BLOCKS[name](models)}\n"
+
+    return _BLOCK.sub(block, text)
+
+
+def _classifier(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
+    return lambda models: show(json.loads((models / f"{NAME}.json").read_text()))
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {
+    "classifier": _classifier(headline_table),
+    "classifier robustness": _classifier(
+        lambda figures: robustness_table(figures["validation"]["robustness"])
+    ),
+    "classifier costs": _classifier(lambda figures: cost_table(figures["test"]["costs"])),
+}
