@@ -45,6 +45,11 @@ def are_used(engine: sa.Engine) -> bool:
     return engine.dialect.name == "postgresql"
 
 
+def default_of(time: sa.Column[int]) -> str:
+    """The name of the default partition."""
+    return f"{time.table.description}_default"
+
+
 def days(connection: sa.Connection, time: sa.Column[int]) -> list[Day]:
     """The days of a table, in order."""
     query = sa.text(
@@ -61,10 +66,10 @@ def days(connection: sa.Connection, time: sa.Column[int]) -> list[Day]:
 
 def unplaced(connection: sa.Connection, time: sa.Column[int]) -> dict[int, int]:
     """Rows in the default partition, by the day to which they belong."""
-    default = sa.table(_default(time), sa.column(time.name, sa.BigInteger))
+    default = sa.table(default_of(time), sa.column(time.name, sa.BigInteger))
     stamp = default.c[time.name]
     day = (stamp - stamp % DAY_US).label("day")
-    return dict(connection.execute(sa.select(day, sa.func.count()).group_by(day)).tuples().all())
+    return dict(connection.execute(sa.select(day, sa.func.count()).group_by(day)).all())
 
 
 def make_days(engine: sa.Engine, time: sa.Column[int], now_us: int) -> list[Day]:
@@ -95,7 +100,7 @@ def drop_days(engine: sa.Engine, time: sa.Column[int], before_us: int) -> int:
 
 def _make(engine: sa.Engine, time: sa.Column[int], start: int) -> Day | None:
     """Make a day and move there what waits for it; None where somebody else just did."""
-    table, default = time.table.description, _default(time)
+    table, default = time.table.description, default_of(time)
     day = Day(f"{table}_{_date(start):%Y%m%d}", start, start + DAY_US)
     within = f"{time.name} >= {day.start} AND {time.name} < {day.end}"
     with engine.begin() as connection:
@@ -136,10 +141,6 @@ def _begin_change(connection: sa.Connection) -> None:
 def _execute(connection: sa.Connection, *statements: str) -> None:
     for statement in statements:
         connection.exec_driver_sql(statement)
-
-
-def _default(time: sa.Column[int]) -> str:
-    return f"{time.table.description}_default"
 
 
 def _date(day: int) -> datetime:

@@ -162,7 +162,7 @@ def _assign(connection: sa.Connection, count: int) -> dict[str, int]:
         # Two that assign at once would see the same partition as the least used.
         connection.exec_driver_sql(f"LOCK TABLE {cameras.name} IN SHARE ROW EXCLUSIVE MODE")
     found = connection.execute(sa.select(cameras.c.id, cameras.c.partition).order_by(cameras.c.id))
-    assigned = dict(found.tuples().all())
+    assigned = dict(found.all())
     used = Counter(dict.fromkeys(range(count), 0))
     used.update(number for number in assigned.values() if number in used)
     for camera, number in assigned.items():

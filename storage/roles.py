@@ -13,13 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import tables
+from storage import partitions, tables
 from storage.engine import READER_TIMEOUT_MS, cause
 from storage.errors import StorageError
 
 _APPENDED = {tables.observations.name}
 _REMOVED = {tables.cameras.name, tables.camera_states.name}
-_VERSION = "alembic_version"
+_ONLY_READ = ("alembic_version", *(partitions.default_of(time) for time in partitions.TIMES))
+"""What nobody writes into directly, and what `storage.check` and `storage.versions` look at."""
+
 _READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": str(READER_TIMEOUT_MS)}
 
 
@@ -106,11 +108,11 @@ def _writer_rights() -> dict[str, str]:
     for table in tables.metadata.tables:
         more = "" if table in _APPENDED else ", UPDATE, DELETE" if table in _REMOVED else ", UPDATE"
         rights[table] = f"SELECT, INSERT{more}"
-    return rights | {_VERSION: "SELECT"}
+    return rights | dict.fromkeys(_ONLY_READ, "SELECT")
 
 
 def _all_tables() -> list[str]:
-    return [*tables.metadata.tables, _VERSION]
+    return [*tables.metadata.tables, *_ONLY_READ]
 
 
 def _verifier(connection: sa.Connection, role: Role) -> str:

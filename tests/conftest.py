@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from storage.engine import open_database
 from tests.brokers import Broker, jars
 from tests.databases import BACKENDS, fresh_database
+from tests.postgres import Server, private_server
 
 
 @pytest.fixture(params=BACKENDS)
@@ -42,3 +43,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL server that runs; a test that stops it starts it again."""
+    with private_server() as server:
+        server.start()
+        yield server
