@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 class _Lane:
     """One partition: the cameras on it, and what was delivered but is not stored yet."""
 
-    number: int
+    partition: Partition
     queues: dict[str, deque[Frame]] = field(default_factory=dict)
     unacknowledged: deque[Record] = field(default_factory=deque)
     redeliver: deque[Record] = field(default_factory=deque)
@@ -41,11 +41,18 @@ class _Lane:
         for camera_id, queue in self.queues.items():
             if queue:
                 headers, value = encode(queue.popleft())
-                record = Record(Partition(TOPIC, self.number), self.next_offset, headers, value)
+                record = Record(self.partition, self.next_offset, headers, value)
                 self.next_offset += 1
                 self.queues[camera_id] = self.queues.pop(camera_id)
                 return record
         return None
+
+    def go_on_from(self, stored: int) -> None:
+        """Deliver again what was delivered and is not stored."""
+        known = (*self.unacknowledged, *self.redeliver)
+        self.redeliver = deque(record for record in known if record.offset >= stored)
+        self.unacknowledged.clear()
+        self.next_offset = max(self.next_offset, stored)
 
     @property
     def is_drained(self) -> bool:
@@ -61,13 +68,14 @@ class EmbeddedBus:
     Args:
         partitions: how many readers can work side by side.
         capacity: frames of one camera that may wait before the oldest is dropped.
+        topic: of the partitions; a name of its own where other processes store into the same sink.
     """
 
-    def __init__(self, partitions: int = 1, capacity: int = 16) -> None:
+    def __init__(self, partitions: int = 1, capacity: int = 16, topic: str = TOPIC) -> None:
         if partitions < 1 or capacity < 1:
             raise ValueError(f"partitions {partitions}, capacity {capacity}: expected at least 1 of each")
         self._capacity = capacity
-        self._lanes = [_Lane(number) for number in range(partitions)]
+        self._lanes = [_Lane(Partition(topic, number)) for number in range(partitions)]
         self._lane_of: dict[str, _Lane] = {}
         self._drops: dict[str, Counter[str]] = {}
         self._changed = threading.Condition()
@@ -77,7 +85,7 @@ class EmbeddedBus:
     @property
     def partitions(self) -> tuple[Partition, ...]:
         """All lanes of this bus."""
-        return tuple(Partition(TOPIC, lane.number) for lane in self._lanes)
+        return tuple(lane.partition for lane in self._lanes)
 
     def writer(self) -> EmbeddedWriter:
         """A new writer; the bus has ended once every writer has been closed and all is stored."""
@@ -93,14 +101,15 @@ class EmbeddedBus:
             ValueError: a partition does not exist or is read by somebody else.
         """
         lanes = [self._lane(number) for number in numbers]
-        positions = resume([Partition(TOPIC, lane.number) for lane in lanes])
+        positions = resume([lane.partition for lane in lanes])
         with self._changed:
             for lane in lanes:
                 if lane.taken:
-                    raise ValueError(f"partition {lane.number}: is read by another reader")
+                    raise ValueError(f"partition {lane.partition.number}: is read by another reader")
             for lane in lanes:
-                self._assign(lane, positions.get(Partition(TOPIC, lane.number), 0))
-        return EmbeddedReader(self, lanes)
+                lane.taken = True
+                lane.go_on_from(positions.get(lane.partition, 0))
+        return EmbeddedReader(self, lanes, resume)
 
     def waiting(self) -> int:
         """Frames that were published and not yet handed to a reader."""
@@ -111,12 +120,6 @@ class EmbeddedBus:
         if not 0 <= number < len(self._lanes):
             raise ValueError(f"partition {number}: this bus has 0 to {len(self._lanes) - 1}")
         return self._lanes[number]
-
-    def _assign(self, lane: _Lane, stored: int) -> None:
-        lane.taken = True
-        lane.redeliver = deque(record for record in lane.unacknowledged if record.offset >= stored)
-        lane.unacknowledged.clear()
-        lane.next_offset = max(lane.next_offset, stored)
 
     def _publish(self, frame: Frame) -> bool:
         with self._changed:
@@ -177,9 +180,10 @@ class EmbeddedWriter:
 class EmbeddedReader:
     """A `FrameReader` on some partitions of an `EmbeddedBus`."""
 
-    def __init__(self, bus: EmbeddedBus, lanes: list[_Lane]) -> None:
+    def __init__(self, bus: EmbeddedBus, lanes: list[_Lane], resume: Resume) -> None:
         self._bus = bus
         self._lanes = lanes
+        self._resume = resume
         self._closed = False
 
     def poll(self, limit: int, timeout: float) -> Batch:
@@ -201,10 +205,19 @@ class EmbeddedReader:
         """See `FrameReader.acknowledge`."""
         with self._bus._changed:
             for lane in self._lanes:
-                stored = positions.get(Partition(TOPIC, lane.number), 0)
+                stored = positions.get(lane.partition, 0)
                 while lane.unacknowledged and lane.unacknowledged[0].offset < stored:
                     lane.unacknowledged.popleft()
             self._bus._changed.notify_all()
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """See `FrameReader.resume`."""
+        wanted = set(partitions)
+        lanes = [lane for lane in self._lanes if lane.partition in wanted]
+        positions = self._resume([lane.partition for lane in lanes])
+        with self._bus._changed:
+            for lane in lanes:
+                lane.go_on_from(positions.get(lane.partition, 0))
 
     def hold(self, timeout: float) -> None:
         """See `FrameReader.hold`; nobody else can take the partitions."""

@@ -89,6 +89,15 @@ class FrameReader(Protocol):
     def acknowledge(self, positions: Positions) -> None:
         """Say that everything before `positions` is stored, so that it need not be kept."""
 
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Go on from where the sink is, as on assignment, in those that this reader still has.
+
+        For a worker that was told that another one stores these results: what it polled and could not store
+        comes again, unless the sink holds it by now.
+
+        Raises what the sink raises while it cannot be asked.
+        """
+
     def hold(self, timeout: float) -> None:
         """Wait `timeout` seconds without reading on, and keep the partitions.
 

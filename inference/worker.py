@@ -32,7 +32,8 @@ class ResultSink(Protocol):
         """Store results and positions, all or nothing.
 
         Raises one of the worker's `outages` where that is impossible for now; the worker then calls
-        again with the same arguments.
+        again with the same arguments. Raises one of its `fenced` where another worker moved a position
+        since this one last wrote or read it, and from then on until the position is read again.
         """
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
@@ -64,7 +65,10 @@ class Worker:
         sink: where results go.
         analyser: this worker's own.
         pace: None for recordings, where every frame counts however late.
-        outages: what the sink raises while it cannot store; anything else ends the worker.
+        outages: what the sink raises while it cannot store.
+        fenced: what the sink raises where another worker stores the results of these partitions. They are
+            dropped then, and what the sink lacks is read again where the partitions are still this one's.
+            Anything else that the sink raises ends the worker.
         batch: frames for one write at most.
         clock: microseconds UTC.
     """
@@ -77,6 +81,7 @@ class Worker:
         *,
         pace: Pace | None,
         outages: tuple[type[Exception], ...] = (),
+        fenced: tuple[type[Exception], ...] = (),
         batch: int = 16,
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
@@ -85,35 +90,48 @@ class Worker:
         self._analyser = analyser
         self._pace = pace
         self._outages = outages
+        self._fenced = fenced
         self._batch = batch
         self._clock = clock
         self._ledger = Ledger()
         self._partition_of: dict[str, Partition] = {}
         self._heard_at: dict[str, float] = {}
+        self._stored: dict[Partition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set or the bus has ended; what was begun is stored before it returns."""
         try:
             while not stop.is_set():
                 batch = self._reader.poll(self._batch, _POLL_SECONDS)
-                results = self._process(batch)
-                if not self._store(results, batch.positions, stop):
+                if not self._store(*self._process(batch), stop):
                     return
                 if batch.ended:
                     break
-            self._store(self._close(self._analyser.cameras), {}, stop)
+            cameras = self._analyser.cameras
+            self._store(self._close(cameras), self._positions_of(cameras), stop)
         finally:
             self._reader.close()
 
-    def _process(self, batch: Batch) -> Results:
+    def _process(self, batch: Batch) -> tuple[Results, Positions]:
         self._forget(batch.revoked)
         parts = [self._take(record) for record in batch.records]
-        parts.append(self._close(self._idle_cameras()))
-        return Results(
+        idle = self._idle_cameras()
+        parts.append(self._close(idle))
+        results = Results(
             visits=tuple(visit for part in parts for visit in part.visits),
             observations=tuple(seen for part in parts for seen in part.observations),
             minutes=self._ledger.take(),
         )
+        return results, {**self._positions_of(idle), **batch.positions}
+
+    def _positions_of(self, cameras: Iterable[str]) -> Positions:
+        """The stored positions of these cameras' partitions.
+
+        They are written once more with what no new record brought about, so that a worker that lost a
+        partition unawares is told there, too.
+        """
+        partitions = {self._partition_of[camera] for camera in cameras}
+        return {each: self._stored[each] for each in partitions if each in self._stored}
 
     def _take(self, record: Record) -> Results:
         now = self._clock()
@@ -154,13 +172,27 @@ class Worker:
             try:
                 self._sink.write(results, positions)
                 break
+            except self._fenced as error:
+                self._give_up(frozenset(positions), error)
+                return True
             except self._outages as error:
                 _log.error("results cannot be stored, trying again in %.1f s: %s", wait, error)
                 if not self._hold(wait, stop):
                     return False
                 wait = min(2 * wait, _LAST_RETRY_SECONDS)
+        self._stored.update(positions)
         self._reader.acknowledge(positions)
         return True
+
+    def _give_up(self, partitions: frozenset[Partition], error: Exception) -> None:
+        """Drop what is known of partitions whose results another worker stores, and ask where to go on."""
+        _log.warning("results were dropped: %s", error)
+        self._forget(partitions)
+        try:
+            self._reader.resume(partitions)
+        except self._outages as outage:
+            # Until it is resumed the sink refuses the partition, which leads here again.
+            _log.error("where to go on cannot be asked for now: %s", outage)
 
     def _hold(self, seconds: float, stop: threading.Event) -> bool:
         """Let `seconds` pass with the partitions in hand; False as soon as `stop` is set."""
@@ -182,8 +214,10 @@ class Worker:
             observations=tuple(seen for part in closed for seen in part.observations),
         )
 
-    def _forget(self, revoked: frozenset[Partition]) -> None:
+    def _forget(self, lost: frozenset[Partition]) -> None:
+        for partition in lost:
+            self._stored.pop(partition, None)
         for camera_id, partition in list(self._partition_of.items()):
-            if partition in revoked:
+            if partition in lost:
                 del self._partition_of[camera_id]
                 self._analyser.close(camera_id)

@@ -14,7 +14,7 @@ from inference.worker import Worker
 
 CAPTURES_STOP_S = 3.0
 WORKERS_STOP_S = 1.5
-UPKEEP_EVERY_S = 6 * 3600.0
+UPKEEP_EVERY_S = 15 * 60.0
 _TICK_S = 0.1
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Pipeline:
         captures: what reads the cameras.
         frames: the writer that they publish to; closed once they have stopped, so that workers drain.
         workers: run side by side, each in a thread.
-        upkeep: called at the start and every few hours; an outage there is logged, not raised.
+        upkeep: called at the start and every quarter of an hour; an outage there is logged, not raised.
         outages: what `upkeep` raises while the database is away.
     """
 

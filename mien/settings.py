@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,7 +29,7 @@ from mien.errors import SettingsError
 
 DEFAULT_FILE = Path("mien.yaml")
 PREFIX = "MIEN_"
-_SECRET = {"database", "bus", "source"}
+_SECRET = {"database", "bus", "source", "writer_password", "reader_password"}
 """Settings whose values may hold a password: an error does not repeat them."""
 
 
@@ -93,6 +93,9 @@ class Settings(BaseSettings):
 
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
     max_frame_age: float = Field(default=2.0, gt=0, le=3600)
+
+    writer_password: SecretStr | None = None
+    reader_password: SecretStr | None = None
 
     keep_visits_days: int = Field(default=400, ge=1)
     keep_observations_days: int = Field(default=30, ge=1)

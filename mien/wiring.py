@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import uuid
 from dataclasses import dataclass
 
 import cv2
@@ -21,9 +21,10 @@ from ingest.supervisor import Supervisor
 from mien.pipeline import Pipeline
 from mien.settings import Settings
 from mien.tally import Tally
+from mien.upkeep import keep_up
 from storage.engine import open_database
+from storage.errors import Fenced
 from storage.registry import CameraRegistry, CameraRow
-from storage.retention import Retention, purge
 from storage.writer import OUTAGES, Writer
 
 
@@ -88,7 +89,8 @@ def pipeline(settings: Settings, engine: sa.Engine, watch: Watch) -> tuple[Pipel
     model = f"{classifier.metadata.name} {classifier.metadata.version}"
     writer = Writer(engine)
     tally = Tally(writer)
-    bus = EmbeddedBus(settings.workers, settings.buffer_frames)
+    # Other processes may store into the same database: their positions are not ours.
+    bus = EmbeddedBus(settings.workers, settings.buffer_frames, topic=f"embedded/{uuid.uuid4().hex}")
     frames = bus.writer()
     workers = [
         Worker(
@@ -97,6 +99,7 @@ def pipeline(settings: Settings, engine: sa.Engine, watch: Watch) -> tuple[Pipel
             Analyser(detector, classifier, model),
             pace=None if watch.fast else Pace(max_age_us=round(settings.max_frame_age * 1e6)),
             outages=OUTAGES,
+            fenced=(Fenced,),
         )
         for number in range(settings.workers)
     ]
@@ -113,16 +116,4 @@ def pipeline(settings: Settings, engine: sa.Engine, watch: Watch) -> tuple[Pipel
         outages=OUTAGES,
         environ=os.environ,
     )
-    writer.close_abandoned(_now_us())
-    return Pipeline(captures, frames, workers, lambda: _keep_up(engine, settings), OUTAGES), tally
-
-
-def _keep_up(engine: sa.Engine, settings: Settings) -> None:
-    retention = Retention(
-        settings.keep_visits_days, settings.keep_observations_days, settings.keep_coverage_days
-    )
-    purge(engine, retention, _now_us())
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
+    return Pipeline(captures, frames, workers, lambda: keep_up(engine, settings), OUTAGES), tally

@@ -7,41 +7,44 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from storage import tables
+from storage import tables, versions
 from storage.errors import StorageError
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 5000
-_READER_TIMEOUT_MS = 10_000
-_MIGRATION_LOCK = 0x6D69656E
-"""Any number that no other program on the same PostgreSQL database locks."""
+READER_TIMEOUT_MS = 10_000
+"""How long a statement of a reader may take on PostgreSQL."""
+
+_LOCK_TIMEOUT_MS = 30_000
+_IDLE_TIMEOUT_MS = 60_000
+_SILENCE_MS = 20_000
+"""After so long without a sign of the other side a connection to PostgreSQL is given up, at either end."""
 
 
 def open_database(url: str, read_only: bool = False) -> sa.Engine:
     """An engine on the database behind an SQLAlchemy URL, migrated unless `read_only`.
 
+    TLS to PostgreSQL is asked for as libpq does: `?sslmode=verify-full&sslrootcert=FILE`.
+
     Raises StorageError where it cannot be opened, is no database, is newer than this program, cannot be
-    written, or, read-only, does not exist or is older.
+    written, is older and the user may not migrate it, or, read-only, does not exist or is older.
     """
     parsed = _parse(url)
     engine = _sqlite(parsed, read_only) if _is_sqlite(parsed) else _postgresql(parsed, read_only)
     try:
         with engine.begin() as connection:
-            _bring_up_to_date(connection, shown(url), read_only)
-            if not read_only:
+            if read_only:
+                _check_version(connection)
+            else:
+                versions.upgrade(connection)
                 # Changes nothing, yet fails where nothing can be changed.
                 connection.execute(sa.update(tables.offsets).where(sa.false()).values(next_offset=0))
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        raise StorageError(f"database {shown(url)}: {_cause(error)}; check the path or the server") from error
-    except StorageError:
+        raise StorageError(f"database {shown(url)}: {cause(error)}; check the path or the server") from error
+    except StorageError as error:
         engine.dispose()
-        raise
+        raise StorageError(f"database {shown(url)}: {error}") from error
     return engine
 
 
@@ -105,37 +108,39 @@ def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
-    arguments: dict[str, Any] = {"connect_timeout": 5}
+    server: dict[str, object] = {
+        # What a client that vanished holds locked is free again soon.
+        "idle_in_transaction_session_timeout": _IDLE_TIMEOUT_MS,
+        "tcp_keepalives_idle": _SILENCE_MS // 2000,
+        "tcp_keepalives_interval": _SILENCE_MS // 4000,
+        "tcp_keepalives_count": 2,
+        "tcp_user_timeout": _SILENCE_MS,
+    }
     if read_only:
-        arguments["options"] = (
-            f"-c default_transaction_read_only=on -c statement_timeout={_READER_TIMEOUT_MS}"
-        )
+        server |= {"default_transaction_read_only": "on", "statement_timeout": READER_TIMEOUT_MS}
+    else:
+        server |= {"lock_timeout": _LOCK_TIMEOUT_MS}
     return sa.create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": "mien",
+            "connect_timeout": 5,
+            "keepalives_idle": _SILENCE_MS // 2000,
+            "keepalives_interval": _SILENCE_MS // 4000,
+            "keepalives_count": 2,
+            "tcp_user_timeout": _SILENCE_MS,
+            "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
+        },
     )
 
 
-def _bring_up_to_date(connection: sa.Connection, name: str, read_only: bool) -> None:
-    if connection.dialect.name == "postgresql" and not read_only:
-        # Of several processes that start together, one migrates and the others wait for it.
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    current, head = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head()
-    if current == head:
-        return
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
-        raise StorageError(
-            f"database {name}: is of version {current}, newer than this program's {head}; update Mien"
-        )
-    if read_only:
-        raise StorageError(f"database {name}: is of an older version; start `mien run` once to update it")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _check_version(connection: sa.Connection) -> None:
+    if not versions.version(connection).is_newest:
+        raise StorageError("is of an older version; run `mien db upgrade`")
 
 
-def _cause(error: sa.exc.DBAPIError) -> str:
+def cause(error: sa.exc.DBAPIError) -> str:
+    """What the driver said, in one line."""
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__

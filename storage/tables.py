@@ -1,7 +1,9 @@
 """The tables, defined once for SQLite and PostgreSQL.
 
 Times are integer microseconds since 1970-01-01 UTC. No column can hold a picture. What is kept by minute has
-no row id on SQLite: its rows lie in the order of their key, so that a period is read in one sweep.
+no row id on SQLite: its rows lie in the order of their key, so that a period is read in one sweep. On
+PostgreSQL visits and observations are partitioned by UTC day (`storage.partitions`), which is why their keys
+hold a time; within a day rows come in the order of time, which is what BRIN indexes are for.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ REASON_LENGTH = 500
 metadata = sa.MetaData()
 
 
+def _by_time(table: str, column: str) -> sa.Index:
+    return sa.Index(
+        f"{table}_by_time", column, postgresql_using="brin", postgresql_with={"autosummarize": "on"}
+    )
+
+
 def _probability_columns() -> list[sa.Column[float]]:
     return [sa.Column(name, sa.Float, nullable=False) for name in (*PROBABILITIES, "p_female")]
 
@@ -37,6 +45,7 @@ cameras = sa.Table(
     sa.Column("fps", sa.Float),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("pause_reason", sa.String(REASON_LENGTH), nullable=False),
+    sa.Column("partition", sa.Integer),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
 )
@@ -58,8 +67,8 @@ visits = sa.Table(
     "visits",
     metadata,
     sa.Column("visit_id", sa.String(32), primary_key=True),
+    sa.Column("first_seen", sa.BigInteger, primary_key=True),
     sa.Column("camera_id", sa.String(64), nullable=False),
-    sa.Column("first_seen", sa.BigInteger, nullable=False),
     sa.Column("last_seen", sa.BigInteger, nullable=False),
     sa.Column("frames", sa.Integer, nullable=False),
     sa.Column("face_size", sa.Float, nullable=False),
@@ -69,8 +78,9 @@ visits = sa.Table(
     sa.Column("gender", sa.String(20), nullable=False),
     sa.Column("model", sa.String(100), nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
-    sa.Index("visits_by_time", "first_seen"),
+    _by_time("visits", "first_seen"),
     sa.Index("visits_open", "closed", "last_seen"),
+    postgresql_partition_by="RANGE (first_seen)",
 )
 
 observations = sa.Table(
@@ -80,7 +90,8 @@ observations = sa.Table(
     sa.Column("observed_at", sa.BigInteger, primary_key=True),
     sa.Column("camera_id", sa.String(64), nullable=False),
     *_probability_columns(),
-    sa.Index("observations_by_time", "observed_at"),
+    _by_time("observations", "observed_at"),
+    postgresql_partition_by="RANGE (observed_at)",
 )
 
 COUNTS = ("captured", "analysed", "stale", "failed", "dropped", "faces", "watched_us", "age_sum_us")
@@ -124,4 +135,5 @@ offsets = sa.Table(
     sa.Column("topic", sa.String(200), primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("written_at", sa.BigInteger, nullable=False),
 )

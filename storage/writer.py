@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +26,7 @@ from bus.messages import (
 )
 from storage import tables
 from storage.errors import StorageError
+from storage.fence import Fence
 from storage.mood import mood_of
 
 Row = dict[str, Any]
@@ -36,37 +39,41 @@ OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.Interfac
 class Writer:
     """Stores results, coverage and camera states; any number of threads may share it.
 
-    One transaction runs at a time. A write either succeeds whole or leaves nothing behind.
+    One transaction runs at a time. A write either succeeds whole or leaves nothing behind. Where a connection
+    that broke during the commit leaves it open which of the two, the same call again finds out.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._statements = _Statements(postgresql if engine.dialect.name == "postgresql" else sqlite)
+        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+        self._statements = _Statements(dialect)
+        self._fence = Fence(dialect)
+        self._committing: dict[Partition, Results] = {}
+        self._counts = f"counts/{uuid.uuid4().hex}"
+        self._untold: defaultdict[Partition, list[CameraMinute]] = defaultdict(list)
         self._lock = threading.Lock()
 
     def write(self, results: Results, positions: Positions) -> None:
         """Store results and positions, all or nothing; visits that were closed stay as they are.
 
+        Each position must be where this writer last read or wrote it, or be missing; to write one again
+        that has not moved finds out whether it still is. Results with counts need a position that moves.
+
         Raises:
             StorageError: an estimate has other expressions than the tables.
-            OUTAGES: the database cannot be written for now.
+            Fenced: another writer moved one of the positions.
+            OUTAGES: the database cannot be written for now; call again with the same arguments.
         """
-        visits = [_visit_row(visit) for visit in results.visits]
-        observations = [_observation_row(seen) for seen in results.observations]
-        with self._lock, self._engine.begin() as connection:
-            self._store_visits(connection, visits)
-            _execute(connection, self._statements.observations, observations)
-            self._add_minutes(connection, results.minutes)
-            rows = [{"topic": p.topic, "partition": p.number, "next_offset": n} for p, n in positions.items()]
-            _execute(connection, self._statements.offsets, rows)
+        with self._lock:
+            self._write(results, positions)
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions of those partitions that have one."""
-        wanted = set(partitions)
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(tables.offsets)).all()
-        stored = {Partition(row.topic, row.partition): row.next_offset for row in rows}
-        return {partition: offset for partition, offset in stored.items() if partition in wanted}
+        """The stored positions of those partitions that have one; from them on this writer may write.
+
+        Raises OUTAGES while the database cannot be read.
+        """
+        with self._lock, self._engine.connect() as connection:
+            return self._fence.read(connection, partitions)
 
     def report(self, health: CameraHealth) -> None:
         """Store the state of one camera.
@@ -81,10 +88,21 @@ class Writer:
     def count(self, minute: CameraMinute) -> None:
         """Add one increment of coverage.
 
-        Raises OUTAGES while the database cannot be written.
+        Raises OUTAGES while the database cannot be written; call again with these counts then, or with these
+        and newer ones of the same minute.
         """
-        with self._lock, self._engine.begin() as connection:
-            self._add_minutes(connection, [minute])
+        # A lane of its own makes an increment that was stored after all as easy to tell as a batch.
+        lane = Partition(f"{self._counts}/{minute.camera_id}", 0)
+        with self._lock:
+            untold = self._untold[lane]
+            while True:
+                same = [each for each in untold if each.minute == minute.minute]
+                rest = Results(minutes=(minute, *map(_negative, same)))
+                stored = self._write(rest, {lane: self._fence.known(lane) + 1})
+                if stored is rest:
+                    break
+                untold.extend(stored.minutes)
+            untold[:] = [each for each in untold if each.minute != minute.minute]
 
     def close_abandoned(self, before_us: int) -> int:
         """Close the visits that a process which died left open before `before_us`; how many."""
@@ -94,6 +112,22 @@ class Writer:
             rows = [{**row, "closed": True} for row in connection.execute(abandoned).mappings()]
             self._store_visits(connection, rows)
         return len(rows)
+
+    def _write(self, results: Results, positions: Positions) -> Results:
+        """Store results, or find that another attempt to move these positions succeeded; what it stored."""
+        visits = [_visit_row(visit) for visit in results.visits]
+        observations = [_observation_row(seen) for seen in results.observations]
+        with self._engine.begin() as connection:
+            # First of all, so that of two writers of one partition the later waits here and nowhere else.
+            if self._fence.move(connection, positions):
+                self._store_visits(connection, visits)
+                _execute(connection, self._statements.observations, observations)
+                self._add_minutes(connection, results.minutes)
+                self._fence.committing(positions)
+                self._committing.update(dict.fromkeys(positions, results))
+        self._fence.confirm(positions)
+        stored = [self._committing.pop(partition, results) for partition in positions]
+        return stored[0] if stored else results
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Upsert visits, and roll up those that this very statement closes, hence each once."""
@@ -143,7 +177,6 @@ class _Statements:
         self._insert = dialect.insert
         self.observations = self._insert(tables.observations).on_conflict_do_nothing()
         self.camera_states = self._upsert(tables.camera_states, _new)
-        self.offsets = self._upsert(tables.offsets, _new)
         self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
         self.camera_drops = self._upsert(tables.camera_drops, _sum)
         self.visit_minutes = self._upsert(tables.visit_minutes, _sum)
@@ -171,6 +204,12 @@ def _sum(stored: Any, new: Any) -> Any:
 def _goes_on(stored: Any, new: Any) -> Any:
     """Whether a visit is still open, and the row the newest of it."""
     return ~stored.closed & (new.frames >= stored.frames)
+
+
+def _negative(minute: CameraMinute) -> CameraMinute:
+    counts = {name: -getattr(minute, name) for name in tables.COUNTS if name != "dropped"}
+    dropped = {reason: -frames for reason, frames in minute.dropped.items()}
+    return replace(minute, dropped=dropped, **counts)
 
 
 def _execute(connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:

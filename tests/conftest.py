@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from storage.engine import open_database
 from tests.brokers import Broker, jars
 from tests.databases import BACKENDS, fresh_database
+from tests.postgres import Server, private_server
 
 
 @pytest.fixture(params=BACKENDS)
@@ -50,3 +51,11 @@ def broker(running_broker: Broker) -> Iterator[Broker]:
     """A Kafka broker that runs; a test that stops it starts it again."""
     yield running_broker
     gc.collect()  # The client leaves sockets to the collector: they are this test's, not the next one's.
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL server that runs; a test that stops it starts it again."""
+    with private_server() as server:
+        server.start()
+        yield server

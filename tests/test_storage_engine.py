@@ -67,7 +67,8 @@ def test_a_reader_is_not_held_up_by_a_transaction_in_progress(database_url: str)
     writer = open_database(database_url)
     reader = open_database(database_url, read_only=True)
     with writer.begin() as connection:
-        connection.execute(sa.insert(tables.offsets), [{"topic": "t", "partition": 0, "next_offset": 1}])
+        row = {"topic": "t", "partition": 0, "next_offset": 1, "written_at": 1}
+        connection.execute(sa.insert(tables.offsets), [row])
         assert CameraRegistry(reader).cameras() == []
     reader.dispose()
     writer.dispose()
@@ -88,12 +89,12 @@ def test_a_reader_does_not_make_or_update_a_database(tmp_path: Path) -> None:
     assert not missing.exists()
     empty = tmp_path / "empty.db"
     empty.touch()
-    assert "older version; start `mien run` once" in refusal(f"sqlite:///{empty}", read_only=True)
+    assert "older version; run `mien db upgrade`" in refusal(f"sqlite:///{empty}", read_only=True)
     assert empty.stat().st_size == 0
 
 
 def test_a_reader_does_not_update_an_old_postgresql_database(postgresql_url: str) -> None:
-    assert "older version; start `mien run` once" in refusal(postgresql_url, read_only=True)
+    assert "older version; run `mien db upgrade`" in refusal(postgresql_url, read_only=True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mien.cli import cameras, train, train_detector
+from mien.cli import cameras, db, train, train_detector
 from mien.cli.analyze import analyze
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
@@ -23,6 +23,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(analyze)
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(db.app, name="db")
 train.app.add_typer(train_detector.app, name="detector")
 app.add_typer(train.app, name="train")
 app.command()(doctor)
