@@ -37,7 +37,8 @@ class Batch:
     `positions` hold for the state after these records: whoever stores the results stores them in the
     same transaction. `revoked` lists partitions that this reader lost since the last poll: the state of
     their cameras is to be forgotten, the results of records before them are not to be written any more.
-    `ended` is true once every writer has closed and nothing is left to read, never before.
+    `ended` is true once nothing more will come and all is stored, never before: every writer has closed, or,
+    where writers are not known, everything that was published before a reader that drains was made is stored.
     """
 
     records: tuple[Record, ...] = ()

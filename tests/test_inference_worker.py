@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bus.embedded import EmbeddedBus
+from bus.embedded import EmbeddedBus, EmbeddedReader
 from bus.messages import CameraMinute, Frame, Partition, Positions, Results
 from inference.analyser import Analyser
 from inference.classifier import Classifier
@@ -108,6 +108,22 @@ def test_an_outage_of_the_sink_pauses_and_loses_nothing(classifier: Classifier, 
     work(later(frame, 10), sink, classifier)
     assert sink.attempts > 2
     assert sink.total("analysed") == 10
+
+
+def test_partitions_are_held_while_the_sink_is_away(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[float] = []
+    hold = EmbeddedReader.hold
+
+    def noted(reader: EmbeddedReader, timeout: float) -> None:
+        held.append(timeout)
+        hold(reader, timeout)
+
+    monkeypatch.setattr(EmbeddedReader, "hold", noted)
+    work(later(frame, 10), Sink(failures=2), classifier)
+    assert sum(held) == pytest.approx(0.2 + 0.4, rel=0.5)
+    assert max(held) <= 0.25, "the reader is never out of touch for long"
 
 
 def test_frames_that_are_too_old_are_skipped_and_counted(classifier: Classifier, frame: Frame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -96,7 +96,10 @@ class KafkaReader:
         return self._assignment.expired
 
     def lag(self) -> Mapping[Partition, int]:
-        """Records on the bus that were not handed out yet, by partition, as a broker last told."""
+        """Records on the bus that were not handed out yet, by partition, as a broker last told.
+
+        For the thread that polls.
+        """
         lanes = self._assignment.lanes
         ends = {each: self._consumer.highwater(key_of(each)) for each in lanes}
         return {each: max(end - lanes[each].position, 0) for each, end in ends.items() if end is not None}
@@ -133,6 +136,10 @@ class KafkaReader:
         if due and self._assignment.is_settled:
             self._committed_at = time.monotonic()
             self._consumer.commit_async(self._offsets())
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """See `FrameReader.resume`; the sink is asked by the next poll, which waits while it is away."""
+        self._assignment.begin_again(map(key_of, partitions))
 
     def hold(self, timeout: float) -> None:
         """See `FrameReader.hold`."""

@@ -7,12 +7,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from bus.codec import MAX_JPEG_BYTES
 from bus.errors import BrokerUnavailable
 from bus.kafka.outbox import NOT_ACKNOWLEDGED, NOT_SENT
 from bus.kafka.reader import KafkaReader
@@ -216,3 +217,11 @@ def test_frames_that_can_never_be_sent_are_counted_and_hold_up_nobody(broker: Br
     assert writer.take_drops("stray") == {NO_PARTITION: 1}
     assert writer.take_drops("till") == {TOO_LARGE: 1}
     assert everything(settings)["till"] == [1]
+
+
+def test_the_largest_frame_travels(broker: Broker) -> None:
+    settings = fresh_topic(broker)
+    with closing(KafkaWriter(settings, lambda _: 0)) as writer:
+        writer.publish(frame(0, size=MAX_JPEG_BYTES - 2))
+        writer.publish(frame(1))
+    assert everything(settings)["till"] == [0, 1]
