@@ -49,9 +49,11 @@ scenes and of the goods into the test part, which nothing was chosen on and whic
 
 ## Figures
 
-$counts. A face counts from 24 pixels on, as the network sees it, and is found where a box overlaps it
-by half (intersection over union). In brackets 95 % intervals, by drawing the photographs anew; those of
-shares of photographs or of faces of one size are Wilson's.
+$counts
+
+A face counts from 24 pixels on, as the network sees it, and is found where a box overlaps it by half
+(intersection over union). In brackets 95 % intervals, by drawing the photographs anew; those of shares of
+photographs or of faces of one size are Wilson's.
 
 ### Compared, at $small pixels
 
@@ -137,7 +139,10 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         weights=f"{test['costs']['weights']:,}",
         small=test["compared"]["longest_side"],
         large=test["running"]["longest_side"],
-        counts="; ".join(_counts(part, parts[part]) for part in PARTS),
+        counts=table(
+            ("part", "scenes", "photographs of goods"),
+            [(part, str(parts[part]["scenes"]), str(parts[part]["goods"])) for part in PARTS],
+        ),
         compared=curve_table(metrics, "compared"),
         running=curve_table(metrics, "running"),
         levels=_levels(metrics),
@@ -177,16 +182,12 @@ def curve_table(metrics: Mapping[str, Any], size: str) -> str:
 
 def cost_table(metrics: Mapping[str, Any]) -> str:
     """Bytes and milliseconds of each file (Markdown)."""
-    costs = {precision: parts["test"]["costs"] for precision, parts in metrics.items()}
+    costs = {precision: parts["validation"]["costs"] for precision, parts in metrics.items()}
     rows = [
         (precision, f"{each['bytes']:,}", *(f"{ms:.2f}" for ms in each["milliseconds"].values()))
         for precision, each in costs.items()
     ]
     return table(("weights", "bytes", *costs["float32"]["milliseconds"]), rows)
-
-
-def _counts(part: str, figures: Mapping[str, Any]) -> str:
-    return f"{part.capitalize()}: {figures['scenes']} scenes, {figures['goods']} photographs of goods"
 
 
 def _levels(metrics: Mapping[str, Any]) -> str:

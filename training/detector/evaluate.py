@@ -137,7 +137,7 @@ def _costs(path: Path, scene: Scene) -> dict[str, Any]:
     }
 
 
-def latency(path: Path, scene: Scene, width: int, height: int, repeats: int = 40) -> float:
+def latency(path: Path, scene: Scene, width: int, height: int, repeats: int = 100) -> float:
     """Milliseconds of processor time of one call, with everything that a tracker wants, on one thread.
 
     The picture is the scene in that size. The thread's own clock counts, and the quickest of all calls,

@@ -30,12 +30,10 @@ def measure_levels(detector: Detector, data: Path) -> ScoreLevels:
     scenes = [judge(detect(detector, scene)) for scene in load_scenes(data, "validation")]
     goods = [judge(detect(detector, scene)) for scene in load_groceries(data, "validation")]
     known = [judge(detect(detector, scene)) for scene in load_groceries(data, "train")]
-    highest = score_for(goods + known, 0)
-    return ScoreLevels(
-        weak=round(score_for(goods + known, WEAK_PER_1000), 3),
-        face=round(balanced_score(scenes + goods), 3),
-        sure=round(math.ceil(highest / SURE_STEP) * SURE_STEP, 3),
-    )
+    face = balanced_score(scenes + goods)
+    weak = min(score_for(goods + known, WEAK_PER_1000), face)
+    sure = max(math.ceil(score_for(goods + known, 0) / SURE_STEP) * SURE_STEP, face)
+    return ScoreLevels(round(weak, 3), round(face, 3), round(sure, 3))
 
 
 def balanced_score(outcomes: Sequence[Outcome]) -> float:

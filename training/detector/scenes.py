@@ -74,16 +74,25 @@ def load_portraits(data: Path) -> list[Scene]:
 def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
     faces: dict[str, list[tuple[float, ...]]] = {}
     with path.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            face = tuple(float(row[key]) for key in ("score", "x", "y", "w", "h"))
-            faces.setdefault(row["file"], []).append(face)
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                face = tuple(float(row[key]) for key in ("score", "x", "y", "w", "h"))
+                faces.setdefault(row["file"], []).append(face)
+            except (KeyError, ValueError, TypeError) as error:
+                raise DatasetError(
+                    f"{path} row {number}: {error}, expected file and the numbers score, x, y, w, h"
+                ) from error
     return faces
 
 
 def _scenes(
     path: Path, marked: dict[str, list[tuple[float, ...]]], wanted: Callable[[str], bool]
 ) -> Iterator[Scene]:
-    with zipfile.ZipFile(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise DatasetError(f"{path}: {error}") from error
+    with archive:
         for name in sorted(archive.namelist()):
             if not name.endswith(".jpg") or not wanted(name):
                 continue

@@ -24,6 +24,8 @@ from training.detector.scenes import Scene
 
 KINDS = {"around_face": 0.34, "anywhere": 0.14, "mosaic": 0.16, "grid": 0.13, "pasted": 0.12, "empty": 0.11}
 FACE_SIZES = (9.0, 150.0)
+LEAST_FACES = 20
+"""So many faces, the largest, are drawn from for a size that hardly any face has."""
 LARGEST_ZOOM = 2.5
 """A face is not enlarged further: there is no detail in it to learn from."""
 
@@ -66,7 +68,7 @@ class Synthesis:
     ) -> Sample:
         wanted = log_uniform(*sizes, rng)
         first = int(np.searchsorted(self.face_sizes, wanted / LARGEST_ZOOM))
-        first = min(first, len(self.faces) - 20)
+        first = min(first, len(self.faces) - LEAST_FACES)
         size, scene, index = self.faces[int(rng.integers(first, len(self.faces)))]
         zoom = min(wanted / size, LARGEST_ZOOM)
         x, y, w, h = scene.boxes[index]

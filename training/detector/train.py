@@ -18,9 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from training.detector import scenes
 from training.detector.losses import DetectionLoss
 from training.detector.network import HALF_RANGE, build
-from training.detector.synthesis import Synthesis
+from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import assign
-from training.errors import RunError
+from training.errors import DatasetError, RunError
 from training.runs import CHECKPOINT, Row, open_run, read_stored_config, write_history
 from training.schedule import Annealing
 
@@ -152,13 +152,23 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
 
 
 def load_synthesis(data: Path, size: int) -> Synthesis:
-    """Samples from the photographs of the train part; raises DatasetError."""
-    return Synthesis(
+    """Samples from the photographs of the train part; raises DatasetError, for too few of a kind as well."""
+    synthesis = Synthesis(
         scenes.load_scenes(data, "train"),
         scenes.load_groceries(data, "train"),
         scenes.load_portraits(data),
         size,
     )
+    counts = {
+        "sure faces in scenes": (len(synthesis.faces), LEAST_FACES),
+        "scenes without faces": (len(synthesis.face_free), 1),
+        "photographs of goods": (len(synthesis.groceries), 1),
+        "portraits": (len(synthesis.portraits), 1),
+    }
+    for kind, (found, least) in counts.items():
+        if found < least:
+            raise DatasetError(f"{data}: {found} {kind} to train on, at least {least} are needed")
+    return synthesis
 
 
 def read_config(run: Path) -> DetectorConfig:
