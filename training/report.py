@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.model_file import MODELS
-from training.card import NAME, cost_table, headline_table, robustness_table
+from training import card
+from training.detector import card as detector_card
 from training.errors import ReportError
 
 _BLOCK = re.compile(r"(?<=<!-- )(?P<name>[a-z ]+)(?P<open> -->\n).*?(?=<!-- / -->)", re.DOTALL)
@@ -35,14 +36,22 @@ def rendered(text: str, models: Path = MODELS) -> str:
     return _BLOCK.sub(block, text)
 
 
-def _classifier(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
-    return lambda models: show(json.loads((models / f"{NAME}.json").read_text()))
+def _figures(name: str, show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
+    return lambda models: show(json.loads((models / f"{name}.json").read_text()))
+
+
+def _robustness(metrics: Mapping[str, Any]) -> str:
+    return card.robustness_table(metrics["float32"]["validation"]["robustness"])
+
+
+def _found(metrics: Mapping[str, Any]) -> str:
+    return detector_card.curve_table(metrics, "running")
 
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
-    "classifier": _classifier(headline_table),
-    "classifier robustness": _classifier(
-        lambda figures: robustness_table(figures["float32"]["validation"]["robustness"])
-    ),
-    "classifier costs": _classifier(cost_table),
+    "classifier": _figures(card.NAME, card.headline_table),
+    "classifier robustness": _figures(card.NAME, _robustness),
+    "classifier costs": _figures(card.NAME, card.cost_table),
+    "detector": _figures(detector_card.NAME, _found),
+    "detector costs": _figures(detector_card.NAME, detector_card.cost_table),
 }
