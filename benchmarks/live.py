@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from bus.embedded import EmbeddedBus
-from bus.messages import Positions
+from bus.messages import Partition, Positions
 from bus.transport import Batch, FrameReader, Record
 from inference.analyser import Analyser
 from inference.classifier import Classifier
@@ -26,7 +26,7 @@ from inference.worker import Pace, Worker, wall_clock_us
 from ingest.cameras import Camera
 from ingest.capture import CaptureSettings
 from ingest.supervisor import Supervisor
-from mien.pipeline import Pipeline
+from mien.pipeline import Pipeline, Workforce
 from storage import tables
 from storage.engine import open_database
 from storage.writer import OUTAGES, Writer
@@ -115,7 +115,7 @@ def _pipeline(load: Load, writer: Writer, watch: _StopWatch) -> Pipeline:
     ]
     cameras = [Camera(f"camera-{n}", str(load.video), load.fps) for n in range(load.cameras)]
     captures = Supervisor(_Cameras(cameras), frames, writer, CaptureSettings(loop=True), outages=OUTAGES)
-    return Pipeline(captures, frames, workers, lambda: None, OUTAGES)
+    return Pipeline(captures, frames, Workforce(workers), lambda: None, OUTAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,9 @@ class _TimedReader:
         now = wall_clock_us()
         self._watch.latencies.extend(now - captured_at for captured_at in self._captured)
         self._captured.clear()
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        self._reader.resume(partitions)
 
     def hold(self, timeout: float) -> None:
         self._reader.hold(timeout)

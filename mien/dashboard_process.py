@@ -69,7 +69,7 @@ class Dashboard:
         """
         deadline = time.monotonic() + START_S
         while not stop.is_set() and not self._answers():
-            if self._ended():
+            if self.ended:
                 raise StartError("dashboard: ended at once; its own words stand above")
             if time.monotonic() > deadline:
                 raise StartError(f"dashboard: no answer on {self.url} within {START_S:.0f} s")
@@ -77,11 +77,13 @@ class Dashboard:
 
     def watch(self) -> None:
         """Log once if it has ended by itself; cameras go on without it."""
-        if self._ended() and not self._told:
+        if self.ended and not self._told:
             self._told = True
             _log.error("the dashboard has ended; cameras go on, start again to see it")
 
-    def _ended(self) -> bool:
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def _answers(self) -> bool:

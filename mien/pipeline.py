@@ -36,11 +36,81 @@ class Captures(Protocol):
         """Recordings that could not be read to their end, with the reason, by camera id."""
 
 
-class Closing(Protocol):
-    """Something that is closed at the end."""
+class Frames(Protocol):
+    """The writer that captures publish to, as its owner sees it; see `bus.transport.FrameWriter`."""
+
+    def take_drops(self, camera_id: str) -> Mapping[str, int]:
+        """Frames of this camera dropped since the last call, by reason."""
 
     def close(self) -> None:
-        """Close it."""
+        """Say that nothing more will be published."""
+
+
+class Ingestion:
+    """Captures alone: their frames are analysed elsewhere.
+
+    Args:
+        captures: what reads the cameras.
+        frames: the writer that they publish to; closing it may take seconds, and drop what cannot be sent.
+        count: stores such drops, by camera id.
+    """
+
+    def __init__(
+        self, captures: Captures, frames: Frames, count: Callable[[Callable[[str], Mapping[str, int]]], None]
+    ) -> None:
+        self._captures = captures
+        self._frames = frames
+        self._count = count
+
+    def run(self, stop: threading.Event) -> Mapping[str, str]:
+        """Run until `stop` is set or every recording has been read and its frames have arrived.
+
+        Returns the recordings that could not be read, with the reason.
+        """
+        self._captures.start()
+        try:
+            while not (stop.is_set() or self._captures.ended.is_set()):
+                stop.wait(_TICK_S)
+        finally:
+            self._captures.stop(CAPTURES_STOP_S)
+            self._frames.close()
+            self._count(self._frames.take_drops)
+        return dict(self._captures.failures())
+
+
+class Workforce:
+    """Workers side by side, each in a thread."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self._abort = threading.Event()
+        self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="worker")
+        self._running: list[Future[None]] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._running = [self._pool.submit(worker.run, self._abort) for worker in self._workers]
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a worker has ended: the bus has, or something went wrong."""
+        return any(future.done() for future in self._running)
+
+    def drain(self, stop: threading.Event) -> None:
+        """Let the workers come to the end of the bus, for a moment only once `stop` is set."""
+        deadline = math.inf
+        while time.monotonic() < deadline and wait(self._running, _TICK_S, FIRST_EXCEPTION).not_done:
+            if stop.is_set() and deadline == math.inf:
+                deadline = time.monotonic() + WORKERS_STOP_S
+            if any(future.done() and future.exception() for future in self._running):
+                return
+
+    def stop(self) -> None:
+        """End all workers; what they have begun is stored. Raises what ended one of them unexpectedly."""
+        self._abort.set()
+        self._pool.shutdown()
+        for future in self._running:
+            future.result()
 
 
 class Pipeline:
@@ -49,7 +119,7 @@ class Pipeline:
     Args:
         captures: what reads the cameras.
         frames: the writer that they publish to; closed once they have stopped, so that workers drain.
-        workers: run side by side, each in a thread.
+        workforce: what analyses.
         upkeep: called at the start and every quarter of an hour; an outage there is logged, not raised.
         outages: what `upkeep` raises while the database is away.
     """
@@ -57,19 +127,16 @@ class Pipeline:
     def __init__(
         self,
         captures: Captures,
-        frames: Closing,
-        workers: Sequence[Worker],
+        frames: Frames,
+        workforce: Workforce,
         upkeep: Callable[[], None],
         outages: tuple[type[Exception], ...],
     ) -> None:
         self._captures = captures
         self._frames = frames
-        self._workers = workers
+        self._workforce = workforce
         self._upkeep = upkeep
         self._outages = outages
-        self._abort = threading.Event()
-        self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="worker")
-        self._running: list[Future[None]] = []
 
     def run(self, stop: threading.Event, tick: Callable[[], None] = lambda: None) -> Mapping[str, str]:
         """Run until `stop` is set or every recording has been read and stored.
@@ -77,45 +144,27 @@ class Pipeline:
         `tick` is called a few times a second. Returns the recordings that could not be read, with the
         reason. What ends a worker unexpectedly ends the run and is raised.
         """
-        self._running = [self._pool.submit(worker.run, self._abort) for worker in self._workers]
+        self._workforce.start()
         self._captures.start()
         try:
             self._watch(stop, tick)
             self._captures.stop(CAPTURES_STOP_S)
             self._frames.close()
-            self._drain(stop)
+            self._workforce.drain(stop)
         finally:
-            self._shut_down()
+            self._captures.stop(CAPTURES_STOP_S)
+            self._frames.close()
+            self._workforce.stop()
         return dict(self._captures.failures())
 
     def _watch(self, stop: threading.Event, tick: Callable[[], None]) -> None:
         upkeep_due = time.monotonic()
-        while not (stop.is_set() or self._captures.ended.is_set() or self._a_worker_is_done()):
+        while not (stop.is_set() or self._captures.ended.is_set() or self._workforce.leaving):
             if time.monotonic() >= upkeep_due:
                 self._keep_up()
                 upkeep_due = time.monotonic() + UPKEEP_EVERY_S
             tick()
             stop.wait(_TICK_S)
-
-    def _drain(self, stop: threading.Event) -> None:
-        """Let the workers finish what waits, for a moment only once `stop` is set."""
-        deadline = math.inf
-        while time.monotonic() < deadline and wait(self._running, _TICK_S, FIRST_EXCEPTION).not_done:
-            if stop.is_set() and deadline == math.inf:
-                deadline = time.monotonic() + WORKERS_STOP_S
-            if any(future.done() and future.exception() for future in self._running):
-                return
-
-    def _shut_down(self) -> None:
-        self._captures.stop(CAPTURES_STOP_S)
-        self._frames.close()
-        self._abort.set()
-        self._pool.shutdown()
-        for future in self._running:
-            future.result()
-
-    def _a_worker_is_done(self) -> bool:
-        return any(future.done() for future in self._running)
 
     def _keep_up(self) -> None:
         try:

@@ -29,6 +29,8 @@ from mien.errors import SettingsError
 
 DEFAULT_FILE = Path("mien.yaml")
 PREFIX = "MIEN_"
+EMBEDDED = "embedded:"
+"""The bus inside one process."""
 _SECRET = {"database", "bus", "source", "writer_password", "reader_password"}
 """Settings whose values may hold a password: an error does not repeat them."""
 
@@ -64,6 +66,12 @@ def _known_timezone(name: str) -> str:
     return name
 
 
+def _known_bus(url: str) -> str:
+    if url != EMBEDDED and not url.startswith("kafka://"):
+        raise ValueError(f"expected {EMBEDDED} or kafka://HOST[:PORT][/TOPIC]")
+    return url
+
+
 class CameraSettings(BaseModel):
     """One camera of the configuration file."""
 
@@ -83,13 +91,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     database: str = "sqlite:///mien.db"
-    bus: Literal["embedded:"] = "embedded:"
+    bus: Annotated[str, AfterValidator(_known_bus)] = EMBEDDED
     cameras: tuple[CameraSettings, ...] = ()
 
     fps: float = Field(default=5.0, gt=0, le=120)
     longest_side: int = Field(default=1280, ge=160, le=4096)
     jpeg_quality: int = Field(default=85, ge=30, le=100)
     buffer_frames: int = Field(default=16, ge=1, le=1000)
+    partitions: int = Field(default=16, ge=1, le=1000)
+    topic_minutes: int = Field(default=5, ge=1, le=1440)
+    topic_copies: int = Field(default=1, ge=1, le=9)
 
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
     max_frame_age: float = Field(default=2.0, gt=0, le=3600)
@@ -103,10 +114,13 @@ class Settings(BaseSettings):
 
     dashboard_address: str = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
+    dashboard_trusted_network: bool = False
     refresh_seconds: float = Field(default=2.0, ge=0.5, le=3600)
     suppress_below: int = Field(default=10, ge=1)
     timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(default_factory=local_timezone)
 
+    health_address: str = "127.0.0.1"
+    health_port: int | None = Field(default=None, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

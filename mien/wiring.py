@@ -10,15 +10,19 @@ import cv2
 import sqlalchemy as sa
 
 from bus.embedded import EmbeddedBus
+from bus.messages import MICROSECONDS
+from bus.transport import FrameReader, FrameWriter
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
-from inference.worker import Pace, Worker
-from ingest.cameras import Camera
+from inference.worker import Pace, ResultSink, Worker
+from ingest.cameras import Camera, CameraList
 from ingest.capture import CaptureSettings
+from ingest.health import CaptureSink
 from ingest.native import prepare_opencv
 from ingest.supervisor import Supervisor
-from mien.pipeline import Pipeline
+from mien.metrics import MeasuredAnalyser, Metrics
+from mien.pipeline import Pipeline, Workforce
 from mien.settings import Settings
 from mien.tally import Tally
 from mien.upkeep import keep_up
@@ -83,30 +87,69 @@ def pipeline(settings: Settings, engine: sa.Engine, watch: Watch) -> tuple[Pipel
 
     Raises ModelError where a model file cannot be used.
     """
-    prepare_opencv()
-    cv2.setNumThreads(1)  # Cameras and workers are the threads; more would only contend.
-    detector, classifier = Detector(), Classifier()
-    model = f"{classifier.metadata.name} {classifier.metadata.version}"
-    writer = Writer(engine)
-    tally = Tally(writer)
+    tally = Tally(Writer(engine))
     # Other processes may store into the same database: their positions are not ours.
     bus = EmbeddedBus(settings.workers, settings.buffer_frames, topic=f"embedded/{uuid.uuid4().hex}")
     frames = bus.writer()
+    analysers = Analysers()
     workers = [
-        Worker(
-            bus.reader([number], tally.positions),
-            tally,
-            Analyser(detector, classifier, model),
-            pace=None if watch.fast else Pace(max_age_us=round(settings.max_frame_age * 1e6)),
-            outages=OUTAGES,
-            fenced=(Fenced,),
-        )
+        worker(settings, bus.reader([number], tally.positions), tally, analysers.one(), watch.fast)
         for number in range(settings.workers)
     ]
-    captures = Supervisor(
-        RegisteredCameras(CameraRegistry(engine), watch, settings.fps),
+    cameras = RegisteredCameras(CameraRegistry(engine), watch, settings.fps)
+    reading = captures(settings, cameras, frames, tally, watch)
+    return Pipeline(reading, frames, Workforce(workers), lambda: keep_up(engine, settings), OUTAGES), tally
+
+
+def prepare() -> None:
+    """Set up the libraries that know global settings only; to be called before any is used."""
+    prepare_opencv()
+    cv2.setNumThreads(1)  # Cameras and workers are the threads; more would only contend.
+
+
+class Analysers:
+    """Analysers that share one detector and one classifier.
+
+    Raises ModelError where a model file cannot be used.
+    """
+
+    def __init__(self) -> None:
+        prepare()
+        self._detector, self._classifier = Detector(), Classifier()
+        metadata = self._classifier.metadata
+        self._model = f"{metadata.name} {metadata.version}"
+
+    def one(self) -> Analyser:
+        """An analyser for one worker."""
+        return Analyser(self._detector, self._classifier, self._model)
+
+    def measured(self, metrics: Metrics) -> Analyser:
+        """One that tells how long it takes."""
+        return MeasuredAnalyser(self._detector, self._classifier, self._model, metrics=metrics)
+
+
+def worker(
+    settings: Settings, reader: FrameReader, sink: ResultSink, analyser: Analyser, every_frame: bool
+) -> Worker:
+    """A worker on one reader; `every_frame`: however old a frame is when its turn comes."""
+    return Worker(
+        reader,
+        sink,
+        analyser,
+        pace=None if every_frame else Pace(max_age_us=max_age_us(settings)),
+        outages=OUTAGES,
+        fenced=(Fenced,),
+    )
+
+
+def captures(
+    settings: Settings, cameras: CameraList, frames: FrameWriter, sink: CaptureSink, watch: Watch
+) -> Supervisor:
+    """What reads the cameras and publishes their frames."""
+    return Supervisor(
+        cameras,
         frames,
-        tally,
+        sink,
         CaptureSettings(
             longest_side=settings.longest_side,
             jpeg_quality=settings.jpeg_quality,
@@ -116,4 +159,8 @@ def pipeline(settings: Settings, engine: sa.Engine, watch: Watch) -> tuple[Pipel
         outages=OUTAGES,
         environ=os.environ,
     )
-    return Pipeline(captures, frames, workers, lambda: keep_up(engine, settings), OUTAGES), tally
+
+
+def max_age_us(settings: Settings) -> int:
+    """The setting `max_frame_age` in microseconds."""
+    return round(settings.max_frame_age * MICROSECONDS)

@@ -122,6 +122,19 @@ def test_a_reader_goes_on_where_the_sink_says(make_bus: MakeBus) -> None:
     assert sequence(gather(stored_two, 2).records) == [2, 3]
 
 
+def test_a_reader_that_resumes_polls_again_what_the_sink_lacks(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    writer, shelf = bus.writer(), Shelf()
+    reader = bus.reader(shelf)
+    for seq in range(4):
+        writer.publish(frame(seq))
+    batch = gather(reader, 4)
+    (partition,) = batch.positions
+    shelf.positions = {partition: batch.positions[partition] - 2}
+    reader.resume([partition])
+    assert sequence(gather(reader, 2).records) == [2, 3]
+
+
 def test_the_end_comes_once_all_is_written_read_and_stored(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer = bus.writer()

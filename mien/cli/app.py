@@ -6,12 +6,15 @@ import sys
 
 import typer
 
-from mien.cli import cameras, db, train, train_detector
+from mien.cli import cameras, db, topics, train, train_detector
 from mien.cli.analyze import analyze
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
 from mien.cli.errors import one_line_errors
+from mien.cli.ingest import ingest
 from mien.cli.run import run
+from mien.cli.show import dashboard
+from mien.cli.work import work
 
 app = typer.Typer(
     help="Trends of visitors' estimated expression and perceived gender from shop cameras. No image is kept.",
@@ -22,7 +25,11 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(run)
 app.command()(analyze)
+app.command()(ingest)
+app.command()(work)
+app.command()(dashboard)
 app.add_typer(cameras.app, name="cameras")
+app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
 train.app.add_typer(train_detector.app, name="detector")
 app.add_typer(train.app, name="train")

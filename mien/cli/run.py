@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from mien.cli.options import Config, Database, NoDashboard, Port
+from mien.cli.options import Config, Database, Fps, Loop, NoDashboard, Port, Sources
 
 if TYPE_CHECKING:
     from mien.dashboard_process import Dashboard
@@ -22,21 +22,11 @@ UNREADABLE = 1
 
 
 def run(
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SOURCE",
-            help="0 (webcam), rtsp://..., http(s)://... (MJPEG), a video file, a folder of pictures, "
-            "demo://NAME. Several times for several cameras. ${NAME} is taken from the environment. "
-            "Without it: the cameras of mien.yaml and those of `mien cameras`.",
-        ),
-    ] = None,
+    source: Sources = None,
     config: Config = None,
     database: Database = None,
-    fps: Annotated[
-        float | None, typer.Option(min=0.1, max=120, help="Pictures per second and camera. [default: 5]")
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin recordings again at their end.")] = False,
+    fps: Fps = None,
+    loop: Loop = False,
     fast: Annotated[
         bool,
         typer.Option(
@@ -62,7 +52,7 @@ def run(
     settings = load(config, database=database, dashboard_port=port, fps=fps)
     logs.configure(settings.log_level)
     console = Console()
-    cameras = _cameras_of(source, fps) if source else wiring.configured_cameras(settings)
+    cameras = cameras_of(source, fps) if source else wiring.configured_cameras(settings)
     only = frozenset(camera.id for camera in cameras) if source else None
     tally, failures = session.run(
         settings,
@@ -83,7 +73,10 @@ def page(settings: Settings) -> Dashboard:
     from mien.errors import StartError
 
     try:
-        return Dashboard(command(settings.dashboard_port, settings.dashboard_address), settings)
+        serve = command(
+            settings.dashboard_port, settings.dashboard_address, settings.dashboard_trusted_network
+        )
+        return Dashboard(serve, settings)
     except ValueError as error:
         raise StartError(str(error)) from error
 
@@ -94,7 +87,7 @@ def announce(console: Console, url: str | None) -> None:
         console.print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)
 
 
-def _cameras_of(sources: Iterable[str], fps: float | None) -> list[CameraRow]:
+def cameras_of(sources: Iterable[str], fps: float | None) -> list[CameraRow]:
     """A camera for each source, with an id that says which it is."""
     from ingest.cameras import camera_id_of
     from ingest.sources import check_source

@@ -1,0 +1,65 @@
+"""`mien ingest`: cameras to Kafka, for workers elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mien.cli.options import Config, Database, Fps, Loop, Sources
+from mien.cli.run import UNREADABLE
+
+
+def ingest(
+    source: Sources = None,
+    config: Config = None,
+    database: Database = None,
+    fps: Fps = None,
+    loop: Loop = False,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="Read recordings as quickly as they are taken in, every picture, then end."
+        ),
+    ] = False,
+) -> None:
+    """Watch cameras and publish their frames to Kafka (MIEN_BUS). Ctrl-C or SIGTERM stops.
+
+    With --fast it ends when every frame has been acknowledged. Exit code 1: a recording could not be read
+    to its end; 2: nothing was done.
+    """
+    from contextlib import ExitStack
+
+    from mien import logs, scaled, wiring
+    from mien.cli.run import cameras_of
+    from mien.cli.summary import totals
+    from mien.errors import SettingsError
+    from mien.health_server import optionally
+    from mien.metrics import Metrics
+    from mien.settings import load
+    from mien.signals import stopping
+    from storage.registry import CameraRegistry
+
+    if fast and loop:
+        raise SettingsError("--fast --loop: a recording that begins again never ends; leave one out")
+    settings = load(config, database=database, fps=fps)
+    logs.configure(settings.log_level)
+    cluster = scaled.kafka(settings)
+    cameras = cameras_of(source, fps) if source else wiring.configured_cameras(settings)
+    watch = wiring.Watch(frozenset(each.id for each in cameras) if source else None, fast, loop)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopping())
+        metrics = Metrics()
+        stack.enter_context(optionally(metrics, settings))
+        engine = wiring.database(settings)
+        stack.callback(engine.dispose)
+        CameraRegistry(engine).sync(cameras)
+        partitions = scaled.wait_for_partitions(cluster, stop)
+        if partitions is None:
+            return
+        ingestion, tally = scaled.ingestion(settings, engine, watch, partitions, metrics)
+        failures = ingestion.run(stop)
+    Console().print(totals(tally.cameras(), failures))
+    if failures:
+        raise typer.Exit(UNREADABLE)
