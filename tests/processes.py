@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,14 @@ def surroundings(folder: Path) -> dict[str, str]:
     return kept | {"TMPDIR": str(temporary), "COLUMNS": "160", "NO_COLOR": "1"}
 
 
-def mien(folder: Path, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """A finished `mien ARGUMENTS` in `folder`."""
+def mien(
+    folder: Path, *arguments: object, timeout: float = 120, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A finished `mien ARGUMENTS` in `folder`, with more `environment`."""
     return subprocess.run(
         [MIEN, *map(str, arguments)],
         cwd=folder,
-        env=surroundings(folder),
+        env=surroundings(folder) | dict(environment or {}),
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -184,3 +184,118 @@ def test_stopping_stores_what_was_begun(classifier: Classifier, frame: Frame) ->
     assert [visit.frames for visit in sink.written[-1].visits if visit.closed] == [50]
     minutes: list[CameraMinute] = [minute for part in sink.written for minute in part.minutes]
     assert sum(minute.analysed for minute in minutes) == 50
+
+
+class Lost(Exception):
+    pass
+
+
+class FencedSink(Sink):
+    """Refuses the n-th write; somebody else stored `elsewhere` in the meantime."""
+
+    def __init__(self, at: int, elsewhere: dict[Partition, int]) -> None:
+        super().__init__()
+        self.at = at
+        self.elsewhere = elsewhere
+        self.asked: list[set[Partition]] = []
+
+    def write(self, results: Results, positions: Positions) -> None:
+        if self.attempts + 1 == self.at:
+            self.attempts += 1
+            self.stored.update(self.elsewhere)
+            raise Lost("positions were moved")
+        super().write(results, positions)
+
+    def positions(self, partitions: Iterable[Partition]) -> Positions:
+        wanted = set(partitions)
+        self.asked.append(wanted)
+        return super().positions(wanted)
+
+
+LANE = Partition("embedded", 0)
+
+
+def work_fenced(frames: list[Frame], sink: Sink, classifier: Classifier, partitions: int = 1) -> None:
+    """Run one worker over `frames`, four to a batch, until the bus has ended."""
+    bus = EmbeddedBus(partitions, capacity=1000)
+    writer = bus.writer()
+    for each in frames:
+        writer.publish(each)
+    writer.close()
+    reader = bus.reader(range(partitions), sink.positions)
+    analyser = Analyser(OneFace(), classifier, "m")
+    worker = Worker(reader, sink, analyser, pace=None, outages=(Outage,), fenced=(Lost,), batch=4)
+    thread = threading.Thread(target=worker.run, args=(threading.Event(),))
+    thread.start()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def test_a_fenced_worker_drops_the_batch_and_goes_on_from_where_the_sink_is(
+    classifier: Classifier, frame: Frame
+) -> None:
+    """Batches of 4: the second is refused, since another worker stored up to 6 by then."""
+    sink = FencedSink(at=2, elsewhere={LANE: 6})
+    work_fenced(later(frame, 20), sink, classifier)
+    assert sink.stored == {LANE: 20}
+    assert sink.total("analysed") == 4 + 14, "frames 4 and 5 are the other worker's"
+    ids = [visit.visit_id for part in sink.written for visit in part.visits if visit.closed]
+    assert len(ids) == 1, "the visit that was open when the partition was lost is not told any further"
+    first_seen = {visit.first_seen for part in sink.written[1:] for visit in part.visits}
+    assert first_seen == {NOW + 6 * 200_000}
+
+
+def test_what_was_fenced_by_mistake_is_analysed_again(classifier: Classifier, frame: Frame) -> None:
+    sink = FencedSink(at=2, elsewhere={})
+    work_fenced(later(frame, 20), sink, classifier)
+    assert (sink.total("analysed"), sink.stored) == (20, {LANE: 20})
+
+
+def test_a_batch_of_two_partitions_is_dropped_whole_and_both_are_resumed(
+    classifier: Classifier, frame: Frame
+) -> None:
+    other = Partition("embedded", 1)
+    sink = FencedSink(at=2, elsewhere={other: 4})
+    frames = [replace(each, camera_id=camera) for each in later(frame, 8) for camera in ("a", "b")]
+    work_fenced(frames, sink, classifier, partitions=2)
+    assert sink.asked == [{LANE, other}, {LANE, other}]
+    assert sink.stored == {LANE: 8, other: 8}
+    counted = Counter[str]()
+    for part in sink.written:
+        for minute in part.minutes:
+            counted[minute.camera_id] += minute.analysed
+    assert counted == {"a": 8, "b": 6}
+
+
+def test_what_no_frame_brought_about_is_fenced_as_well(classifier: Classifier, frame: Frame) -> None:
+    """The visits that are closed at the end belong to whoever has the partition then."""
+    sink = FencedSink(at=3, elsewhere={LANE: 9})
+    work_fenced(later(frame, 8), sink, classifier)
+    assert sink.attempts == 3
+    assert not any(visit.closed for part in sink.written for visit in part.visits)
+
+
+def test_a_worker_that_cannot_ask_where_to_go_on_asks_again(classifier: Classifier, frame: Frame) -> None:
+    sink = FencedSink(at=2, elsewhere={})
+    answer = sink.positions
+    failures = iter([Outage("database is away")])
+
+    def positions(partitions: Iterable[Partition]) -> Positions:
+        if sink.attempts == 2 and (failure := next(failures, None)):
+            sink.at = 3  # A sink refuses the partition until it was asked about it.
+            raise failure
+        return answer(partitions)
+
+    sink.positions = positions  # type: ignore[method-assign]
+    work_fenced(later(frame, 20), sink, classifier)
+    assert (sink.total("analysed"), sink.stored) == (20, {LANE: 20})
+
+
+def test_being_fenced_ends_a_worker_that_was_not_told_of_it(classifier: Classifier, frame: Frame) -> None:
+    bus, sink = EmbeddedBus(capacity=100), FencedSink(at=1, elsewhere={})
+    writer = bus.writer()
+    writer.publish(frame)
+    writer.close()
+    worker = Worker(bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), pace=None)
+    with pytest.raises(Lost):
+        worker.run(threading.Event())

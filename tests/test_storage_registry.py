@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from bus.messages import CameraHealth, CameraState
 from storage import tables
+from storage.engine import open_database
 from storage.errors import StorageError
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
@@ -144,3 +146,69 @@ def test_the_longest_texts_fit(registry: CameraRegistry) -> None:
     long = CameraRow("t" * 64, "x" * 2000, "ä" * 200, "ä" * 200, "ä" * 200, pause_reason="ä" * 500)
     registry.add(long)
     assert registry.cameras() == [long]
+
+
+def partitions(registry: CameraRegistry) -> dict[str, int | None]:
+    return {camera.id: camera.partition for camera in registry.cameras()}
+
+
+def test_cameras_spread_over_the_partitions_and_stay(registry: CameraRegistry, engine: sa.Engine) -> None:
+    registry.sync([CameraRow(f"c{number}", "0") for number in range(5)])
+    assert set(partitions(registry).values()) == {None}
+    before = {row["id"]: row["changed_at"] for row in rows(engine, tables.cameras)}
+    assigned = {"c0": 0, "c1": 1, "c2": 2, "c3": 0, "c4": 1}
+    assert registry.assign_partitions(3) == assigned
+    assert registry.assign_partitions(3) == partitions(registry) == assigned
+    assert {row["id"]: row["changed_at"] for row in rows(engine, tables.cameras)} == before
+    registry.remove("c1")
+    registry.add(CameraRow("a", "0"))
+    registry.pause("c0", "why")
+    registry.sync([CameraRow("c2", "1", zone="moved")])
+    assert registry.assign_partitions(3) == {"a": 1, "c0": 0, "c2": 2, "c3": 0, "c4": 1}
+
+
+def test_a_camera_that_is_added_later_gets_the_least_used_partition(registry: CameraRegistry) -> None:
+    for number, camera in enumerate("abcd"):
+        registry.add(CameraRow(camera, "0"), partitions=3)
+        assert partitions(registry)[camera] == number % 3
+    registry.remove("b")
+    registry.add(CameraRow("e", "0"), partitions=3)
+    assert partitions(registry)["e"] == 1
+
+
+def test_a_partition_that_is_given_is_kept_and_counted(registry: CameraRegistry) -> None:
+    registry.add(CameraRow("a", "0", partition=1))
+    registry.add(CameraRow("b", "0", partition=7))
+    registry.add(CameraRow("c", "0"))
+    assert registry.assign_partitions(8) == {"a": 1, "b": 7, "c": 0}
+    assert registry.assign_partitions(2) == {"a": 1, "b": 0, "c": 0}, "7 is not there any more"
+    registry.sync([CameraRow("c", "0", partition=5)])
+    assert partitions(registry)["c"] == 5
+
+
+def test_processes_that_assign_at_once_agree(database_url: str) -> None:
+    engines = [open_database(database_url) for _ in range(4)]
+    CameraRegistry(engines[0]).sync([CameraRow(f"c{number:02}", "0") for number in range(24)])
+    start = threading.Barrier(len(engines))
+    answers: list[dict[str, int]] = []
+
+    def assign(engine: sa.Engine) -> None:
+        start.wait(timeout=60)
+        answers.append(CameraRegistry(engine).assign_partitions(6))
+
+    threads = [threading.Thread(target=assign, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=100)
+    assert answers == [answers[0]] * 4
+    assert sorted(answers[0].values()) == sorted(list(range(6)) * 4)
+    for engine in engines:
+        engine.dispose()
+
+
+def test_impossible_partitions_are_refused(registry: CameraRegistry) -> None:
+    with pytest.raises(StorageError, match="partition -1: expected at least 0"):
+        CameraRow("till", "0", partition=-1)
+    with pytest.raises(StorageError, match="partitions 0: expected at least 1"):
+        registry.assign_partitions(0)

@@ -106,6 +106,7 @@ def purge(
     from mien.errors import SettingsError
     from mien.upkeep import now_us, retention
     from storage import retention as rows
+    from storage.maintenance import make_days
 
     with _opened(config, database) as (engine, settings):
         if before is None:
@@ -116,6 +117,7 @@ def purge(
                 doomed = _rows("", rows.count(engine, cutoffs))
                 raise SettingsError(f"--before {before:%Y-%m-%d}: would delete{doomed}; add --yes to do it")
         _say(_rows("deleted", rows.purge(engine, cutoffs)))
+        make_days(engine, now_us())  # DATE may lie in the future: today went with the rest.
 
 
 @app.command()
