@@ -13,22 +13,25 @@ from pathlib import Path
 MIEN = str(Path(sys.executable).with_name("mien"))
 
 
-def surroundings(folder: Path) -> dict[str, str]:
-    """The caller's environment without its settings, with temporary files below `folder`."""
+Variables = Mapping[str, str] | None
+
+
+def surroundings(folder: Path, variables: Variables = None) -> dict[str, str]:
+    """The caller's environment with these settings alone, and temporary files below `folder`."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
-    return kept | {"TMPDIR": str(temporary), "COLUMNS": "160", "NO_COLOR": "1"}
+    return kept | {"TMPDIR": str(temporary), "COLUMNS": "160", "NO_COLOR": "1", **(variables or {})}
 
 
 def mien(
-    folder: Path, *arguments: object, timeout: float = 120, environment: Mapping[str, str] | None = None
+    folder: Path, *arguments: object, timeout: float = 120, variables: Variables = None
 ) -> subprocess.CompletedProcess[str]:
-    """A finished `mien ARGUMENTS` in `folder`, with more `environment`."""
+    """A finished `mien ARGUMENTS` in `folder`, with these settings."""
     return subprocess.run(
         [MIEN, *map(str, arguments)],
         cwd=folder,
-        env=surroundings(folder) | dict(environment or {}),
+        env=surroundings(folder, variables),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -37,12 +40,12 @@ def mien(
 
 
 @contextmanager
-def running(folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, *arguments: object, variables: Variables = None) -> Iterator[subprocess.Popen[str]]:
     """A running `mien ARGUMENTS`; killed at the end where it has not ended by then."""
     process = subprocess.Popen(
         [MIEN, *map(str, arguments)],
         cwd=folder,
-        env=surroundings(folder),
+        env=surroundings(folder, variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

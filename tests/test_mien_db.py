@@ -77,7 +77,7 @@ def test_the_settings_say_how_long_rows_are_kept(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mien.db"
     fill(url, 0, 10)
     settings = {"MIEN_DATABASE": url, "MIEN_KEEP_VISITS_DAYS": "5"}
-    purged = mien(tmp_path, "db", "purge", environment=settings)
+    purged = mien(tmp_path, "db", "purge", variables=settings)
     assert (purged.returncode, purged.stdout) == (0, "deleted 1 visits, 1 visit_minutes\n")
 
 

@@ -113,7 +113,7 @@ def test_roles_log_in_with_the_passwords_that_they_were_given(
     done = mien(
         tmp_path,
         *("db", "upgrade", "--writer", writer, "--reader", reader),
-        environment=secrets | {"MIEN_DATABASE": verified(owner, secured.authority)},
+        variables=secrets | {"MIEN_DATABASE": verified(owner, secured.authority)},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{writer} may store" in done.stdout

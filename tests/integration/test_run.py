@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from tests.processes import free_port, mien, running
+from tests.recordings import recording
 
 CLIPS = "videos"
 PAUSE = "face-demographics-walking-and-pause.mp4"
@@ -26,16 +25,6 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
-
-
-def recording(path: Path, frames: int = 30, fps: float = 15) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, (320, 240))
-    for number in range(frames):
-        picture = np.full((240, 320, 3), 60, np.uint8)
-        picture[:, 5 * number : 5 * number + 30] = 200
-        writer.write(picture)
-    writer.release()
-    return path
 
 
 @pytest.fixture

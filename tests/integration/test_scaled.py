@@ -1,0 +1,136 @@
+"""Many machines' mode, as processes around a real broker and a real PostgreSQL, beside one machine's mode."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.brokers import Broker
+from tests.buses import KAFKA
+from tests.postgres import Server
+from tests.processes import mien, running
+from tests.recordings import recording
+
+pytestmark = KAFKA
+CLIPS = ("face-demographics-walking-and-pause.mp4", "head-pose-face-detection-female.mp4")
+
+
+@dataclass
+class Cluster:
+    """What scaled mode needs, and how to start it."""
+
+    folder: Path
+    variables: dict[str, str]
+    engine: sa.Engine
+
+    def mien(self, *arguments: object, timeout: float = 180) -> str:
+        """A finished command's output; it must have gone well."""
+        done = mien(self.folder, *arguments, timeout=timeout, variables=self.variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql))]
+
+    def wait_for(self, sql: str, expected: list[tuple[Any, ...]], seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while (found := self.rows(sql)) != expected:
+            assert time.monotonic() < deadline, f"{sql}: {found}, expected {expected}"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, broker: Broker, postgresql_server: Server) -> Iterator[Cluster]:
+    with postgresql_server.database() as name:
+        url = postgresql_server.over_tcp(name)
+        topic = f"frames-{tmp_path.name}"
+        variables = {
+            "MIEN_BUS": f"kafka://{broker.address}/{topic}?group={topic}",
+            "MIEN_DATABASE": url.render_as_string(hide_password=False),
+            "MIEN_PARTITIONS": "4",
+        }
+        engine = sa.create_engine(url)
+        made = Cluster(tmp_path, variables, engine)
+        made.mien("topics", "create")
+        made.mien("db", "upgrade")
+        yield made
+        engine.dispose()
+
+
+def test_a_recording_is_the_same_visits_row_by_row_on_one_machine_and_on_many(cluster: Cluster) -> None:
+    data = os.environ.get("MIEN_DATA")
+    if not data:
+        pytest.skip("MIEN_DATA names no folder with the clips")
+    sources = [part for clip in CLIPS for part in ("--source", Path(data) / "videos" / clip)]
+    assert mien(cluster.folder, "run", *sources, "--fast", timeout=180).returncode == 0
+    cluster.mien("ingest", *sources, "--fast")
+    cluster.mien("work", "--drain")
+    alone = sa.create_engine(f"sqlite:///{cluster.folder / 'mien.db'}")
+    expected, found = visits(alone), visits(cluster.engine)
+    alone.dispose()
+    assert len(expected) == 4
+    assert found == expected
+
+
+def visits(engine: sa.Engine) -> list[tuple[Any, ...]]:
+    """All visits without their ids, times from the camera's first frame on, in microseconds."""
+    with engine.connect() as connection:
+        table = sa.Table("visits", sa.MetaData(), autoload_with=connection)
+        rows = connection.execute(sa.select(table)).mappings().all()
+    starts: dict[str, int] = {}
+    for row in rows:
+        starts[row["camera_id"]] = min(starts.get(row["camera_id"], row["first_seen"]), row["first_seen"])
+    times = ("first_seen", "last_seen")
+    compared = [name for name in table.c.keys() if name not in {"visit_id", *times}]  # noqa: SIM118
+    return sorted(
+        (
+            *(row[name] - starts[row["camera_id"]] for name in times),
+            *(round(row[name], 6) if isinstance(row[name], float) else row[name] for name in compared),
+        )
+        for row in rows
+    )
+
+
+def test_every_frame_is_accounted_for_and_a_second_drain_adds_nothing(cluster: Cluster) -> None:
+    source = recording(cluster.folder / "aisle.mp4", frames=60)
+    cluster.mien("ingest", "--source", source, "--fast")
+    cluster.mien("work", "--drain")
+    counts = "select sum(captured)::int, sum(analysed)::int, sum(dropped)::int from camera_minutes"
+    assert cluster.rows(counts) == [(60, 60, 0)]
+    cluster.mien("work", "--drain")
+    assert cluster.rows(counts) == [(60, 60, 0)]
+
+
+def test_live_cameras_reach_the_database_and_sigterm_ends_all_in_order(cluster: Cluster) -> None:
+    for name in ("entrance", "shelf"):
+        cluster.mien("cameras", "add", name, f"demo://{name}")
+    online = "select count(*) from camera_states where state = 'online'"
+    seen = "select count(distinct camera_id) from visits"
+    with (
+        running(cluster.folder, "ingest", variables=cluster.variables) as cameras,
+        running(cluster.folder, "work", variables=cluster.variables) as worker,
+    ):
+        cluster.wait_for(online, [(2,)])
+        cluster.wait_for(seen, [(2,)])
+        for process in (cameras, worker):
+            process.send_signal(signal.SIGTERM)
+            started = time.monotonic()
+            assert process.wait(30) == 0, process.stdout.read() if process.stdout else ""
+            assert time.monotonic() - started < 12
+    partitions = cluster.rows("select partition from cameras order by 1")
+    assert partitions == [(0,), (1,)], "each camera has a lane of its own"
+
+
+def test_embedded_bus_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    done = mien(tmp_path, "work")
+    assert done.returncode == 2
+    assert "MIEN_BUS=kafka://" in done.stderr
