@@ -25,7 +25,7 @@ bench: .venv/dev ## measure this machine, write docs/benchmarks.md (MIEN_DATA na
 	.venv/bin/python -m benchmarks
 
 screenshots: .venv/dev ## the README's pictures anew, from the demo in a real browser
-	MIEN_SCREENSHOTS=docs/images .venv/bin/pytest -q tests/integration/test_demo.py
+	.venv/bin/python -m tests.screenshots docs/images
 
 clean: ## forget the virtual environment and caches; databases stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
 
 from mien import wiring
 from mien.dashboard_process import Dashboard
 from mien.errors import StartError
-from mien.settings import Settings
+from mien.settings import EMBEDDED, Settings
 from mien.signals import stopping
 from mien.tally import Tally
+from storage.errors import StorageError
 from storage.registry import CameraRegistry, CameraRow
+from storage.writer import OUTAGES
 
 
 def run(
@@ -30,20 +32,32 @@ def run(
 
     Raises the errors of the parts that cannot start.
     """
+    if settings.bus != EMBEDDED:
+        raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
     engine = wiring.database(settings)
     with ExitStack() as stack:
         stack.callback(engine.dispose)
         stop = stack.enter_context(stopping())
         registry = CameraRegistry(engine)
+        known = {camera.id for camera in registry.cameras()}
         registry.sync(cameras)
         if not registry.cameras():
             raise StartError("no cameras: pass --source, list them in mien.yaml or use `mien cameras add`")
+        if watch.live_guests:
+            stack.callback(_forget, registry, watch.live_guests - known)
         pipeline, tally = wiring.pipeline(settings, engine, watch)
         if dashboard:
             stack.enter_context(dashboard)
         teller = _Teller(dashboard, stop, announce)
         failures = pipeline.run(stop, teller.tick)
         return tally, failures
+
+
+def _forget(registry: CameraRegistry, guests: Iterable[str]) -> None:
+    """Unregister cameras that were watched for this run alone: nobody misses them afterwards."""
+    for camera_id in guests:
+        with suppress(StorageError, *OUTAGES):
+            registry.remove(camera_id)
 
 
 class _Teller:

@@ -45,6 +45,11 @@ class Watch:
     fast: bool = False
     loop: bool = False
 
+    @property
+    def live_guests(self) -> frozenset[str]:
+        """Cameras that may be of this run alone and would be missed after it: those named for a live run."""
+        return self.only if self.only and not self.fast else frozenset()
+
 
 class RegisteredCameras:
     """The registered cameras as captures want them; a `ingest.cameras.CameraList`."""
