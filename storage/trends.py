@@ -18,6 +18,7 @@ from storage import suppression, tables
 from storage.counts import Cell, Counts, read_counts
 from storage.health import CameraStatus, Condition, cameras
 from storage.intervals import Interval, mean_interval, share_interval
+from storage.partitions import DAY_US, day_of
 from storage.periods import Period, last_slots, to_wall_clock
 from storage.tables import EXPRESSIONS, GENDERS
 
@@ -137,16 +138,22 @@ def newest_result(engine: sa.Engine) -> int | None:
     visits, minutes = tables.visits.c, tables.camera_minutes.c
     last_seen = sa.select(sa.func.max(visits.last_seen))
     newest_minute = (
-        sa.select(minutes.minute, sa.func.max(minutes.watched_us))
+        sa.select(minutes.minute, sa.func.max(minutes.watched_us).label("watched_us"))
         .where(minutes.analysed > 0)
         .group_by(minutes.minute)
         .order_by(minutes.minute.desc())
         .limit(1)
     )
     with engine.connect() as connection:
+        minute = connection.execute(newest_minute).first()
+        # A visit that is newer began in the same days: without older ones few partitions are asked.
+        since = visits.first_seen >= (day_of(minute.minute) - DAY_US if minute else 0)
         # Asked apart, each is answered by one end of the index visits_open.
-        times = [connection.scalar(last_seen.where(closed)) for closed in (visits.closed, ~visits.closed)]
-        times += [minute + min(part, MINUTE_US) for minute, part in connection.execute(newest_minute)]
+        times = [
+            connection.scalar(last_seen.where(closed, since)) for closed in (visits.closed, ~visits.closed)
+        ]
+    if minute:
+        times.append(minute.minute + min(minute.watched_us, MINUTE_US))
     return max((time for time in times if time is not None), default=None)
 
 

@@ -44,7 +44,7 @@ def test_what_was_read_does_not_wait_any_more() -> None:
     assert bus.waiting() == 0
 
 
-def test_a_reader_that_resumes_polls_again_what_the_sink_lacks() -> None:
+def test_resuming_one_partition_leaves_the_others_where_they_are() -> None:
     bus, shelf = EmbeddedBus(partitions=2), Shelf()
     writer, reader = bus.writer(), bus.reader([0, 1], shelf)
     for seq in range(4):

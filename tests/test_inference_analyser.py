@@ -166,3 +166,23 @@ def test_what_steps_before_a_thing_is_a_visit_of_its_own(
     assert (first.closed, first.last_seen) == (True, 60_000_000)
     assert last.first_seen >= 200_000_000
     assert first.visit_id != last.visit_id
+
+
+def test_all_rows_of_a_visit_have_the_beginning_that_its_key_holds(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    """Faces that walk, vanish for a while, come back and cross: the tables rely on it."""
+    random = np.random.default_rng(5)
+    detector = ScriptedDetector([])
+    analyser = Analyser(detector, classifier, "m")
+    places = random.uniform(20, 180, (3, 2))
+    rows: list[Visit] = []
+    for number in range(200):
+        places = np.clip(places + random.uniform(-12, 12, places.shape), 0, 200)
+        seen = places[random.random(len(places)) < 0.6] if number % 50 < 35 else []
+        detector.boxes = [(float(x), float(y), 40.0, 50.0) for x, y in seen]
+        rows += visits(run(analyser, picture, [number / 5]))
+    rows += analyser.close("till").visits
+    beginnings = {(row.visit_id, row.first_seen) for row in rows}
+    assert len({visit_id for visit_id, _ in beginnings}) == len(beginnings) > 5
+    assert len(rows) > 3 * len(beginnings)

@@ -144,8 +144,8 @@ def test_rivals_that_ask_again_store_everything_once(database_url: str) -> None:
     def work(number: int) -> None:
         writer = Writer(engines[number])
         try:
-            start.wait(timeout=60)
             position = writer.positions([LANE]).get(LANE, 0)
+            start.wait(timeout=60)  # All begin at the same position: all but one are refused at first.
             while position < 60:
                 try:
                     upto = min(position + 1 + number, 60)
@@ -164,7 +164,7 @@ def test_rivals_that_ask_again_store_everything_once(database_url: str) -> None:
     for thread in threads:
         thread.join(timeout=100)
     assert failed == []
-    assert fenced, "they got in each other's way"
+    assert len(fenced) >= len(engines) - 1
     assert analysed(engines[0]) == 60
     assert Writer(engines[0]).positions([LANE]) == {LANE: 60}
     for engine in engines:

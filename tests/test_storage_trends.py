@@ -265,6 +265,13 @@ class TestFreshness:
         writer.write(results([visit("b", first_seen=T0, seconds=9)]), {})
         assert newest_result(engine) == T0 + 9 * SECOND
 
+    def test_of_a_visit_that_began_the_day_before(self, engine: sa.Engine) -> None:
+        Writer(engine).write(results(minutes=[watched(0)]), {})
+        midnight = T0 - T0 % (86_400 * SECOND)
+        long = visit("a", first_seen=midnight - SECOND, seconds=T0 / SECOND - midnight / SECOND + 100)
+        Writer(engine).write(results([long]), {})
+        assert newest_result(engine) == long.last_seen > T0 + MINUTE_US
+
     def test_of_frames_without_anybody(self, engine: sa.Engine) -> None:
         writer = Writer(engine)
         writer.write(results(minutes=[watched(0), watched(1, seconds=21), watched(1, 40, camera="door")]), {})
