@@ -255,3 +255,10 @@ def test_the_build_sees_every_package_and_nothing_private() -> None:
     let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     packages = {name.rstrip("*") for name in wanted}
     assert let_in == packages | {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
+
+
+def test_the_broker_is_of_the_version_that_all_other_tests_use() -> None:
+    version = re.findall(r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests/kafka/pom.xml").read_text())[
+        0
+    ]
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{version}"

@@ -103,7 +103,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
                 yield made
             finally:
                 if request.session.testsfailed:
-                    print(made.compose("ps", "-a"), made.compose("logs", "--tail=40"))  # noqa: T201
+                    (variables.parent / "log").write_text(made.compose("ps", "-a") + made.compose("logs"))
                 made.compose("--profile", "observability", "down", "-v", "--remove-orphans")
                 if stands_in:  # What was built on a stand-in is nobody's to run later.
                     found.tried("rmi", "--no-prune", MIEN)
@@ -163,7 +163,7 @@ def test_a_reader_cannot_write_and_a_writer_cannot_alter(stack: Stack) -> None:
         "connection = psycopg.connect(os.environ['MIEN_DATABASE']); connection.execute(sys.argv[1])"
     )
     for service, statement in (
-        ("dashboard", "SET default_transaction_read_only = off; DELETE FROM cameras"),
+        ("dashboard", "SET TRANSACTION READ WRITE; DELETE FROM cameras"),
         ("inference", "DROP TABLE visits"),
         ("ingest", "CREATE TABLE mine (id int)"),
     ):
