@@ -4,10 +4,10 @@ MIEN := .venv/bin/mien
 PIP := .venv/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots clean
+.PHONY: help demo test lint bench compose-test screenshots clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/runtime ## three simulated cameras and the dashboard; Ctrl-C stops
 	@exec $(MIEN) demo
@@ -23,6 +23,9 @@ lint: .venv/dev ## style, types and import rules alone
 
 bench: .venv/dev ## measure this machine, write docs/benchmarks.md (MIEN_DATA names the data folder)
 	.venv/bin/python -m benchmarks
+
+compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a browser; needs Docker
+	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py
 
 screenshots: .venv/dev ## the README's pictures anew, from the demo in a real browser
 	.venv/bin/python -m tests.screenshots docs/images

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -10,6 +13,13 @@ from mien.settings import Settings
 from storage.maintenance import maintain
 from storage.retention import Retention
 from storage.versions import is_owner
+from storage.writer import OUTAGES
+
+_AGAIN_S = 30.0
+"""How soon upkeep is tried again when the database was away."""
+_TICK_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 def retention(settings: Settings) -> Retention:
@@ -24,6 +34,25 @@ def keep_up(engine: sa.Engine, settings: Settings) -> None:
     """
     if is_owner(engine):
         maintain(engine, retention(settings), now_us())
+
+
+def repeat(upkeep: Callable[[], None], every: float, stop: threading.Event, beat: Callable[[], None]) -> None:
+    """Call `upkeep` every so many seconds until `stop` is set; `beat` each second while it waits.
+
+    While the database is away it is tried again sooner, and whatever else it raises ends the loop.
+    """
+    while not stop.is_set():
+        pause = every
+        try:
+            upkeep()
+        except OUTAGES as error:
+            pause = min(every, _AGAIN_S)
+            reason = str(error).partition("\n")[0]
+            _log.warning("upkeep: the database is away, trying again in %.0f s: %s", pause, reason)
+        due = time.monotonic() + pause
+        beat()
+        while time.monotonic() < due and not stop.wait(min(_TICK_S, pause)):
+            beat()
 
 
 def now_us() -> int:

@@ -36,7 +36,7 @@ ENLARGED = 2
 def main(folder: Path, minutes: float) -> None:
     """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(folder / "annotated.png"), annotated())
+    cv2.imwrite(str(folder / "annotated.jpg"), annotated(), [cv2.IMWRITE_JPEG_QUALITY, 88])
     with tempfile.TemporaryDirectory() as name, demo(Path(name)) as (address, process):
         time.sleep(minutes * 60)
         with chromium() as browser:

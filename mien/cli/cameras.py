@@ -67,6 +67,22 @@ def add(
     Console().print(f"added {camera_id}; `mien cameras test {camera_id}` looks through it", highlight=False)
 
 
+@app.command()
+def sync(config: Config = None, database: Database = None) -> None:
+    """Register the cameras of mien.yaml, or bring them up to date; all others stay as they are.
+
+    `mien run` and `mien ingest` do this at their start.
+    """
+    from mien import wiring
+    from mien.settings import load
+
+    settings = load(config, database=database)
+    cameras = wiring.configured_cameras(settings)
+    wiring.registry(settings).sync(cameras)
+    words = ", ".join(camera.id for camera in cameras) or "none: the configuration names no cameras"
+    Console().print(f"registered {words}", highlight=False, soft_wrap=True)
+
+
 @app.command("test")
 def look(
     camera: Annotated[str, typer.Argument(metavar="ID|SOURCE", help="A registered camera, or any source.")],

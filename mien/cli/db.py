@@ -69,20 +69,45 @@ def upgrade(
 
 
 @app.command("maintain")
-def keep_up(config: Config = None, database: Database = None) -> None:
+def keep_up(
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Do it again and again until SIGTERM; `/healthz` answers on MIEN_HEALTH_PORT.",
+        ),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+) -> None:
     """What a database needs every few hours, as its owner: delete what is old, make days ahead, close
     visits that lost their worker. `mien run` does it by itself where it may.
     """
-    from mien.upkeep import now_us, retention
+    from mien import logs
+    from mien.health_server import optionally
+    from mien.metrics import Metrics
+    from mien.signals import stopping
+    from mien.upkeep import now_us, repeat, retention
     from storage.maintenance import maintain
 
     with _opened(config, database) as (engine, settings):
-        done = maintain(engine, retention(settings), now_us())
-    _say(
-        _rows("deleted", done.deleted),
-        *_days(done.made),
-        f"closed {done.closed} visits that lost their worker",
-    )
+
+        def once() -> None:
+            done = maintain(engine, retention(settings), now_us())
+            _say(
+                _rows("deleted", done.deleted),
+                *_days(done.made),
+                f"closed {done.closed} visits that lost their worker",
+            )
+
+        if every is None:
+            once()
+            return
+        logs.configure(settings.log_level)
+        metrics = Metrics()
+        with stopping() as stop, optionally(metrics, settings):
+            repeat(once, every, stop, metrics.beat)
 
 
 @app.command()

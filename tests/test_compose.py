@@ -1,0 +1,257 @@
+"""What always holds for the containers: who may do what, what is open, that names fit the program."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mien.cli.demo import CAMERAS
+from mien.metrics import Metrics
+from mien.settings import PREFIX, Settings, load
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: Mapping[str, dict[str, Any]] = COMPOSE["services"]
+EXAMPLE = (ROOT / "compose.env.example").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+ONCE = {"migrate", "topics", "demo"}
+ROLES = {
+    "migrate": "owner",
+    "maintain": "owner",
+    "demo": "writer",
+    "ingest": "writer",
+    "inference": "writer",
+    "dashboard": "reader",
+}
+NEEDED = re.compile(r"\$\{([A-Z_]+):\?[^}]+\}")
+OPTIONAL = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def environment(name: str) -> dict[str, str]:
+    return SERVICES[name].get("environment", {})
+
+
+def ours() -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((name, service) for name, service in SERVICES.items() if service["image"].startswith("mien:"))
+
+
+def test_the_services_are_those_that_are_documented() -> None:
+    assert set(SERVICES) == {*ROLES, "kafka", "postgres", "topics", "prometheus", "grafana"}
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert [name for name in SERVICES if f"`{name}`" not in page] == []
+
+
+@every_service
+def test_a_service_may_do_little(name: str) -> None:
+    service = SERVICES[name]
+    user = service["user"].partition(":")[0]
+    assert user.isdigit()
+    assert int(user) > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.keys() & {
+        "privileged",
+        "cap_add",
+        "devices",
+        "network_mode",
+        "pid",
+        "ipc",
+        "userns_mode",
+    }
+    assert all("docker.sock" not in str(volume) for volume in service.get("volumes", []))
+    assert any(mount.startswith("/tmp:") and "size=" in mount for mount in service["tmpfs"])
+
+
+@every_service
+def test_a_service_takes_so_much_and_no_more(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert 0 < service["cpus"] <= 1, "more than one core is refused where there is only one"
+    assert 0 < service["pids_limit"] <= 512
+    assert service["logging"]["options"]["max-size"]
+
+
+@every_service
+def test_a_service_is_watched_or_ends_by_itself(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    if name in ONCE:
+        assert check == {"disable": True}
+        assert SERVICES[name]["restart"].startswith("on-failure")
+        waited_for = [
+            each["depends_on"][name] for each in SERVICES.values() if name in each.get("depends_on", {})
+        ]
+        assert waited_for
+        assert all(each["condition"] == "service_completed_successfully" for each in waited_for)
+    else:
+        assert check["test"][0] == "CMD"
+        assert SERVICES[name]["restart"] == "unless-stopped"
+        assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
+
+
+@every_service
+def test_nothing_starts_before_what_it_needs_is_ready(name: str) -> None:
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        ready = "service_completed_successfully" if other in ONCE else "service_healthy"
+        assert wait["condition"] == ready
+        optional = bool(SERVICES[other].get("profiles")) and not SERVICES[name].get("profiles")
+        assert wait.get("required", True) is not optional
+
+
+@every_service
+def test_images_are_pinned(name: str) -> None:
+    tag = SERVICES[name]["image"].rpartition(":")[2]
+    assert re.match(r"v?\d+\.\d+(\.\d+)?(-[a-z]+)?$", tag), SERVICES[name]["image"]
+
+
+def test_our_image_is_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert {service["image"] for _, service in ours()} == {f"mien:{version}"}
+    assert {service["pull_policy"] for _, service in ours()} == {"never"}
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
+
+
+def test_nothing_is_published_but_the_dashboard_on_loopback() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8501}:8501"]}
+    leading_elsewhere = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
+    users = {net: [n for n, s in SERVICES.items() if net in s["networks"]] for net in leading_elsewhere}
+    assert users == {"cameras": ["ingest"], "page": ["dashboard"]}
+
+
+def test_the_dashboard_and_the_roles_reach_only_what_they_need() -> None:
+    networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert networks["dashboard"] == {"database", "page"}
+    assert networks["postgres"] == {"database"}
+    assert networks["kafka"] == {"bus"}
+    assert {name for name, service in SERVICES.items() if "MIEN_BUS" in environment(name)} == {
+        name for name, joined in networks.items() if "bus" in joined
+    } - {"kafka"}
+
+
+def test_every_part_has_the_least_role_that_does() -> None:
+    found = {}
+    for name in SERVICES:
+        url = environment(name).get("MIEN_DATABASE")
+        if url is None:
+            assert "PGPASSWORD" not in environment(name)
+            continue
+        role = re.fullmatch(r"postgresql://([a-z]+)@postgres/mien", url)
+        assert role, f"{name}: no password stands in a URL"
+        found[name] = role[1]
+        assert NEEDED.fullmatch(environment(name)["PGPASSWORD"])[1] == f"{role[1].upper()}_PASSWORD"  # type: ignore[index]
+    assert found == ROLES
+
+
+@every_service
+def test_passwords_come_from_outside_and_must_be_set(name: str) -> None:
+    for variable, value in environment(name).items():
+        if "PASSWORD" in variable:
+            assert NEEDED.fullmatch(value), f"{variable}={value}"
+    assert not re.search(r"://[^/@:\s]+:[^@/\s]+@", str(SERVICES[name]))
+
+
+def test_the_example_names_every_variable_and_no_password() -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    needed = {found[1] for found in NEEDED.finditer(text)}
+    optional = {found[1]: found[2] for found in OPTIONAL.finditer(text)}
+    assert set(re.findall(r"^([A-Z_]+)=$", EXAMPLE, re.M)) == needed
+    assert dict(re.findall(r"^#([A-Z_]+)=(.+)$", EXAMPLE, re.M)) == optional
+    assert text.count("${") == len(re.findall(f"{NEEDED.pattern}|{OPTIONAL.pattern}|\\$\\{{NAME\\}}", text))
+
+
+@pytest.mark.parametrize("name", [name for name, _ in ours()])
+def test_every_setting_exists_and_its_value_fits(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {key: value for key, value in environment(name).items() if key.startswith(PREFIX)}
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    assert given.keys() <= known
+    for variable, value in given.items():
+        assert isinstance(value, str)
+        monkeypatch.setenv(variable, OPTIONAL.sub(lambda found: found[2], value))
+    load()
+
+
+def test_the_demo_has_the_cameras_of_the_command() -> None:
+    cameras = load(ROOT / "compose" / "demo.yaml").cameras
+    assert {camera.id: camera.name for camera in cameras} == CAMERAS
+    assert [camera.source for camera in cameras] == [f"demo://{camera_id}" for camera_id in CAMERAS]
+    assert SERVICES["demo"]["profiles"] == ["demo"]
+
+
+def test_the_board_asks_for_metrics_that_exist() -> None:
+    source = yaml.safe_load((ROOT / "compose/grafana/datasources/prometheus.yaml").read_text())[
+        "datasources"
+    ][0]
+    told = {
+        sample
+        for metric in Metrics().registry.collect()
+        for sample in (
+            metric.name,
+            *(f"{metric.name}_{part}" for part in ("total", "bucket", "sum", "count")),
+        )
+    }
+    panels = json.loads((ROOT / "compose/grafana/boards/mien.json").read_text())["panels"]
+    assert len(panels) > 10
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
+        for target in panel["targets"]:
+            assert set(re.findall(r"mien_\w+", target["expr"])) <= told, target["expr"]
+
+
+def test_prometheus_asks_every_service_that_answers() -> None:
+    jobs = yaml.safe_load((ROOT / "compose/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    asked = {job["job_name"]: job["dns_sd_configs"][0] for job in jobs}
+    answering = {name for name in SERVICES if "MIEN_HEALTH_PORT" in environment(name)}
+    assert asked.keys() == answering
+    for name, where in asked.items():
+        assert where["names"] == [name]
+        assert str(where["port"]) == environment(name)["MIEN_HEALTH_PORT"]
+        assert "metrics" in SERVICES[name]["networks"]
+
+
+def test_every_file_that_is_mounted_is_there() -> None:
+    mounted = [
+        volume.split(":")
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume[0] == "."
+    ]
+    assert mounted
+    for source, _, mode in mounted:
+        assert (ROOT / source).exists()
+        assert mode == "ro"
+
+
+def test_the_image_is_built_from_one_pinned_base_and_runs_as_nobody_special() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
+    assert len(bases) == 2
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", bases[0])
+    users = re.findall(r"^USER (\S+)", DOCKERFILE, re.M)
+    assert {service["user"] for _, service in ours()} == set(users)
+
+
+def test_the_build_sees_every_package_and_nothing_private() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"][
+        "include"
+    ]
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    packages = {name.rstrip("*") for name in wanted}
+    assert let_in == packages | {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
