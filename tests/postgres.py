@@ -87,7 +87,9 @@ class Server:
         if os.geteuid() == 0:
             shutil.chown(key, "postgres")
         with (self._data / "postgresql.conf").open("a") as configuration:
-            configuration.write(f"ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
+            configuration.write(
+                f"ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\nlog_connections = on\n"
+            )
         (self._data / "pg_hba.conf").write_text(
             "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
         )

@@ -1,7 +1,12 @@
-"""PostgreSQL that takes nothing but TLS and passwords, and the roles that `mien db upgrade` makes there."""
+"""PostgreSQL that takes nothing but TLS and passwords, and the roles that `mien db upgrade` makes there.
+
+Everything is said by `mien` in a process of its own: TensorFlow, which other tests load into this one, brings
+another TLS library that libpq's does not get on with.
+"""
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage import tables
-from storage.engine import open_database
-from storage.errors import StorageError
-from storage.roles import Role, grant
-from storage.writer import Writer
-from tests.databases import results, rows, visit
+from tests.databases import rows
 from tests.postgres import Server, make_authority, private_server
 from tests.processes import mien
 
@@ -45,106 +46,113 @@ def owner(secured: Secured) -> Iterator[sa.URL]:
     """The URL of an empty database of an owner with a password, without any word of TLS."""
     name = f"owner_{uuid.uuid4().hex[:8]}"
     with secured.server.database() as database:
-        engine = sa.create_engine(secured.server.url)
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'hush'")
-        engine.dispose()
+        secured.server.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'hush'")
         secured.server.execute(f"ALTER DATABASE {database} OWNER TO {name}")
         yield secured.server.over_tcp(database, name, "hush")
 
 
-def verified(url: sa.URL, authority: Path) -> str:
-    query = {"sslmode": "verify-full", "sslrootcert": str(authority)}
-    return url.update_query_dict(query).render_as_string(hide_password=False)
+def verified(url: sa.URL, authority: Path) -> sa.URL:
+    return url.update_query_dict({"sslmode": "verify-full", "sslrootcert": str(authority)})
 
 
-def refusal(url: sa.URL | str) -> str:
-    text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    with pytest.raises(StorageError) as caught:
-        open_database(text)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert "hush" not in message
-    assert "sslrootcert" not in message
-    return message
+def refusal(folder: Path, url: sa.URL, *arguments: str) -> str:
+    """Why `mien db upgrade`, or another command, does not get to work, in one line."""
+    done = mien(folder, *(arguments or ("db", "upgrade")), variables=database(url))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hush" not in done.stderr
+    assert "sslrootcert" not in done.stderr
+    return done.stderr
 
 
-def test_a_verified_connection_is_encrypted(owner: sa.URL, secured: Secured) -> None:
-    engine = open_database(verified(owner, secured.authority))
-    Writer(engine).write(results([visit("v1", closed=True)]), {})
-    with engine.connect() as connection:
-        mine = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-        assert tuple(connection.exec_driver_sql(mine).one()) == (True, "TLSv1.3")
-    assert len(rows(engine, tables.visits)) == 1
-    engine.dispose()
+def works(folder: Path, url: sa.URL, *arguments: str, **environment: str) -> str:
+    """What a command says that does its work."""
+    done = mien(folder, *arguments, variables=database(url) | environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
-def test_without_tls_there_is_no_way_in(owner: sa.URL) -> None:
-    assert "no encryption" in refusal(owner.update_query_dict({"sslmode": "disable"}))
+def database(url: sa.URL) -> dict[str, str]:
+    return {"MIEN_DATABASE": url.render_as_string(hide_password=False)}
+
+
+def test_a_verified_connection_is_encrypted(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
+    works(tmp_path, verified(owner, secured.authority), "db", "upgrade")
+    log = (secured.server.folder / "log").read_text()
+    sessions = re.findall(rf"connection authorized: user={owner.username} .*", log)
+    assert sessions
+    assert all("SSL enabled (protocol=TLSv1.3" in session for session in sessions)
+
+
+def test_without_tls_there_is_no_way_in(owner: sa.URL, tmp_path: Path) -> None:
+    assert "no encryption" in refusal(tmp_path, owner.update_query_dict({"sslmode": "disable"}))
 
 
 def test_a_server_that_another_authority_vouches_for_is_refused(owner: sa.URL, tmp_path: Path) -> None:
-    assert "certificate verify failed" in refusal(verified(owner, make_authority(tmp_path / "other")))
+    other = make_authority(tmp_path / "other")
+    assert "certificate verify failed" in refusal(tmp_path, verified(owner, other))
 
 
-def test_a_server_of_another_name_is_refused(owner: sa.URL, secured: Secured) -> None:
-    message = refusal(verified(owner.set(host="localhost"), secured.authority))
+def test_a_server_of_another_name_is_refused(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
+    message = refusal(tmp_path, verified(owner.set(host="localhost"), secured.authority))
     assert 'does not match host name "localhost"' in message
 
 
 def test_an_authority_that_is_not_there_is_named(owner: sa.URL, tmp_path: Path) -> None:
-    url = verified(owner, tmp_path / "none.crt")
-    with pytest.raises(StorageError, match=r'root certificate file ".*none.crt" does not exist'):
-        open_database(url)
+    done = mien(tmp_path, "db", "upgrade", variables=database(verified(owner, tmp_path / "none.crt")))
+    assert done.returncode == 2
+    assert f'root certificate file "{tmp_path}/none.crt" does not exist' in done.stderr
 
 
-def test_a_wrong_password_is_refused_and_not_repeated(owner: sa.URL, secured: Secured) -> None:
-    assert "password authentication failed" in refusal(
-        verified(owner.set(password="hush!"), secured.authority)
-    )
+def test_a_wrong_password_is_refused_and_not_repeated(
+    owner: sa.URL, secured: Secured, tmp_path: Path
+) -> None:
+    wrong = verified(owner.set(password="hush!"), secured.authority)
+    assert "password authentication failed" in refusal(tmp_path, wrong)
 
 
 def test_roles_log_in_with_the_passwords_that_they_were_given(
-    owner: sa.URL, secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: sa.URL, secured: Secured, tmp_path: Path
 ) -> None:
-    mark = uuid.uuid4().hex[:8]
+    url, mark = verified(owner, secured.authority), uuid.uuid4().hex[:8]
     writer, reader = f"writer_{mark}", f"reader_{mark}"
-    secrets = {"MIEN_WRITER_PASSWORD": PASSWORD, "MIEN_READER_PASSWORD": f"{PASSWORD}2"}
-    done = mien(
+    said = works(
         tmp_path,
+        url,
         *("db", "upgrade", "--writer", writer, "--reader", reader),
-        variables=secrets | {"MIEN_DATABASE": verified(owner, secured.authority)},
+        MIEN_WRITER_PASSWORD=PASSWORD,
+        MIEN_READER_PASSWORD=f"{PASSWORD}2",
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"{writer} may store" in done.stdout
-    assert f"{reader} may read" in done.stdout
-    assert PASSWORD not in done.stdout
+    assert f"{writer} may store\n{reader} may read\n" in said
+    assert PASSWORD not in said
 
-    as_writer = verified(owner.set(username=writer, password=PASSWORD), secured.authority)
-    storing = open_database(as_writer)
-    Writer(storing).write(results([visit("v1", closed=True)]), {})
-    storing.dispose()
-    reading = open_database(
-        verified(owner.set(username=reader, password=f"{PASSWORD}2"), secured.authority), read_only=True
-    )
-    assert len(rows(reading, tables.visits)) == 1
-    reading.dispose()
-    wrong = verified(owner.set(username=writer, password="hush"), secured.authority)
-    assert "password authentication failed" in refusal(wrong)
+    works(tmp_path, url.set(username=writer, password=PASSWORD), "cameras", "add", "till", "demo://till")
+    engine = sa.create_engine(secured.server.url.set(database=owner.database))
+    assert [row["id"] for row in rows(engine, tables.cameras)] == ["till"]
+    engine.dispose()
+    reading = url.set(username=reader, password=f"{PASSWORD}2")
+    assert "ok  version" in works(tmp_path, reading, "db", "check")
+    assert "read-only transaction" in refusal(tmp_path, reading, "cameras", "add", "door", "demo://door")
+    crossed = url.set(username=writer, password=f"{PASSWORD}2")
+    assert "password authentication failed" in refusal(tmp_path, crossed)
     assert PASSWORD not in (secured.server.folder / "log").read_text()
 
 
-def test_a_password_changes_and_otherwise_stays(owner: sa.URL, secured: Secured) -> None:
-    name = f"writer_{uuid.uuid4().hex[:8]}"
-    engine = open_database(verified(owner, secured.authority))
-    as_writer = owner.set(username=name)
-    for given, valid in ((None, None), ("first", "first"), (None, "first"), ("second", "second")):
-        grant(engine, Role(name, given))
-        if valid is None:
-            assert "password" in refusal(verified(as_writer.set(password="x"), secured.authority))
-        else:
-            open_database(verified(as_writer.set(password=valid), secured.authority)).dispose()
-    assert "password authentication failed" in refusal(
-        verified(as_writer.set(password="first"), secured.authority)
-    )
-    engine.dispose()
+def test_a_password_changes_and_otherwise_stays(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
+    url, name = verified(owner, secured.authority), f"writer_{uuid.uuid4().hex[:8]}"
+
+    def upgrade(**environment: str) -> None:
+        works(tmp_path, url, "db", "upgrade", "--writer", name, **environment)
+
+    def logs_in(password: str) -> bool:
+        given = database(url.set(username=name, password=password))
+        return mien(tmp_path, "db", "check", variables=given).returncode == 0
+
+    upgrade()
+    assert not logs_in("first")
+    upgrade(MIEN_WRITER_PASSWORD="first")
+    upgrade()
+    assert logs_in("first")
+    upgrade(MIEN_WRITER_PASSWORD="second")
+    assert logs_in("second")
+    assert not logs_in("first")
