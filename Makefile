@@ -4,7 +4,7 @@ MIEN := .venv/bin/mien
 PIP := .venv/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench compose-test screenshots clean
+.PHONY: help demo test lint bench chaos compose-test screenshots clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ lint: .venv/dev ## style, types and import rules alone
 
 bench: .venv/dev ## measure this machine, write docs/benchmarks.md (MIEN_DATA names the data folder)
 	.venv/bin/python -m benchmarks
+
+chaos: .venv/dev ## break workers, broker and database, count what is lost, write docs/reliability.md
+	.venv/bin/python -m tests.chaos --report docs/reliability.md
 
 compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a browser; needs Docker
 	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py

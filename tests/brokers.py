@@ -68,18 +68,21 @@ def _unavailable(reason: str) -> None:
 class Broker:
     """One broker with two listeners: one open, one behind TLS that asks for SCRAM-SHA-512 credentials.
 
-    It keeps its ports and its data when it is killed and started again.
+    It keeps its ports and its data when it is killed and started again. In a cluster `node` is its number
+    and `controllers` has the port of every node's controller; see `cluster`.
     """
 
-    def __init__(self, folder: Path, libraries: Path) -> None:
+    def __init__(
+        self, folder: Path, libraries: Path, node: int = 1, controllers: Mapping[int, int] | None = None
+    ) -> None:
         self._folder = folder
         self._libraries = libraries
         self._process: subprocess.Popen[bytes] | None = None
-        self._port, self._secure_port, controller = (free_port() for _ in range(3))
+        self._port, self._secure_port = (free_port() for _ in range(2))
         self.ca_file = folder / "broker.pem"
         self._make_certificate()
         self._settings = folder / "server.properties"
-        settings = self._properties(controller)
+        settings = self._properties(node, controllers or {node: free_port()})
         self._settings.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         self._format()
 
@@ -95,10 +98,19 @@ class Broker:
 
     def start(self) -> None:
         """Start it, and wait until both listeners answer."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start it; of a cluster a node answers once most of them were launched."""
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", self._settings), stdout=log, stderr=subprocess.STDOUT
             )
+
+    def wait_until_up(self) -> None:
+        """Wait until both listeners answer."""
+        assert self._process is not None, "the broker was not launched"
         deadline = time.monotonic() + _START_SECONDS
         while not all(map(_answers, (self._port, self._secure_port))):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -158,13 +170,13 @@ class Broker:
     def _keystore(self) -> Path:
         return self._folder / "broker.p12"
 
-    def _properties(self, controller: int) -> Mapping[str, object]:
+    def _properties(self, node: int, controllers: Mapping[int, int]) -> Mapping[str, object]:
         open_, secure = f"127.0.0.1:{self._port}", f"localhost:{self._secure_port}"
         return {
             "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://{open_},SASL_SSL://{secure},CONTROLLER://127.0.0.1:{controller}",
+            "node.id": node,
+            "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{port}" for n, port in controllers.items()),
+            "listeners": f"PLAINTEXT://{open_},SASL_SSL://{secure},CONTROLLER://127.0.0.1:{controllers[node]}",
             "advertised.listeners": f"PLAINTEXT://{open_},SASL_SSL://{secure}",
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
@@ -177,17 +189,27 @@ class Broker:
             "ssl.keystore.password": _STORE_PASSWORD,
             "log.dirs": self._folder / "data",
             "auto.create.topics.enable": "false",
-            "offsets.topic.replication.factor": 1,
+            "offsets.topic.replication.factor": len(controllers),
             "offsets.topic.num.partitions": 1,
-            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.replication.factor": len(controllers),
             "transaction.state.log.min.isr": 1,
-            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.replication.factor": len(controllers),
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
             "num.network.threads": 2,
             "num.io.threads": 2,
             "log.cleaner.dedupe.buffer.size": 4 << 20,
         }
+
+
+def cluster(folder: Path, libraries: Path, size: int) -> list[Broker]:
+    """Brokers of one cluster, none of them launched; each has a folder of its own below `folder`."""
+    controllers = {node: free_port() for node in range(1, size + 1)}
+    brokers = []
+    for node in controllers:
+        (folder / str(node)).mkdir(parents=True)
+        brokers.append(Broker(folder / str(node), libraries, node, controllers))
+    return brokers
 
 
 def _keytool(*arguments: object) -> None:
