@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kafka import KafkaAdminClient
 
 from storage.writer import Writer
 from tests.brokers import cluster
@@ -62,6 +63,14 @@ class Play:
         self.stage.wait_for_rows()
         time.sleep(self.chance.random())
 
+    def has_caught_up(self) -> bool:
+        """Whether everything that was acknowledged is counted."""
+        results = sum(
+            rows["analysed"] + rows["stale"] + rows["failed"] for rows in self.stage.counted().values()
+        )
+        published = sum(map(len, self.studio.acknowledged.values())) + self.poison.by_camera.total()
+        return results >= published
+
     def note_resumption(self, began: float) -> None:
         """Wait for rows of all cameras; `began` is the time.monotonic() of the fault, or of its end."""
         self.faults += 1
@@ -81,11 +90,11 @@ def perform(
         studio = Studio(made.cluster)
         with Crew(made.folder, made.variables) as crew:
             play = Play(ground, made, studio, crew)
-            wait_until(lambda: all(hand.is_up for hand in crew.hands), "workers")
+            wait_until(crew.is_ready, "a partition for every worker")
             with studio:
                 play.settle()
                 fault(play)
-                crew.look()
+            wait_until(play.has_caught_up, "the workers to catch up")
         studio.tell(Writer(made.engine))
         made.drain()
         verdict = judge(made, studio, play.poison.by_camera)
@@ -128,10 +137,21 @@ def _row(play: Play, verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _described(fault: Callable[..., None]) -> dict[str, Any]:
+    """What the page says of a fault: its docstring."""
+    return {"what": " ".join((fault.__doc__ or "").split())}
+
+
 def last_line(log: Path) -> str:
     """The end of a log, for a report."""
     lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "no word"
+
+
+def film(play: Play, seconds: float) -> None:
+    """Nothing is broken: what the other rows are to be compared with."""
+    play.settle()
+    time.sleep(seconds)
 
 
 def kill_workers(play: Play, times: int) -> None:
@@ -144,19 +164,19 @@ def kill_workers(play: Play, times: int) -> None:
         play.note_resumption(began)
 
 
-def kill_broker(play: Play, times: int, away: float = 3.0) -> None:
-    """SIGKILL to the only broker, which starts again after `away` seconds."""
+def kill_broker(play: Play, times: int) -> None:
+    """SIGKILL to the only broker, which starts again 3 seconds later."""
     broker = play.ground.broker
     for _ in range(times):
         play.settle()
         broker.kill()
-        time.sleep(away)
+        time.sleep(3)
         broker.start()
         play.note_resumption(time.monotonic())
 
 
 def restart_database(play: Play, *away: float) -> None:
-    """PostgreSQL crashes and stays away for so many seconds."""
+    """PostgreSQL crashes (`pg_ctl stop -m immediate`) and starts again at once, or after a minute."""
     server = play.ground.server
     for seconds in away:
         play.settle()
@@ -174,6 +194,7 @@ def storm(play: Play, rounds: int) -> None:
     crew, chance = play.crew, play.chance
     stops = []
     for _ in range(rounds):
+        time.sleep(chance.uniform(0.2, 3))
         if len(crew.hands) == 1 or (len(crew.hands) < 4 and chance.random() < 0.5):
             crew.hire()
         else:
@@ -182,7 +203,6 @@ def storm(play: Play, rounds: int) -> None:
             if hand.process.returncode:
                 play.violations.append(f"SIGTERM ended a worker with {hand.process.returncode}")
         play.faults += 1
-        time.sleep(chance.uniform(0.2, 3))
     play.faults -= 1  # What follows waits for the last one.
     play.note_resumption(time.monotonic())
     if stops:
@@ -200,16 +220,27 @@ def poison(play: Play, rounds: int) -> None:
 
 
 def kill_one_of_three(play: Play, brokers: list[Any]) -> None:
-    """SIGKILL to each of three brokers in turn; it comes back once the others have taken over."""
+    """SIGKILL to one of three brokers, each in turn; it comes back once the others have taken over.
+
+    Each frame has three replicas, of which two must have it before it is acknowledged (`acks=all`).
+    """
     for broker in brokers:
+        wait_until(partial(_is_in_sync, play.stage, len(brokers)), "all replicas in sync")
         play.settle()
         broker.kill()
         play.note_resumption(time.monotonic())
         broker.start()
 
 
+def _is_in_sync(stage: Stage, replicas: int) -> bool:
+    """Whether every replica of the frames, and of the group's membership, is up to date."""
+    with closing(KafkaAdminClient(**stage.cluster.connection())) as admin:
+        topics = admin.describe_topics([stage.cluster.topic, "__consumer_offsets"])
+    return all(len(part["isr_nodes"]) == replicas for topic in topics for part in topic["partitions"])
+
+
 def three_brokers(ground: Ground) -> dict[str, Any]:
-    """Three replicas, two must have a frame before it is acknowledged; one broker dies."""
+    """A cluster of three for `kill_one_of_three`."""
     folder = ground.folder / "three"
     brokers = cluster(folder, ground.jars, 3)
     for broker in brokers:
@@ -218,7 +249,7 @@ def three_brokers(ground: Ground) -> dict[str, Any]:
         for broker in brokers:
             broker.wait_until_up()
         addresses = ",".join(broker.address for broker in brokers)
-        return perform(
+        return _described(kill_one_of_three) | perform(
             ground, "three", partial(kill_one_of_three, brokers=brokers), brokers=addresses, copies=3
         )
     finally:
@@ -227,7 +258,7 @@ def three_brokers(ground: Ground) -> dict[str, Any]:
 
 
 def fill_disk(play: Play, disk: Path, full: float) -> None:
-    """No byte is left where the database lies, for `full` seconds after a worker noticed."""
+    """No byte is left on the database's disk of 32 MB; room is made a while after a worker noticed."""
     play.settle()
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
@@ -247,11 +278,11 @@ def _complains(crew: Crew) -> bool:
 
 
 def full_disk(ground: Ground, full: float) -> dict[str, Any]:
-    """PostgreSQL's tablespace on a disk of 32 MB that is full for a while."""
+    """A tablespace on a small disk for `fill_disk`."""
     with _small_disk(ground.server) as disk:
         ground.server.execute(f"CREATE TABLESPACE small LOCATION '{disk / 'rows'}'")
         try:
-            return perform(
+            return _described(fill_disk) | perform(
                 ground, "disk", partial(fill_disk, disk=disk, full=full), options="TABLESPACE small"
             )
         finally:
@@ -281,9 +312,13 @@ def scenarios(quick: bool) -> Mapping[str, Callable[[Ground], dict[str, Any]]]:
     """The scenarios by name; `quick` breaks less often and for less long."""
 
     def fault(name: str, call: Callable[..., None], *given: Any, **named: Any) -> Any:
-        return lambda ground: perform(ground, name, lambda play: call(play, *given, **named))
+        def run(ground: Ground) -> dict[str, Any]:
+            return _described(call) | perform(ground, name, lambda play: call(play, *given, **named))
+
+        return run
 
     return {
+        "none": fault("none", film, 10 if quick else 60),
         "worker killed (SIGKILL)": fault("worker", kill_workers, 5 if quick else 50),
         "broker killed and restarted": fault("broker", kill_broker, 1 if quick else 5),
         "one of three brokers killed": three_brokers,
