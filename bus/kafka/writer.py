@@ -70,7 +70,7 @@ class KafkaWriter:
         self._on_acknowledged = on_acknowledged
         self._outbox = Outbox(capacity, in_flight_bytes)
         self._connected = threading.Event()
-        self._troubled: set[str] = set()
+        self._troubled: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="kafka writer", daemon=True)
         self._thread.start()
 
@@ -117,7 +117,7 @@ class KafkaWriter:
             try:
                 producer = self._open()
             except (BrokerUnavailable, BrokerRefused, TopicError) as error:
-                self._say(_CONNECTION, f"frames wait: {error}")
+                self._say(_CONNECTION, f"frames wait: {error}", kind=type(error).__name__)
                 self._outbox.wait_until_stopped(_RETRY_SECONDS)
             else:
                 self._say(_CONNECTION)
@@ -177,13 +177,13 @@ class KafkaWriter:
         self._outbox.lost(camera_id, size, reason)
         self._say(camera_id, f"frames are lost, {reason}: {error}")
 
-    def _say(self, subject: str, trouble: str = "") -> None:
-        """Log what is wrong with `subject`, once for as long as something is, and that it is over."""
-        if trouble and subject not in self._troubled:
-            self._troubled.add(subject)
+    def _say(self, subject: str, trouble: str = "", kind: str = "") -> None:
+        """Log what is wrong with `subject`, once for as long as that `kind` of it lasts, and that it is over."""
+        if trouble and self._troubled.get(subject) != kind:
+            self._troubled[subject] = kind
             _log.error("Kafka: %s: %s", subject, trouble)
         elif not trouble and subject in self._troubled:
-            self._troubled.discard(subject)
+            del self._troubled[subject]
             _log.warning("Kafka: %s: all is well again", subject)
 
 
