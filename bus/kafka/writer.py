@@ -178,7 +178,7 @@ class KafkaWriter:
         self._say(camera_id, f"frames are lost, {reason}: {error}")
 
     def _say(self, subject: str, trouble: str = "", kind: str = "") -> None:
-        """Log what is wrong with `subject`, once for as long as that `kind` of it lasts, and that it is over."""
+        """Log what is wrong with `subject`, once while that `kind` of it lasts, and that it is over."""
         if trouble and self._troubled.get(subject) != kind:
             self._troubled[subject] = kind
             _log.error("Kafka: %s: %s", subject, trouble)

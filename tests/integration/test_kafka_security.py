@@ -98,7 +98,7 @@ def test_a_writer_that_is_refused_keeps_trying_and_says_so_once(
 
 
 def refusals(told: pytest.LogCaptureFixture) -> list[str]:
-    """What the writer said of being refused; that a busy broker does not answer at first is another matter."""
+    """What the writer said of being refused; not that a busy broker did not answer at first."""
     said = [
         text for *where, text in told.record_tuples if tuple(where) == ("bus.kafka.writer", logging.ERROR)
     ]
