@@ -4,7 +4,7 @@ MIEN := .venv/bin/mien
 PIP := .venv/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos compose-test screenshots clean
+.PHONY: help demo test lint bench soak chaos compose-test screenshots clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,11 @@ lint: .venv/dev ## style, types and import rules alone
 
 bench: .venv/dev ## measure this machine, write docs/benchmarks.md (MIEN_DATA names the data folder)
 	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks.readme
+
+soak: .venv/dev ## ten minutes of eight cameras: their memory, onto the same page
+	.venv/bin/python -m benchmarks --only memory
+	.venv/bin/python -m benchmarks.readme
 
 chaos: .venv/dev ## break workers, broker and database, count what is lost, write docs/reliability.md
 	.venv/bin/python -m tests.chaos --report docs/reliability.md

@@ -13,7 +13,8 @@ import typer
 
 from benchmarks import chart, report
 from benchmarks.machine import describe, load_average
-from benchmarks.suite import FULL, QUICK, benchmarks
+from benchmarks.servers import Unavailable
+from benchmarks.suite import FULL, QUICK, SOAK, benchmarks
 
 FILE = "benchmarks.json"
 PAGE = "benchmarks.md"
@@ -28,7 +29,8 @@ def main(
         ),
     ],
     only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Measure this alone; several times.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"Measure this alone; several times. [default: all but {SOAK}]"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="See in a minute whether everything works.")] = False,
     out: Annotated[
@@ -36,7 +38,7 @@ def main(
         typer.Option(metavar="DIR", help="Where the page goes. [default: docs; nowhere with --quick]"),
     ] = None,
 ) -> None:
-    """Measure throughput, stages, latency, capacity and memory of this machine.
+    """Measure throughput, stages, latency, capacity, scaled mode and memory of this machine.
 
     Figures of benchmarks that are not measured now are kept where the machine is the same.
     """
@@ -49,10 +51,14 @@ def main(
     figures = _begin(folder)
     if figures["load"] > _QUIET:
         print(f"Something else is running here (load {figures['load']:.1f}): the figures will be too low.")
-    for name in only or suite:
+    for name in only or [name for name in suite if name != SOAK or quick]:
         began = time.monotonic()
         print(f"{name} ...", end=" ", flush=True)
-        figures[name] = suite[name]()
+        try:
+            figures[name] = suite[name]()
+        except Unavailable as reason:
+            print(f"left out: {reason}")
+            continue
         print(f"{time.monotonic() - began:.0f} s")
         if folder:
             write(figures, folder)

@@ -1,21 +1,25 @@
-"""The README's table of figures, from what the measurements wrote: `python -m benchmarks.readme`."""
+"""Tables of figures in the README and in docs/operations.md, from what the measurements wrote.
+
+`python -m benchmarks.readme` makes them anew.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import sizing_table
+from benchmarks.fleet import Fleet
 from benchmarks.latency import FPS, LIMIT_MS, WORKLOAD, most_held
 from benchmarks.live import Live
+from benchmarks.many import Many
+from benchmarks.markdown import refilled, table
 from benchmarks.memory import Memory
 from benchmarks.throughput import Throughput
 
 ROOT = Path(__file__).parents[1]
-BEGIN = "<!-- figures: written by `python -m benchmarks.readme`, checked by the tests -->\n"
-END = "<!-- /figures -->"
 CLASSIFIER, DETECTOR, SPEED = (
     "inference/models/faces.json",
     "inference/models/detector.json",
@@ -25,21 +29,28 @@ CLASSIFIER, DETECTOR, SPEED = (
 Rows = list[tuple[str, str]]
 
 
-def filled(readme: str, root: Path) -> str:
-    """The README's text with the table between its marks made anew from the files below `root`."""
-    table = "\n".join(f"| {what} | {figure} |" for what, figure in [("", ""), ("---", "---"), *rows(root)])
-    return re.sub(
-        f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: f"{BEGIN}{table}\n{END}", readme, flags=re.S
-    )
+def documents(root: Path) -> dict[Path, str]:
+    """What the documents below `root` should say, by path."""
+    readme, operations = root / "README.md", root / "docs" / "operations.md"
+    measured = json.loads((root / SPEED).read_text())
+    return {
+        readme: refilled(readme.read_text(), "figures", table(("", "", "from"), rows(root))),
+        operations: refilled(operations.read_text(), "sizing", sizing_table.markdown(measured)),
+    }
 
 
-def rows(root: Path) -> Rows:
-    """What was measured, and the figures."""
+def rows(root: Path) -> list[tuple[str, str, str]]:
+    """What was measured, the figures, and the file that they are from."""
     read = {name: json.loads((root / name).read_text()) for name in (CLASSIFIER, DETECTOR, SPEED)}
+    found = {
+        CLASSIFIER: _classifier(_running(read[CLASSIFIER])),
+        DETECTOR: _detector(_running(read[DETECTOR])),
+        SPEED: _speed(read[SPEED]),
+    }
     return [
-        *_classifier(_running(read[CLASSIFIER])),
-        *_detector(_running(read[DETECTOR])),
-        *_speed(read[SPEED]),
+        (what, figure, f"[{Path(name).name}]({name})")
+        for name, each in found.items()
+        for what, figure in each
     ]
 
 
@@ -76,27 +87,56 @@ def _detector(test: Mapping[str, Any]) -> Rows:
 
 
 def _speed(figures: Mapping[str, Any]) -> Rows:
+    """What of it was measured on this machine."""
+    sections: dict[str, Callable[[Mapping[str, Any]], Rows]] = {
+        "throughput": _throughput,
+        "latency": _live,
+        "capacity": _capacity,
+        "memory": _memory,
+        "scaled": _scaled,
+    }
+    return [row for name, tell in sections.items() if name in figures for row in tell(figures)]
+
+
+def _throughput(figures: Mapping[str, Any]) -> Rows:
     single = next(
         each
         for each in (Throughput(**result) for result in figures["throughput"])
         if each.workload == WORKLOAD and each.cores == 1
     )
+    return [(f"frames per second and core, bus to rows ({WORKLOAD})", f"{single.chain:.0f}")]
+
+
+def _live(figures: Mapping[str, Any]) -> Rows:
     live = [Live(**result) for result in figures["latency"]][-1]
+    what = f"capture to row, {live.cameras} cameras at {FPS:g} frames/s, median and 95 %"
+    return [(what, _latency(live))]
+
+
+def _capacity(figures: Mapping[str, Any]) -> Rows:
     held = most_held([Live(**result) for result in figures["capacity"]])
-    memory = Memory(**figures["memory"])
     cores = figures["machine"]["cores"]
+    return [(f"cameras at {FPS:g} frames/s held within {LIMIT_MS:g} ms on {cores} cores", str(held))]
+
+
+def _memory(figures: Mapping[str, Any]) -> Rows:
+    memory = Memory(**figures["memory"])
+    minutes = memory.seconds[-1] / 60
+    return [(f"memory after {minutes:.0f} minutes of {memory.cameras} cameras", f"{memory.last_mb:.0f} MB")]
+
+
+def _scaled(figures: Mapping[str, Any]) -> Rows:
+    many = Many.of(figures["scaled"])
+    one, *more = many.throughput
+    live = many.latency
     return [
-        (f"frames per second and core, bus to rows ({WORKLOAD})", f"{single.chain:.0f}"),
-        (f"capture to row, {live.cameras} cameras at {FPS:g} frames/s, median and 95 %", _latency(live)),
-        (f"cameras at {FPS:g} frames/s held within {LIMIT_MS:g} ms on {cores} cores", str(held)),
-        (
-            f"memory after {memory.seconds[-1] / 60:.0f} minutes of {memory.cameras} cameras",
-            f"{memory.last_mb:.0f} MB",
-        ),
+        ("one worker with Kafka and PostgreSQL, of embedded mode's rate", f"{one.rate / one.embedded:.0%}"),
+        *((f"{each.workers} workers, times the rate of one", f"{each.rate / one.rate:.2f}") for each in more),
+        (f"capture to row there, {live.cameras} cameras, median and 95 %", _latency(live)),
     ]
 
 
-def _latency(live: Live) -> str:
+def _latency(live: Live | Fleet) -> str:
     return f"{live.p50_ms:.0f} and {live.p95_ms:.0f} ms"
 
 
@@ -105,5 +145,5 @@ def _share(figure: Mapping[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(filled(path.read_text(), ROOT))
+    for path, text in documents(ROOT).items():
+        path.write_text(text)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks import many
 from benchmarks.latency import FPS, LEAST_SHARE, LIMIT_MS, WORKLOAD, most_held
 from benchmarks.live import Live
+from benchmarks.markdown import table
 from benchmarks.memory import Memory
 from benchmarks.stages import Stage
 from benchmarks.throughput import Throughput
@@ -56,6 +58,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
         "stages": _stages,
         "latency": _latency,
         "capacity": _capacity,
+        "scaled": many.markdown,
         "memory": _memory,
     }
     parts = [_HEAD, _machine(figures)]
@@ -77,7 +80,7 @@ def _machine(figures: Mapping[str, Any]) -> str:
         ("date", figures["date"]),
         ("load before", f"{figures['load']:.2f} processes"),
     ]
-    return _section("## Machine\n", _table(("", ""), rows))
+    return _section("## Machine\n", table(("", ""), rows))
 
 
 def _throughput(results: Sequence[Mapping[str, Any]]) -> str:
@@ -86,7 +89,7 @@ def _throughput(results: Sequence[Mapping[str, Any]]) -> str:
         chain, whole = (f"{rate:.0f} ({rate / each.floor:.0%})" for rate in (each.chain, each.whole))
         rows.append((each.workload, each.cores, f"{each.floor:.0f}", chain, whole))
     head = ("frames", "cores", "kernels alone", "bus to rows", "video to rows")
-    return _section(_THROUGHPUT, _table(head, rows))
+    return _section(_THROUGHPUT, table(head, rows))
 
 
 def _stages(results: Sequence[Mapping[str, Any]]) -> str:
@@ -94,7 +97,7 @@ def _stages(results: Sequence[Mapping[str, Any]]) -> str:
     total = sum(stage.milliseconds for stage in stages)
     rows = [(each.name, f"{each.milliseconds:.2f}", f"{each.milliseconds / total:.0%}") for each in stages]
     rows.append(("all", f"{total:.2f}", "100%"))
-    return _section(_STAGES, _table(("stage", "ms", "share"), rows))
+    return _section(_STAGES, table(("stage", "ms", "share"), rows))
 
 
 def _latency(results: Sequence[Mapping[str, Any]]) -> str:
@@ -120,7 +123,7 @@ def _loads(loads: Iterable[Live]) -> str:
         )
         for each in loads
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _memory(result: Mapping[str, Any]) -> str:
@@ -133,13 +136,8 @@ def _memory(result: Mapping[str, Any]) -> str:
         ("database", f"{memory.database_mb:.1f} MB"),
     ]
     text = _MEMORY.format(cameras=memory.cameras, fps=memory.fps, minutes=memory.seconds[-1] / 60)
-    return _section(text, _table(("", ""), rows))
+    return _section(text, table(("", ""), rows))
 
 
-def _section(text: str, table: str) -> str:
-    return f"{text}\n{table}"
-
-
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+def _section(text: str, body: str) -> str:
+    return f"{text}\n{body}"

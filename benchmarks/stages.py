@@ -107,11 +107,12 @@ def _store(results: Sequence[Results], folder: Path) -> None:
         writer = Writer(engine)
         for start in range(0, len(results), _BATCH):
             batch = results[start : start + _BATCH]
-            writer.write(_joined(batch), {Partition("embedded", 0): start + len(batch)})
+            writer.write(joined(batch), {Partition("embedded", 0): start + len(batch)})
         engine.dispose()
 
 
-def _joined(parts: Sequence[Results]) -> Results:
+def joined(parts: Sequence[Results]) -> Results:
+    """Visits and observations of several frames."""
     return Results(
         visits=tuple(visit for part in parts for visit in part.visits),
         observations=tuple(seen for part in parts for seen in part.observations),

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import latency, memory, stages, throughput
+from benchmarks import latency, many, memory, stages, throughput
 from benchmarks.latency import Times
+
+SOAK = "memory"
+"""The benchmark that takes as long as all others together: it runs where it is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Plan:
     cameras: tuple[int, ...]
     search: Times
     most_cameras: int
+    scaled: many.Plan
     soak_s: float
     soak_cameras: int
     sample_s: float
@@ -33,6 +37,7 @@ FULL = Plan(
     cameras=(1, 8, 16),
     search=Times(5, 15),
     most_cameras=256,
+    scaled=many.Plan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
     soak_s=600,
     soak_cameras=8,
     sample_s=2,
@@ -44,6 +49,7 @@ QUICK = Plan(
     cameras=(1, 4),
     search=Times(2, 3),
     most_cameras=8,
+    scaled=many.Plan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
     soak_s=10,
     soak_cameras=8,
     sample_s=0.5,
@@ -51,13 +57,17 @@ QUICK = Plan(
 
 
 def benchmarks(data: Path, cores: int, plan: Plan) -> dict[str, Callable[[], Any]]:
-    """Every benchmark by name, in the order in which they run; each returns plain data."""
+    """Every benchmark by name, in the order in which they run; each returns plain data.
+
+    They raise `benchmarks.servers.Unavailable` where this machine lacks what they need.
+    """
     counts = sorted({1, min(2, cores)})
     return {
         "throughput": lambda: _plain(throughput.measure(data, counts, plan.frames, plan.repeats)),
         "stages": lambda: _plain(stages.measure(data, latency.WORKLOAD, plan.frames, plan.repeats)),
         "latency": lambda: _plain(latency.latency(data, counts[-1], plan.cameras, plan.live)),
         "capacity": lambda: _plain(latency.capacity(data, counts[-1], plan.most_cameras, plan.search)),
+        "scaled": lambda: asdict(many.measure(data, counts, plan.scaled)),
         "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
     }
 

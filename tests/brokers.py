@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -49,7 +50,7 @@ def _fetch(cache: Path) -> None:
         _unavailable(f"mvn is missing: install Maven, or put Kafka's jars into {cache}")
     cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.parent) as folder:
-        command = ["mvn", "-q", "-B", "-f", POM, "dependency:copy-dependencies"]
+        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
         got = Path(folder) / "jars"
         done = subprocess.run(
             [*command, f"-DoutputDirectory={got}"], capture_output=True, text=True, timeout=600, check=False
@@ -59,7 +60,7 @@ def _fetch(cache: Path) -> None:
         got.rename(cache)
 
 
-def _unavailable(reason: str) -> None:
+def _unavailable(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(f"no Kafka broker: {reason}")
@@ -95,6 +96,12 @@ class Broker:
     def secure_address(self) -> str:
         """host:port of the listener with TLS and credentials."""
         return f"localhost:{self._secure_port}"
+
+    @property
+    def pid(self) -> int:
+        """The running broker's process id."""
+        assert self._process is not None, "the broker is not running"
+        return self._process.pid
 
     def start(self) -> None:
         """Start it, and wait until both listeners answer."""

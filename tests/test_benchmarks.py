@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +15,20 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import clips, latency, machine, memory, report, stages, throughput
+from benchmarks import clips, fleet, latency, machine, many, memory, report, sizing_table, stages, throughput
+from benchmarks.fleet import Fleet
 from benchmarks.isolation import on_cores
 from benchmarks.latency import LIMIT_MS, Times
 from benchmarks.live import Live
+from benchmarks.many import Many
+from benchmarks.markdown import begin, end, refilled
 from benchmarks.memory import Memory
+from benchmarks.processes import cpu_seconds, move, pinned
+from benchmarks.scaled import Scaled
+from benchmarks.servers import Unavailable
+from benchmarks.sizing import Sizing
 from benchmarks.throughput import Throughput
+from tests.buses import KAFKA
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +43,20 @@ def live(cameras: int, p95_ms: float, stored: int = 100) -> Live:
     return Live(cameras, 5.0, p95_ms / 2, p95_ms, p95_ms, stored, 100, 0.5)
 
 
+def scaled_figures() -> Many:
+    day = {"visits": 700.0, "observations": 10_000.0, "visit_minutes": 700.0, "camera_minutes": 1440.0}
+    costs = {"work": 6.9, "broker": 0.3, "database": 0.41}
+    return Many(
+        {"Kafka": "4.0", "PostgreSQL": "16.0"},
+        [
+            Scaled("two faces, 640x480", 1, 1, 300, 100.0, 95.0, costs),
+            Scaled("two faces, 640x480", 2, 0, 300, 180.0, 180.5, costs),
+        ],
+        Fleet(16, 5.0, 2, 40.0, 90.0, 120.0, 1990, 3, 2000, {"ingest": 2.7, **costs}),
+        Sizing({"two faces, 640x480": 20_000.0}, day, {name: 100.0 * rows for name, rows in day.items()}),
+    )
+
+
 def figures() -> dict[str, object]:
     soak = Memory(8, 5.0, [float(t) for t in range(100)], [200.0] * 50 + [210.0] * 50, 4000, 1.5)
     return {
@@ -43,6 +67,7 @@ def figures() -> dict[str, object]:
         "stages": [asdict(stages.Stage("decode", 0.5)), asdict(stages.Stage("detect", 1.5))],
         "latency": [asdict(live(1, 20))],
         "capacity": [asdict(live(4, 30)), asdict(live(8, 60)), asdict(live(16, 900))],
+        "scaled": asdict(scaled_figures()),
         "memory": asdict(soak),
     }
 
@@ -158,6 +183,9 @@ def test_the_page_tells_every_figure(tmp_path: Path) -> None:
     assert "**8 cameras** at 5 frames per second" in page
     assert "| 16 | 450 | 900 | 900 | 100 | 100.0% | 0.50 |" in page
     assert "| settled, after a tenth of the time | 200 MB |" in page
+    assert "| 1 | 1 | 95 | 100 | 95% | 1.00 | 6.90 | 0.30 | 0.41 |" in page
+    assert "| 2 | 0 | 180 | 180 | 100% | 1.90 | 6.90 | 0.30 | 0.41 |" in page
+    assert "| 40 | 90 | 120 | 1990 | 99.5% | 3 |" in page
     assert machine.describe().cpu in page
     picture = cv2.imread(str(tmp_path / report.CHART))
     assert picture is not None
@@ -170,3 +198,106 @@ def test_a_page_of_some_benchmarks_leaves_the_rest_out() -> None:
     page = report.markdown(some)
     assert "## Stages" in page
     assert "## Memory" not in page
+
+
+def test_a_benchmark_that_cannot_run_here_is_left_out_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> None:
+        raise Unavailable("java is missing")
+
+    monkeypatch.setattr(command, "benchmarks", lambda *_: {"scaled": missing, "stages": lambda: []})
+    command.main(tmp_path, quick=True)
+    assert "scaled ... left out: java is missing" in capsys.readouterr().out
+
+
+def test_the_soak_runs_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    suite = {name: lambda name=name: ran.append(name) for name in ("stages", "memory")}
+    monkeypatch.setattr(command, "benchmarks", lambda *_: suite)
+    monkeypatch.setattr(command, "write", lambda *_: None)
+    command.main(tmp_path, out=tmp_path)
+    assert ran == ["stages"]
+    command.main(tmp_path, only=["memory"], out=tmp_path)
+    assert ran == ["stages", "memory"]
+
+
+def test_cores_megabits_and_bytes_follow_from_what_was_measured() -> None:
+    page = sizing_table.markdown(figures())
+    assert "| cameras per core of `mien work` | 20 |" in page, "5 frames of 6.9 ms in 70 % of a core"
+    assert "| cameras per core of `mien ingest`, video decoded | 51 |" in page
+    assert "| cameras per core of broker and database | 197 |" in page
+    assert "| megabits per second: two faces, 640x480 | 0.80 |" in page
+    # Each camera: 6 minutes of 100 kB a second in Kafka; observations for 30 days, all else for 400.
+    assert "| 64 | 4 | 1.2 | 0.3 | 51 | 2.3 | 821,760 | 9.2 |" in page
+    assert "| `observations` | 10,000 | 1.00 | 30 | 30 |" in page
+
+
+def test_sizes_that_were_not_measured_are_not_told() -> None:
+    without = {name: each for name, each in figures().items() if name != "scaled"}
+    assert "|" not in sizing_table.markdown(without)
+
+
+def test_a_quantile_lies_within_its_bucket() -> None:
+    buckets = {0.1: 10.0, 0.2: 90.0, 0.5: 100.0, float("inf"): 100.0}
+    assert fleet.quantile(buckets, 0.5) == pytest.approx(0.15)
+    assert fleet.quantile(buckets, 0.95) == pytest.approx(0.35)
+    assert fleet.quantile(buckets | {float("inf"): 200.0}, 0.95) == 0.5
+    with pytest.raises(ValueError, match="no frame"):
+        fleet.quantile(dict.fromkeys(buckets, 0.0), 0.95)
+
+
+def test_processor_time_is_that_of_a_process_and_its_children() -> None:
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while cpu_seconds([process.pid]) < 0.5:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def test_processes_start_and_go_on_on_the_cores_they_are_given() -> None:
+    everywhere = os.sched_getaffinity(0)
+    first, last = min(everywhere), max(everywhere)
+    with pinned([first]), subprocess.Popen(["sleep", "60"]) as process:
+        assert os.sched_getaffinity(process.pid) == {first}
+        move([process.pid], [last])
+        assert os.sched_getaffinity(process.pid) == {last}
+        process.kill()
+    assert os.sched_getaffinity(0) == everywhere
+
+
+def test_a_part_of_a_document_is_replaced_and_nothing_else() -> None:
+    document = f"before\n{begin('part')}old\n{end('part')}\nafter {end('part')}\n"
+    assert refilled(document, "part", "new\n") == document.replace("old", "new")
+    with pytest.raises(ValueError, match="other"):
+        refilled(document, "other", "new")
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.integration
+@KAFKA[1]
+def test_many_machines(data: Path) -> None:
+    try:
+        measured = many.measure(data, [1], many.Plan(60, 1, Times(1, 4), cameras=2, hours=1))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    (one,) = measured.throughput
+    assert 0.2 < one.rate < 5000
+    assert 0.2 < one.embedded < 5000
+    assert one.cpu_ms["work"] > 0.5
+    live = measured.latency
+    assert 0 < live.p50_ms <= live.p95_ms <= live.p99_ms
+    assert 0 < live.stored <= 1.5 * live.wanted
+    assert live.cpu_ms["ingest"] > 0
+    assert measured.sizing.rows == {
+        "visits": 720,
+        "observations": pytest.approx(10_800, rel=0.1),
+        "visit_minutes": pytest.approx(720, rel=0.6),
+        "camera_minutes": 1440,
+    }
+    assert all(size > 50 * measured.sizing.rows[name] for name, size in measured.sizing.size.items())
+    assert Many.of(json.loads(json.dumps(asdict(measured)))) == measured

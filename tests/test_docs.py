@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from benchmarks.readme import BEGIN, END, filled
+from benchmarks.readme import CLASSIFIER, DETECTOR, SPEED, documents
 from mien.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -17,11 +19,25 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
-def test_the_readmes_figures_are_those_that_were_measured() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert BEGIN in readme
-    assert END in readme
-    assert readme == filled(readme, ROOT), "run `python -m benchmarks.readme`"
+def test_figures_are_those_that_were_measured() -> None:
+    made = documents(ROOT)
+    assert {path.name for path in made} == {"README.md", "operations.md"}
+    for path, text in made.items():
+        assert path.read_text() == text, f"{path.name}: run `python -m benchmarks.readme`"
+
+
+def test_a_figure_that_was_not_measured_is_noticed(tmp_path: Path) -> None:
+    for path in ("README.md", "docs/operations.md", CLASSIFIER, DETECTOR, SPEED):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    figures = json.loads((tmp_path / SPEED).read_text())
+    figures["throughput"][0]["chain"] *= 2
+    (tmp_path / SPEED).write_text(json.dumps(figures))
+    made = documents(tmp_path)
+    assert made[tmp_path / "README.md"] != (ROOT / "README.md").read_text()
+    (tmp_path / "README.md").write_text("# Mien\n")
+    with pytest.raises(ValueError, match="figures"):
+        documents(tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

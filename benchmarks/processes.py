@@ -1,0 +1,141 @@
+"""Processes of many machines' mode: on which cores they run, what they cost, what they say of themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.processes import free_port, surroundings
+
+_MIEN = str(Path(sys.executable).with_name("mien"))
+_STOP_S = 30.0
+_LOOK_S = 0.1
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
+"""Labels and value of every sample, by name."""
+
+
+class Process:
+    """`mien ARGUMENTS` as an operator starts it, with its metrics; stopped by SIGTERM.
+
+    Args:
+        folder: where it runs and its log lies.
+        variables: its settings, by environment variable.
+    """
+
+    def __init__(self, folder: Path, variables: Mapping[str, str], *arguments: str) -> None:
+        port = free_port()
+        self._metrics = f"http://127.0.0.1:{port}/metrics"
+        self._log = folder / f"{arguments[0]}-{port}.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [_MIEN, *arguments],
+                cwd=folder,
+                env=surroundings(folder, {**variables, "MIEN_HEALTH_PORT": str(port)}),
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def samples(self) -> Samples:
+        """What /metrics says now, nothing before it answers.
+
+        Raises RuntimeError with the end of the log where the process has ended.
+        """
+        if (code := self._process.poll()) is not None:
+            raise RuntimeError(f"{self._log.stem} ended with {code}: {self._log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(self._metrics, timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return {}
+        found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def wait_for(processes: Iterable[Process], name: str, seconds: float = 90.0) -> None:
+    """Wait until every process has a sample of that name.
+
+    Raises TimeoutError.
+    """
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        while name not in process.samples():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no {name} within {seconds:g} s")
+            time.sleep(_LOOK_S)
+
+
+@contextmanager
+def pinned(cores: Collection[int]) -> Iterator[None]:
+    """What this thread starts within the block runs on these cores and no other."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def move(pids: Iterable[int], cores: Collection[int]) -> None:
+    """Let running processes and all that they started go on on these cores alone."""
+    for pid in _families(pids):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Processor time of processes and of all that they started, those that have ended included."""
+    return sum(sum(_stat(pid)[11:15]) for pid in _families(pids)) / _TICKS_PER_S
+
+
+def _families(pids: Iterable[int]) -> set[int]:
+    """The processes with their descendants."""
+    parents = {
+        pid: _stat(pid)[1] for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _lives(pid)
+    }
+    family = set(pids)
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return family
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").exists()
+
+
+def _stat(pid: int) -> list[int]:
+    """The numbers of /proc/PID/stat that follow the name; the first, a letter, reads as 0."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return [0, *map(int, fields[1:15])]

@@ -1,0 +1,109 @@
+"""A broker and a PostgreSQL of the benchmarks' own, and for each measurement a topic and a database."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bus.kafka.settings import KafkaSettings, parse_url
+from bus.kafka.topics import create_topics
+from mien.upkeep import now_us
+from storage.engine import open_database
+from storage.maintenance import maintain
+from storage.retention import Retention
+from tests.brokers import POM, Broker, jars
+from tests.postgres import Server, private_server
+
+
+class Unavailable(Exception):
+    """A broker or a PostgreSQL cannot be had on this machine; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An empty topic and an empty database.
+
+    `variables`: the settings that lead there, by environment variable.
+    """
+
+    folder: Path
+    variables: dict[str, str]
+    cluster: KafkaSettings
+    engine: sa.Engine
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Both servers. `versions`: of both, by name."""
+
+    folder: Path
+    broker: Broker
+    database: Server
+    versions: dict[str, str]
+
+    @property
+    def broker_pids(self) -> list[int]:
+        """The broker's process."""
+        return [self.broker.pid]
+
+    @property
+    def database_pids(self) -> list[int]:
+        """PostgreSQL's first process; it starts the others."""
+        return [int((self.database.folder / "data" / "postmaster.pid").read_text().split()[0])]
+
+    @contextmanager
+    def place(self, partitions: int) -> Iterator[Place]:
+        """A topic with so many partitions and a database, dropped afterwards."""
+        topic = f"frames-{uuid.uuid4().hex}"
+        folder = self.folder / topic
+        folder.mkdir()
+        with self.database.database() as name:
+            url = self.database.over_tcp(name).render_as_string(hide_password=False)
+            bus = f"kafka://{self.broker.address}/{topic}?group={topic}"
+            cluster = parse_url(bus, {})
+            create_topics(cluster, partitions, retention_minutes=60)
+            engine = open_database(url)
+            maintain(engine, Retention(), now_us())
+            try:
+                yield Place(folder, {"MIEN_BUS": bus, "MIEN_DATABASE": url}, cluster, engine)
+            finally:
+                engine.dispose()
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Both, running, PostgreSQL as durable as it is by default.
+
+    Raises Unavailable.
+    """
+    try:
+        libraries = jars()
+        with tempfile.TemporaryDirectory(prefix="mien-bench-") as name, private_server() as database:
+            folder = Path(name)
+            (folder / "kafka").mkdir()
+            broker = Broker(folder / "kafka", libraries)
+            database.start(durable=True)
+            broker.start()
+            try:
+                yield Servers(folder, broker, database, _versions(database))
+            finally:
+                broker.stop()
+    except pytest.skip.Exception as reason:
+        raise Unavailable(str(reason)) from None
+
+
+def _versions(database: Server) -> dict[str, str]:
+    kafka = re.findall(r"<kafka.version>(.+)</kafka.version>", POM.read_text())[0]
+    engine = sa.create_engine(database.url)
+    with engine.connect() as connection:
+        postgresql = str(connection.exec_driver_sql("SHOW server_version").scalar_one()).split()[0]
+    engine.dispose()
+    return {"Kafka": kafka, "PostgreSQL": postgresql}
