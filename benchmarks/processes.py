@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,8 @@ _MIEN = str(Path(sys.executable).with_name("mien"))
 _STOP_S = 30.0
 _LOOK_S = 0.1
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_ENDED = (FileNotFoundError, ProcessLookupError)
+"""What reading of a process raises once it has ended."""
 
 Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
 """Labels and value of every sample, by name."""
@@ -111,19 +113,20 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
 def move(pids: Iterable[int], cores: Collection[int]) -> None:
     """Let running processes and all that they started go on on these cores alone."""
     for pid in _families(pids):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), cores)
+        with suppress(*_ENDED):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Processor time of processes and of all that they started, those that have ended included."""
-    return sum(sum(_stat(pid)[11:15]) for pid in _families(pids)) / _TICKS_PER_S
+    return sum(sum(each[11:15]) for each in _stats(_families(pids)).values()) / _TICKS_PER_S
 
 
 def _families(pids: Iterable[int]) -> set[int]:
     """The processes with their descendants."""
     parents = {
-        pid: _stat(pid)[1] for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _lives(pid)
+        pid: stat[1] for pid, stat in _stats(map(int, filter(str.isdigit, os.listdir("/proc")))).items()
     }
     family = set(pids)
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
@@ -131,11 +134,14 @@ def _families(pids: Iterable[int]) -> set[int]:
     return family
 
 
-def _lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").exists()
+def _stats(pids: Iterable[int]) -> dict[int, list[int]]:
+    """The numbers of /proc/PID/stat that follow the name, by process; the first, a letter, reads as 0.
 
-
-def _stat(pid: int) -> list[int]:
-    """The numbers of /proc/PID/stat that follow the name; the first, a letter, reads as 0."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return [0, *map(int, fields[1:15])]
+    A process may end at any moment: those that have are left out.
+    """
+    found = {}
+    for pid in pids:
+        with suppress(*_ENDED):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            found[pid] = [0, *map(int, fields[1:15])]
+    return found
