@@ -22,6 +22,12 @@ def test_parts_belong_to_the_visit_whose_end_they_share() -> None:
     assert compare(whole, parts) == Comparison(2, 4, split=2, missed=0)
 
 
+def test_visits_that_begin_or_end_together_are_told_apart() -> None:
+    whole = [Seen("till", 0, 20), Seen("till", 0, 12), Seen("till", 6, 20), Seen("till", 6, 20)]
+    assert compare(whole, whole) == Comparison(4, 4, split=0, missed=0)
+    assert compare(whole, [*whole[1:], Seen("till", 0, 9), Seen("till", 15, 20)]).missed == 0
+
+
 def test_a_visit_that_fell_into_the_fault_is_missed_and_none_is_taken_from_another_camera() -> None:
     whole = [Seen("till", 0, 8), Seen("till", 10, 20)]
     assert compare(whole, [Seen("till", 12, 20), Seen("shelf", 0, 8)]) == Comparison(2, 2, 0, 1)

@@ -24,23 +24,39 @@ class Comparison(NamedTuple):
     missed: int
 
 
+class _Match(NamedTuple):
+    """How well a part fits a visit: ends that are the same to the microsecond, then what they share."""
+
+    ends: int
+    overlap: int
+    part: int
+    whole: int
+
+
 def compare(undisturbed: Iterable[Seen], found: Iterable[Seen]) -> Comparison:
-    """Give each visit that was found to the undisturbed one that it is a part of."""
+    """Give each visit that was found to the undisturbed one that it is a part of.
+
+    The best matches come first, and of equal ones a visit that has no part yet, since several people may
+    come or go at the same moment.
+    """
     whole, parts = list(undisturbed), list(found)
-    owners = Counter(owner for part in parts if (owner := _owner(part, whole)) is not None)
-    split = sum(count > 1 for count in owners.values())
-    return Comparison(len(whole), len(parts), split, len(whole) - len(owners))
+    owner: dict[int, int] = {}
+    owned: Counter[int] = Counter()
+    matches = _matches(whole, parts)
+    while matches:
+        best = max(matches, key=lambda match: (match.ends, match.overlap, not owned[match.whole]))
+        owner[best.part] = best.whole
+        owned[best.whole] += 1
+        matches = [match for match in matches if match.part not in owner]
+    split = sum(count > 1 for count in owned.values())
+    return Comparison(len(whole), len(parts), split, len(whole) - len(owned))
 
 
-def _owner(part: Seen, whole: list[Seen]) -> int | None:
-    """The index of the visit that begins or ends with this part, or else has most in common with it."""
-    overlaps = [
-        (part.first == each.first or part.last == each.last, _overlap(part, each), index)
+def _matches(whole: list[Seen], parts: list[Seen]) -> list[_Match]:
+    return [
+        _Match((part.first == each.first) + (part.last == each.last), overlap, number, index)
+        for number, part in enumerate(parts)
         for index, each in enumerate(whole)
-        if each.camera == part.camera and _overlap(part, each) >= 0
+        if part.camera == each.camera
+        and (overlap := min(part.last, each.last) - max(part.first, each.first)) >= 0
     ]
-    return max(overlaps)[2] if overlaps else None
-
-
-def _overlap(part: Seen, whole: Seen) -> int:
-    return min(part.last, whole.last) - max(part.first, whole.first)
