@@ -46,6 +46,8 @@ class Scaled:
     """Frames of one repeat, for each worker."""
     embedded: float
     """The same frames through the embedded bus into SQLite, one process on as many cores."""
+    embedded_ms: float
+    """Processor time per frame there, in milliseconds, which others on the machine disturb less."""
     rate: float
     cpu_ms: dict[str, float]
     """Processor time per frame of the workers, the broker and the database, in milliseconds."""
@@ -78,7 +80,7 @@ def _measure(
     cores = sorted(os.sched_getaffinity(0))
     spare = cores[workers:]
     move([*servers.broker_pids, *servers.database_pids], spare or cores)
-    embedded: list[float] = []
+    embedded: list[Speed] = []
     speeds: list[Speed] = []
     with servers.place(workers) as place, _crew(place, cores[:workers]) as crew:
         for number in range(repeats + 1):
@@ -95,20 +97,24 @@ def _measure(
         workers=workers,
         spare=len(spare),
         frames=len(jpegs),
-        embedded=median(embedded),
+        embedded=median(each.rate for each in embedded),
+        embedded_ms=median(each.cpu_ms["embedded"] for each in embedded),
         rate=median(each.rate for each in measured),
         cpu_ms={name: median(each.cpu_ms[name] for each in measured) for name in measured[0].cpu_ms},
     )
 
 
-def _embedded(data: Path, workload: str, workers: int, frames: int) -> float:
-    """Frames per second from bus to rows, when everything is warm."""
+def _embedded(data: Path, workload: str, workers: int, frames: int) -> Speed:
+    """From bus to rows, when everything is warm."""
     cv2.setNumThreads(1)
     jpegs = clips.jpegs(clips.WORKLOADS[workload](data), workers * frames, QUALITY)
     with tempfile.TemporaryDirectory() as folder:
         chain = Chain(jpegs, workers, Path(folder))
         chain.run()
-        return len(jpegs) / chain.run()
+        busy = -time.process_time()
+        seconds = chain.run()
+        busy += time.process_time()
+    return Speed(len(jpegs) / seconds, {"embedded": 1000 * busy / len(jpegs)})
 
 
 @contextmanager
