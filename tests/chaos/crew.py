@@ -43,10 +43,13 @@ class Hand:
             return False
 
     def stop(self) -> float:
-        """SIGTERM; the seconds it took to end."""
+        """SIGTERM, and SIGKILL where it does not end; the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(_STOP_SECONDS)
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
         return time.monotonic() - began
 
     def kill(self) -> None:
