@@ -61,8 +61,8 @@ worker, *stale* ones were older than two seconds when their turn came, *failed* 
 
 _UNSURE = """
 Of the frames that count as not acknowledged, {unsure:,} were in Kafka all the same: a broker that dies cannot
-say what it has. They were analysed, or skipped where younger ones had come first. {doubles:,} records were in
-Kafka twice, since they were sent again; the workers left them out.
+say what it has. They were analysed, so that they count twice, or were skipped where younger ones had come
+first. {doubles:,} records were in Kafka twice, since they were sent again; the workers left them out.
 """
 
 _DROPS = "\n| fault | reason for drops | frames |\n|---|---|---:|\n"
@@ -72,11 +72,14 @@ _RESUMPTION = """
 
 A worker that is killed holds its lanes until the group has missed its heartbeats for 10 seconds; its cameras
 then go on with another worker. *Resumed* is the time from the kill until a newly analysed frame of every
-camera was in the database; where a server was away, from the moment at which it answered again.
+camera was in the database; where a server was away, from the moment at which it answered again. With three
+brokers no frame is acknowledged until the cluster has given the dead one up, 9 seconds by Kafka's default.
 
 Tracking lives in the memory of a worker, so a fault cuts a visit short, and what follows of it is another
 visit. *Split* are those visits of the undisturbed run of the same recording that are several with the faults,
-*missed* those of which nothing is left: they fell into frames that were dropped or stale.
+*missed* those of which nothing is left: they fell into frames that were dropped or stale. While the database
+is away frames wait in Kafka, and those that are too old afterwards are skipped, so that what is live is seen
+again at once.
 """
 
 
