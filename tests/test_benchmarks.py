@@ -248,8 +248,8 @@ def test_a_quantile_lies_within_its_bucket() -> None:
 
 
 def test_processor_time_is_that_of_a_process_and_its_children() -> None:
-    # One second against 0.8: the kernel cuts each of the four times off at a hundredth. Where a parent ignores the
-    # end of its children, as some that start us do, the kernel does not keep their times.
+    # One second against 0.8: the kernel cuts each time off at a hundredth. And where whoever starts us
+    # ignores the end of children, their times are not told; the child does not inherit that.
     burn = "import time\nwhile time.process_time() < 1: pass"
     child = (
         "import signal, subprocess, sys; signal.signal(signal.SIGCHLD, signal.SIG_DFL); "
