@@ -2,7 +2,8 @@
 
 MienError
 ├── SettingsError     a setting, or the file that holds it, cannot be used
-└── StartError        the program cannot start as asked: a port in use, a process that ends at once
+├── StartError        the program cannot start as asked: a port in use, a process that ends at once
+└── MissingExtra      the command needs an optional part of the installation
 """
 
 
@@ -16,3 +17,7 @@ class SettingsError(MienError):
 
 class StartError(MienError):
     """The program cannot start as asked; names what is in the way and the fix."""
+
+
+class MissingExtra(MienError):
+    """A package of an optional extra is not installed; names it and how to get it."""

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from inference.model_file import shipped
-from mien.cli.train import app
+from mien.cli.train.app import app
 from tests.training_data import write_data
 
 

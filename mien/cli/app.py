@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from mien.cli import cameras, db, topics, train, train_detector
+from mien.cli import cameras, db, topics
 from mien.cli.analyze import analyze
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
@@ -14,6 +14,7 @@ from mien.cli.errors import one_line_errors
 from mien.cli.ingest import ingest
 from mien.cli.run import run
 from mien.cli.show import dashboard
+from mien.cli.train import app as train
 from mien.cli.work import work
 
 app = typer.Typer(
@@ -31,7 +32,6 @@ app.command()(dashboard)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
-train.app.add_typer(train_detector.app, name="detector")
 app.add_typer(train.app, name="train")
 app.command()(doctor)
 

@@ -20,10 +20,11 @@ def one_line_errors() -> Iterator[None]:
     from ingest.errors import IngestError
     from mien.errors import MienError
     from storage.errors import StorageError
+    from training.errors import TrainingError
 
     try:
         yield
-    except (MienError, BusError, IngestError, InferenceError, StorageError) as error:
+    except (MienError, BusError, IngestError, InferenceError, StorageError, TrainingError) as error:
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or 'system'}: {error.strerror or error}"

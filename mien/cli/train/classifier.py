@@ -1,30 +1,18 @@
-"""`mien train`: from data sets to the models that ship. Needs the extra `train`."""
+"""`mien train fit|export|evaluate|publish|report|frame`: the face classifier."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(help="Train, measure, export and publish the models.", no_args_is_help=True)
-console = Console()
-errors = Console(stderr=True)
+from mien.cli.train.options import CACHE, Cache, Data, console, one_line_errors
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        envvar="MIEN_DATA", help="Folder with the data sets: fer2013/ and fairface/.", file_okay=False
-    ),
-]
-Cache = Annotated[Path, typer.Option(help="Where decoded data sets are kept.", file_okay=False)]
-CACHE = Path("runs/cache")
+app = typer.Typer()
 
 
 @app.command()
@@ -137,26 +125,6 @@ def frame(data: Data, cache: Cache = CACHE) -> None:
         console.print(
             f"scale {found.scale:.2f}, shift {found.shift:+.2f}: correlation {found.correlation:.3f}"
         )
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """What a user can mend becomes one line and exit code 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from inference.errors import InferenceError
-    from training.errors import TrainingError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        _refuse(f"{error.name} is not installed; pip install 'mien\\[train]'")
-    except (TrainingError, InferenceError, OSError) as error:
-        _refuse(str(error))
-
-
-def _refuse(reason: str) -> NoReturn:
-    errors.print(f"[red]error:[/] {reason}", highlight=False, soft_wrap=True)
-    raise typer.Exit(2) from None
 
 
 def _figures_table(figures: Mapping[str, Any]) -> Table:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from mien.cli.train import console, one_line_errors
+from mien.cli.train.options import console, one_line_errors
 
 app = typer.Typer(help="Train, measure, export and publish the face detector.", no_args_is_help=True)
 

@@ -1,0 +1,1 @@
+"""`mien train`: from data sets to the models that ship. Needs the extra `train`."""

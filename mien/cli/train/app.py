@@ -1,0 +1,11 @@
+"""The commands of `mien train`, put together."""
+
+from __future__ import annotations
+
+import typer
+
+from mien.cli.train import classifier, detector
+
+app = typer.Typer(help="Train, measure, export and publish the models.", no_args_is_help=True)
+app.add_typer(classifier.app)
+app.add_typer(detector.app, name="detector")
