@@ -6,6 +6,8 @@ the truth holds it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,17 @@ from inference.classifier import softmax
 BINS = 15
 
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The faces of one bin of a reliability diagram: their number, mean top probability, mean agreement."""
+
+    above: float
+    """Where the bin begins; all are 1/15 wide."""
+    faces: int
+    confidence: float
+    right: float
 
 
 def fit_temperature(logits: Floats, truth: Floats) -> float:
@@ -26,7 +39,8 @@ def fit_temperature(logits: Floats, truth: Floats) -> float:
     golden = (np.sqrt(5) - 1) / 2
     for _ in range(40):
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if _crossentropy(logits, truth, left) < _crossentropy(logits, truth, right):
+        at_left, at_right = (crossentropy(logits, truth, float(np.exp(x))) for x in (left, right))
+        if at_left < at_right:
             high = right
         else:
             low = left
@@ -38,12 +52,22 @@ def agreement(probabilities: Floats, truth: Floats) -> NDArray[np.float64]:
     return np.asarray(truth[np.arange(len(truth)), probabilities.argmax(axis=1)], np.float64)
 
 
+def reliability(probabilities: Floats, truth: Floats) -> list[Bin]:
+    """The bins, of 15 of equal width, that hold faces (n, k), by confidence."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = agreement(probabilities, truth)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        Bin(number / BINS, len(rows), float(confidence[rows].mean()), float(right[rows].mean()))
+        for number in range(BINS)
+        if len(rows := np.flatnonzero(bins == number))
+    ]
+
+
 def calibration_error(probabilities: Floats, truth: Floats) -> float:
     """Expected calibration error of the top class over 15 bins of equal width, 0..1."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, agreement(probabilities, truth) - confidence, BINS)
-    return float(np.abs(gaps).sum() / len(truth))
+    bins = reliability(probabilities, truth)
+    return sum(each.faces * abs(each.right - each.confidence) for each in bins) / len(truth)
 
 
 def unknown_below(probabilities: Floats, truth: Floats, wanted: float) -> float:
@@ -74,6 +98,7 @@ def _rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.repeat(means, sizes)
 
 
-def _crossentropy(logits: Floats, truth: Floats, log_temperature: float) -> float:
-    found = softmax(logits, float(np.exp(log_temperature)))
+def crossentropy(logits: Floats, truth: Floats, temperature: float = 1.0) -> float:
+    """Mean cross-entropy, in nats, of the softmax of logits (n, k) to truth (n, k)."""
+    found = softmax(logits, temperature)
     return float(-(truth * np.log(found.clip(1e-12))).sum(axis=1).mean())
