@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.augment import ROTATION, SHIFT, blend, degrade, erase, views
-from training.augment import ZOOM as ZOOMS
+from training.augment import UNREST, VIEW, blend, clips, degrade, erase, jittered, plain, views
 
 
 def squares(n: int, x: float, y: float, side: float) -> np.ndarray:
@@ -34,7 +33,7 @@ def test_views_show_the_square_and_little_else() -> None:
     down = (light.sum(axis=2) * rows).sum(axis=1) / weight
     right = (light.sum(axis=1) * rows).sum(axis=1) / weight
     moved = np.hypot(down, right)
-    assert np.median(moved) < 48 * SHIFT
+    assert np.median(moved) < 48 * VIEW.shift
     assert abs(down.mean()) < 1
     assert abs(right.mean()) < 1
 
@@ -51,8 +50,28 @@ def test_half_of_the_views_are_mirrored_and_none_is_upside_down() -> None:
 
 
 def test_the_jitter_covers_what_a_detector_does_to_its_boxes() -> None:
-    assert np.rad2deg(ROTATION) == pytest.approx(15)
-    assert ZOOMS == (0.8, 1.25)
+    assert np.rad2deg(VIEW.rotation) == pytest.approx(15)
+    assert (VIEW.shift, VIEW.zoom) == (0.10, 1.25)
+
+
+def test_a_picture_without_freedom_is_the_square_itself() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
+    assert np.array_equal(plain(images, squares(4, 24, 24, 48), 48, np.random.default_rng(0)), images)
+
+
+def test_the_frames_of_a_clip_are_near_one_another_and_not_alike() -> None:
+    """The middle of a light moves from frame to frame, by no more than the unrest allows."""
+    y, x = np.mgrid[0:96, 0:96]
+    light = 255 * np.exp(-((x - 48) ** 2 + (y - 48) ** 2) / 200)
+    images = np.tile(light.astype(np.uint8), (60, 1, 1))
+    for make in (clips, jittered):
+        seen = make(images, squares(60, 48, 48, 72), 48, 3, np.random.default_rng(2))
+        assert seen.shape == (60, 3, 48, 48)
+        assert not np.array_equal(seen[:, 0], seen[:, 1])
+    weight = seen.sum(axis=(2, 3)).astype(float)
+    right = (seen.sum(axis=2) * np.arange(48)).sum(axis=2) / weight
+    assert np.abs(right[:, 0] - right[:, 1]).max() < 48 * 2.5 * UNREST.shift
+    assert np.abs(right - 23.5).max() > 0.5
 
 
 def test_degrading_takes_detail_and_keeps_the_picture() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from inference.classifier import Classifier
 from inference.errors import ModelError
 from inference.model_file import read_checksums
 from tests.training_data import write_data
-from training.architectures import ARCHITECTURES, build
+from training.architectures import ARCHITECTURES, architecture, build
 from training.card import options, publish, worthwhile
 from training.costs import costs
 from training.datasets import EXPRESSIONS, GENDERS, HEADS
 from training.errors import RunError, UnknownArchitecture
 from training.evaluate import evaluate
-from training.export import TOLERANCE, export_run, parity
-from training.recipes import RECIPES, Config, recipe
+from training.export import TOLERANCE, export, export_run, parity
+from training.inputs import network_input
+from training.pictures import PICTURES
+from training.recipes import RECIPES, TASKS, Config, Task, recipe
 from training.runs import (
     CURVES_FILE,
     HISTORY_FILE,
@@ -34,8 +37,9 @@ from training.runs import (
     read_history,
     write_json,
 )
-from training.train import WIDTHS, build_in, fit, network_input
-from training.validation import load_keras
+from training.train import build_in, fit, load_keras
+
+WIDTHS = recipe("mien").widths
 
 
 def tiny(arch: str, **changes: object) -> Config:
@@ -77,8 +81,60 @@ def test_every_architecture_has_a_recipe_and_heads_in_float32() -> None:
 
 def test_an_unknown_architecture_is_refused_with_those_that_there_are() -> None:
     for refuse in (lambda: recipe("resnet"), lambda: build("resnet", WIDTHS, 0.1)):
-        with pytest.raises(UnknownArchitecture, match="'resnet' is unknown; known: mien, paper_cnn"):
+        with pytest.raises(
+            UnknownArchitecture, match="'resnet' is unknown; known: mien, paper_cnn, paper_convlstm"
+        ):
             refuse()
+
+
+@pytest.mark.parametrize("arch", [arch for arch in ARCHITECTURES if arch != "mien"])
+def test_every_architecture_learns_what_it_is_told_and_exports(
+    arch: str, data: Path, cache: Path, tmp_path: Path
+) -> None:
+    """One epoch; the HDF5 file is measured on its heads alone, and ONNX says the same."""
+    task: Task = "both" if arch == "paper_cnn" else "emotion"
+    model = load_keras(fit(tiny(arch, task=task), data, tmp_path / "run", cache, resume=False))
+    network = architecture(arch)
+    shape = (4, network.size, network.size) if network.frames is None else (4, network.frames, 48, 48)
+    pictures = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert set(model.output_names) == set(TASKS[task])
+    assert export(model, {}, tmp_path / "model.onnx", pictures) <= TOLERANCE
+    figures = evaluate(tmp_path / "run" / MODEL_FILE, data, cache)
+    assert "gender" in figures["headline"] if task == "both" else "gender" not in figures["headline"]
+    counted = costs(tmp_path / "model.onnx")
+    assert counted["parameters"] == pytest.approx(model.count_params(), rel=0.04)
+    assert counted["mmacs"] > 0
+
+
+def test_gender_alone_passes_over_the_people(data: Path, cache: Path, tmp_path: Path) -> None:
+    path = fit(tiny("paper_logreg", task="gender"), data, tmp_path / "run", cache, resume=False)
+    assert load_keras(path).output_names == ["gender"]
+    assert list(evaluate(path, data, cache)["headline"]) == ["gender"]
+
+
+def test_a_frozen_trunk_stays_as_it_was_lent_and_a_free_one_learns(
+    data: Path, cache: Path, tmp_path: Path
+) -> None:
+    lender = tmp_path / "lender"
+    before = load_keras(fit(tiny("paper_cnn", task="emotion"), data, lender, cache, resume=False))
+    for frozen, arch in ((True, "paper_cnn"), (False, "paper_cnn"), (True, "paper_lstm")):
+        config = tiny(arch, task="gender", trunk=str(lender), frozen=frozen)
+        after = load_keras(fit(config, data, tmp_path / f"{arch}-{frozen}", cache, resume=False))
+        kept = [
+            np.array_equal(old, new)
+            for name in ("conv1", "conv3", "fc1", "fc2")
+            for old, new in zip(
+                before.get_layer(name).get_weights(), after.get_layer(name).get_weights(), strict=True
+            )
+        ]
+        assert all(kept) if frozen else not any(kept)
+
+
+def test_a_trunk_that_has_no_layer_in_common_is_refused(data: Path, cache: Path, tmp_path: Path) -> None:
+    fit(tiny("paper_logreg", task="emotion"), data, tmp_path / "lender", cache, resume=False)
+    config = tiny("mien", trunk=str(tmp_path / "lender"))
+    with pytest.raises(RunError, match="no layer in common with mien"):
+        fit(config, data, tmp_path / "run", cache, resume=False)
 
 
 def test_the_run_leaves_its_history_and_curves(run: Path) -> None:
@@ -125,13 +181,13 @@ def test_hdf5_gives_back_the_same_network(run: Path, tmp_path: Path) -> None:
 
 def test_onnx_gives_the_logits_of_keras(run: Path) -> None:
     model = load_keras(run / MODEL_FILE)
-    assert parity(model, Classifier(run / ONNX_FILES["float32"], own=True), crops(32)) <= TOLERANCE
+    assert parity(model, run / ONNX_FILES["float32"], crops(32)) <= TOLERANCE
 
 
 def test_a_shipped_head_of_another_network_is_noticed(run: Path) -> None:
     keras.utils.set_random_seed(5)
     other = build("mien", WIDTHS, 0.4)
-    assert parity(other, Classifier(run / ONNX_FILES["float32"], own=True), crops(4)) > TOLERANCE
+    assert parity(other, run / ONNX_FILES["float32"], crops(4)) > TOLERANCE
 
 
 def test_the_file_says_what_it_is(run: Path) -> None:
@@ -187,7 +243,7 @@ def test_figures_and_card_come_from_the_files_that_ship(
     run: Path, data: Path, cache: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match=r"float32-validation\.json is missing; export and evaluate"):
-        publish(run, tmp_path)
+        publish(run, tmp_path, tmp_path / "images")
     for precision, source in ONNX_FILES.items():
         for part in PARTS:
             write_json(run / metrics_file(precision, part), evaluate(run / source, data, cache, part))
@@ -195,16 +251,19 @@ def test_figures_and_card_come_from_the_files_that_ship(
     assert [figures[name]["n"] for name in ("fer2013", "ferplus_argmax", "gender")] == [21, 21, 7]
     figures = json.loads((run / metrics_file("float32", "test")).read_text())["headline"]
     assert [figures[name]["n"] for name in ("fer2013", "ferplus_argmax", "gender")] == [21, 21, 12]
-    card = publish(run, tmp_path).read_text()
+    card = publish(run, tmp_path, tmp_path / "images").read_text()
     for name, share in figures.items():
         assert f"| {share['value'] * 100:.1f} (" in card, name
     assert "mien train fit --arch mien --epochs 1" in card
+    linked = re.findall(r"\]\((\S+\.png)\)", card)
+    assert sorted(linked) == sorted(f"images/faces-{name}.png" for name in PICTURES)
+    assert all((tmp_path / link).stat().st_size > 10_000 for link in linked)
     shipped = json.loads((tmp_path / "faces.json").read_text())
     assert {path.name for path in tmp_path.glob("*.onnx")} == read_checksums(tmp_path).keys()
     assert ("faces.int8.onnx" in read_checksums(tmp_path)) == ("int8" in shipped)
     os.utime(run / ONNX_FILES["float32"], (2e9, 2e9))
     with pytest.raises(RunError, match=r"is older than model\.onnx; evaluate it again"):
-        publish(run, tmp_path)
+        publish(run, tmp_path, tmp_path / "images")
 
 
 @pytest.mark.parametrize(
@@ -226,6 +285,14 @@ def test_figures_of_hdf5_and_onnx_agree(run: Path, data: Path, cache: Path) -> N
     ours, theirs = (evaluate(run / name, data, cache) for name in (MODEL_FILE, ONNX_FILES["float32"]))
     for part in ("headline", "fer2013", "ferplus", "gender"):
         assert ours[part] == theirs[part]
+    assert ours["crossentropy"] == pytest.approx(theirs["crossentropy"], abs=1e-3)
+    for head, found in ours["calibration"].items():
+        again = theirs["calibration"][head]["risk_coverage"]
+        assert found["risk_coverage"]["risk"] == pytest.approx(again["risk"], abs=1e-3)
+        assert sum(each["faces"] for each in found["reliability_after"]) == found["coverage"]["n"]
+    cells = ours["gender"]["cells"]
+    assert sum(cell["n"] for cell in cells) == ours["headline"]["gender"]["n"]
+    assert ours["gender"]["worst_cell"] is None
 
 
 def test_a_card_names_what_differs_from_the_recipe() -> None:

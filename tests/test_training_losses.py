@@ -12,8 +12,10 @@ from training.losses import Targets, joined, losses, place, weighed
 
 WIDTHS = {"expression": 3, "gender": 2}
 TARGETS = joined(
-    place({"expression": np.array([[1, 0, 0], [0, 0.5, 0.5]], np.float32)}, WIDTHS),
-    place({"gender": np.array([[0, 1], [1, 0]], np.float32)}, WIDTHS),
+    [
+        place({"expression": np.array([[1, 0, 0], [0, 0.5, 0.5]], np.float32)}, WIDTHS),
+        place({"gender": np.array([[0, 1], [1, 0]], np.float32)}, WIDTHS),
+    ]
 )
 
 

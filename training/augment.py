@@ -7,16 +7,35 @@ contrast, few pixels, blur, JPEG, something held before the face. `blend` mixes 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from training.losses import Targets
 
-ROTATION = np.deg2rad(15)
-ZOOM = (0.8, 1.25)
-SHIFT = 0.10
-"""Largest move of the crop, as a share of its side."""
+
+@dataclass(frozen=True)
+class Freedom:
+    """How far a crop may stray from its square."""
+
+    rotation: float
+    """Largest turn to either side, in radians."""
+    zoom: float
+    """Largest change of its side: times or divided by this."""
+    shift: float
+    """Largest move along each axis, as a share of its side."""
+    mirror: bool
+    """Whether half of the crops are mirrored."""
+
+
+VIEW = Freedom(rotation=np.deg2rad(15), zoom=1.25, shift=0.10, mirror=True)
+"""Between two views of a picture."""
+UNREST = Freedom(rotation=np.deg2rad(3), zoom=1.06, shift=0.04, mirror=False)
+"""Between two frames of a clip: as a detector's boxes around a face that holds still."""
+STILL = Freedom(rotation=0.0, zoom=1.0, shift=0.0, mirror=False)
+
 FEWEST, MOST = 14, 28
 """Pixels across a face that is seen from afar."""
 ERASED = 0.25
@@ -30,21 +49,41 @@ def views(
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
     """One random view (n, size, size) uint8 of each picture (n, h, w) around its square (n, 3)."""
-    out = np.empty((len(images), size, size), np.uint8)
-    for view, image, to_source in zip(out, images, _placements(squares, size, rng), strict=True):
-        cv2.warpAffine(
-            image,
-            to_source,
-            (size, size),
-            dst=view,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        degrade(view, rng)
-    toned = _tones(out, rng)
-    for view in toned[rng.random(len(toned)) < ERASED]:
-        erase(view, rng)
-    return toned
+    return _seen(images, _placements(squares, size, VIEW, rng), size, rng)
+
+
+def plain(
+    images: NDArray[np.uint8],
+    squares: NDArray[np.float32],
+    size: int,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Each picture's square as it is (n, size, size) uint8."""
+    return _cut(images, _placements(squares, size, STILL, rng), size)
+
+
+def clips(
+    images: NDArray[np.uint8],
+    squares: NDArray[np.float32],
+    size: int,
+    frames: int,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """A random clip (n, frames, size, size) uint8 of each picture: a view, moved from frame to frame."""
+    view = _placements(squares, size, VIEW, rng)
+    return np.stack([_seen(images, _moved(view, size, rng), size, rng) for _ in range(frames)], axis=1)
+
+
+def jittered(
+    images: NDArray[np.uint8],
+    squares: NDArray[np.float32],
+    size: int,
+    frames: int,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """A clip (n, frames, size, size) uint8 of each picture's square that moves and does nothing else."""
+    still = _placements(squares, size, STILL, rng)
+    return np.stack([_cut(images, _moved(still, size, rng), size) for _ in range(frames)], axis=1)
 
 
 def degrade(view: NDArray[np.uint8], rng: np.random.Generator) -> None:
@@ -90,18 +129,58 @@ def blend(
     return mixed(pictures), {head: mixed(rows) for head, rows in targets.items()}
 
 
-def _placements(squares: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Matrices (n, 2, 3) from view pixels to source pixels, half of them mirrored."""
+def _seen(
+    images: NDArray[np.uint8], placements: NDArray[np.float64], size: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Pictures (n, size, size) where they are placed (n, 2, 3), as cheap cameras would show them."""
+    out = _cut(images, placements, size)
+    for view in out:
+        degrade(view, rng)
+    toned = _tones(out, rng)
+    for view in toned[rng.random(len(toned)) < ERASED]:
+        erase(view, rng)
+    return toned
+
+
+def _cut(images: NDArray[np.uint8], placements: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Pictures (n, size, size) where they are placed (n, 2, 3)."""
+    out = np.empty((len(images), size, size), np.uint8)
+    for view, image, to_source in zip(out, images, placements, strict=True):
+        cv2.warpAffine(
+            image,
+            to_source,
+            (size, size),
+            dst=view,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return out
+
+
+def _placements(
+    squares: NDArray[np.float32], size: int, freedom: Freedom, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Random matrices (n, 2, 3) from view pixels to source pixels, around squares (n, 3)."""
     n = len(squares)
     x, y, side = squares.T.astype(np.float64)
-    step = side / size * np.exp(rng.uniform(np.log(ZOOM[0]), np.log(ZOOM[1]), n))
-    angle = rng.uniform(-ROTATION, ROTATION, n)
-    mirror = rng.choice([-1.0, 1.0], n)
+    zoom, turn = np.log(freedom.zoom), freedom.rotation
+    step = side / size * np.exp(rng.uniform(-zoom, zoom, n))
+    angle = rng.uniform(-turn, turn, n)
+    mirror = rng.choice([-1.0, 1.0], n) if freedom.mirror else np.ones(n)
     cos, sin = step * np.cos(angle), step * np.sin(angle)
-    turn = np.stack([np.stack([mirror * cos, -sin], 1), np.stack([mirror * sin, cos], 1)], 1)
-    centre = np.stack([x, y], 1) + rng.uniform(-SHIFT, SHIFT, (n, 2)) * side[:, None] - 0.5
-    origin = centre - turn.sum(axis=2) * (size - 1) / 2
-    return np.concatenate([turn, origin[:, :, None]], axis=2)
+    rotation = np.stack([np.stack([mirror * cos, -sin], 1), np.stack([mirror * sin, cos], 1)], 1)
+    strayed = rng.uniform(-freedom.shift, freedom.shift, (n, 2)) * side[:, None]
+    origin = np.stack([x, y], 1) + strayed - 0.5 - rotation.sum(axis=2) * (size - 1) / 2
+    return np.concatenate([rotation, origin[:, :, None]], axis=2)
+
+
+def _moved(placements: NDArray[np.float64], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Placements (n, 2, 3) after a little unrest, as one matrix each."""
+    view = np.tile(np.array([size / 2, size / 2, size], np.float32), (len(placements), 1))
+    unrest = _placements(view, size, UNREST, rng)
+    moved = placements[:, :, :2] @ unrest
+    moved[:, :, 2] += placements[:, :, 2]
+    return np.asarray(moved)
 
 
 def _tones(views: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

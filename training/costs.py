@@ -7,26 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 
-from inference.classifier import Classifier
+from inference.model_file import session_options
 
 REPEATS = 60
 
 
 def costs(path: Path) -> dict[str, float]:
-    """Parameters, millions of multiply-adds and bytes of an ONNX file; CPU milliseconds per face.
+    """Parameters, millions of multiply-adds and bytes of an ONNX file; CPU milliseconds per face, or clip.
 
-    Times are those of `Classifier.classify` on one thread, median of 60 runs, by the process's
-    own clock, so that other work on the machine counts little.
+    Times are those of the network on one thread, median of 60 runs, by the process's own clock, so that
+    other work on the machine counts little.
     """
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
-    classifier = Classifier(path, threads=1, own=True)
+    session = ort.InferenceSession(path, session_options(threads=1))
     return {
         "parameters": _parameters(graph),
         "mmacs": round(_multiply_adds(graph) / 1e6, 2),
         "bytes": path.stat().st_size,
-        "batch_1_ms": _milliseconds(classifier, 1),
-        "batch_16_ms": _milliseconds(classifier, 16),
+        "batch_1_ms": _milliseconds(session, 1),
+        "batch_16_ms": _milliseconds(session, 16),
     }
 
 
@@ -67,12 +68,12 @@ def _multiply_adds(graph: onnx.GraphProto) -> int:
     return total
 
 
-def _milliseconds(classifier: Classifier, batch: int) -> float:
-    crops = np.random.default_rng(0).integers(0, 256, (batch, classifier.size, classifier.size))
-    faces = crops.astype(np.uint8)
+def _milliseconds(session: ort.InferenceSession, batch: int) -> float:
+    (taken,) = session.get_inputs()
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, *taken.shape[1:])).astype(np.uint8)
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
-        classifier.classify(faces)
+        session.run(None, {taken.name: pixels})
         times.append(time.process_time() - start)
     return round(float(np.median(times)) * 1e3 / batch, 3)

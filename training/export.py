@@ -9,19 +9,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import onnx
+import onnxruntime as ort
 import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from inference.classifier import Classifier, Head
+from inference.classifier import Head
+from inference.model_file import session_options
 from training import datasets
-from training.datasets import HEADS
 from training.errors import ExportError
 from training.importers import load_fairface, load_fer2013
+from training.inputs import fairface_pictures, fer_pictures, network_input
 from training.quantise import quantise
 from training.runs import MODEL_FILE, ONNX_FILES, read_config
-from training.train import fairface_crops, fer_crops, network_input
-from training.validation import calibrate, keras_logits, load_keras, load_pictures, outputs
+from training.train import load_keras
+from training.validation import calibrate, keras_logits, load_pictures, outputs
 
 OPSET = 17
 TOLERANCE = 1e-5
@@ -56,7 +58,10 @@ def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.ui
     faces = datasets.unseen(load_fer2013(data, cache))
     people = load_fairface(data, cache, "train")
     people = people.rows(np.flatnonzero(~people.held_out())[:RANGE_CROPS])
-    for crops in (fer_crops(faces.images[:RANGE_CROPS], size), fairface_crops(people, size)):
+    for crops in (
+        fer_pictures(faces.rows(np.arange(min(RANGE_CROPS, len(faces.images)))), size),
+        fairface_pictures(people, size),
+    ):
         yield from np.array_split(crops[..., None], max(1, len(crops) // 32))
 
 
@@ -80,22 +85,21 @@ def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, H
 
 
 def export(model: keras.Model, fields: Mapping[str, str], path: Path, crops: NDArray[np.uint8]) -> float:
-    """Write a classifier as ONNX; the largest difference of a logit from Keras on crops.
+    """Write a network as ONNX; the largest difference of a logit from Keras on crops.
 
-    Input: uint8 (n, size, size, 1), scaled inside the graph; outputs: float32 logits, one per
+    Input: uint8 pixels as the network takes them, scaled inside the graph; outputs: float32 logits, one per
     head, under the head's name. Raises ExportError, and removes the file, above 1e-5.
     """
-    size = model.input_shape[1]
-    signature = [tf.TensorSpec((None, size, size, 1), tf.uint8, name="pixels")]
+    signature = [tf.TensorSpec(model.input_shape, tf.uint8, name="pixels")]
 
     def network(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         found = model(tf.cast(pixels, tf.float32), training=False)
-        return {head: tf.identity(found[head], name=head) for head in HEADS}
+        return {head: tf.identity(logits, name=head) for head, logits in found.items()}
 
     traced = tf.function(network, input_signature=signature)
     graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)
     save(graph, fields, path)
-    difference = parity(model, Classifier(path, own=True), crops)
+    difference = parity(model, path, crops)
     if difference > TOLERANCE:
         path.unlink()
         raise ExportError(f"{path}: logits differ from Keras by {difference:.1e} > {TOLERANCE}")
@@ -109,8 +113,10 @@ def save(graph: onnx.ModelProto, fields: Mapping[str, str], path: Path) -> None:
     onnx.save(graph, path)
 
 
-def parity(model: keras.Model, classifier: Classifier, crops: NDArray[np.uint8]) -> float:
-    """Largest difference between a logit of Keras and of ONNX over crops (n, size, size)."""
+def parity(model: keras.Model, path: Path, crops: NDArray[np.uint8]) -> float:
+    """Largest difference between a logit of Keras and of an ONNX file over crops, or clips."""
     expected = model.predict_on_batch(network_input(crops))
-    found = classifier.logits(crops)
-    return max(float(np.abs(expected[head] - found[head]).max()) for head in HEADS)
+    session = ort.InferenceSession(path, session_options(threads=1))
+    heads = [output.name for output in session.get_outputs()]
+    found = dict(zip(heads, session.run(heads, {"pixels": crops[..., None]}), strict=True))
+    return max(float(np.abs(logits - found[head]).max()) for head, logits in expected.items())

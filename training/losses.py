@@ -7,7 +7,7 @@ without a target have no gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -55,6 +55,16 @@ def place(known: Targets, widths: Mapping[str, int]) -> Targets:
     return {name: np.zeros((n, width), np.float32) for name, width in widths.items()} | known
 
 
-def joined(first: Targets, second: Targets) -> Targets:
-    """The targets of two groups of samples, one after the other."""
-    return {head: np.concatenate([rows, second[head]]) for head, rows in first.items()}
+def joined(parts: Sequence[Targets]) -> Targets:
+    """The targets of groups of samples, one after the other; all have the same heads."""
+    return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
+
+
+def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Targets (n, classes) of labels (n,)."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def smoothed(targets: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Targets (n, k) of which a share is spread evenly over all classes."""
+    return targets * np.float32(1 - share) + np.float32(share / targets.shape[1])

@@ -16,6 +16,17 @@ from training.runs import CURVES_FILE, Row
 _INK, _TRAINING, _VALIDATION = "#333333", "#8aa1b1", "#c2410c"
 
 
+def by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str, float]:
+    """The measures of an epoch under the names of their heads; Keras leaves the name out where it is alone."""
+    values = dict(logs or {})
+    if len(heads) > 1:
+        return values
+    for measure in ("accuracy", "crossentropy"):
+        for part in ("", "val_"):
+            values[f"{part}{heads[0]}_{measure}"] = values.pop(f"{part}{measure}")
+    return values
+
+
 class Bar(keras.callbacks.Callback):
     """A bar over the batches of an epoch, and a line of accuracies when it is through."""
 
@@ -45,7 +56,7 @@ class Bar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Say how accurate each head is in training and on validation pictures."""
-        values = logs or {}
+        values = by_head(logs, self._heads)
         self._progress.remove_task(self._task)
         figures = "   ".join(
             f"{head} {values[f'{head}_accuracy']:.1%}, validation {values[f'val_{head}_accuracy']:.1%}"

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from training.errors import UnknownArchitecture
+from training.architectures import ARCHITECTURES, architecture
+from training.datasets import HEADS
+
+Task = Literal["both", "emotion", "gender"]
+TASKS: dict[Task, tuple[str, ...]] = {
+    "both": tuple(HEADS),
+    "emotion": ("expression", "fer2013"),
+    "gender": ("gender",),
+}
+"""The heads of a network by what it is trained for."""
 
 
 @dataclass(frozen=True)
@@ -12,8 +22,13 @@ class Config:
     """Everything that decides how a run goes, saved beside its model."""
 
     arch: str = "mien"
+    task: Task = "both"
+    trunk: str | None = None
+    """Run folder whose network lends the weights of all layers but the heads, where names agree."""
+    frozen: bool = False
+    """Whether what the trunk lends stays as it is: only the rest learns."""
     epochs: int = 100
-    """Passes over FER2013 after which the run is over."""
+    """Passes over FER2013, or over FairFace where gender is all there is, after which the run is over."""
     minutes: float | None = None
     """Wall-clock time after which the run is over, if it is not before."""
     seed: int = 1
@@ -35,27 +50,37 @@ class Config:
     ema: float = 0.998
     """How much of the averaged weights each step keeps."""
     dropout: float = 0.4
+    augment: bool = True
+    """Whether random views of the pictures are trained on, or the pictures as they are."""
     precision: str = "float32"
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that are trained."""
+        return TASKS[self.task]
 
-RECIPES = {
-    "mien": Config(),
-    "paper_cnn": Config(
-        arch="paper_cnn",
-        epochs=48,
-        learning_rate=1.5e-3,
-        gender_batch=112,
-        weight_decay=1e-3,
-        gender_weight=0.7,
-        gender_smoothing=0.0,
-        mixup=0.0,
-        dropout=0.25,
-    ),
-}
+    @property
+    def widths(self) -> dict[str, int]:
+        """Number of classes of each head that is trained."""
+        return {head: len(HEADS[head]) for head in self.heads}
+
+
+PLAIN = Config(
+    epochs=48,
+    learning_rate=1.5e-3,
+    gender_batch=112,
+    weight_decay=1e-3,
+    gender_weight=0.7,
+    gender_smoothing=0.0,
+    mixup=0.0,
+    dropout=0.25,
+)
+"""How everything is trained that is not ours: the same for all, so that they can be compared."""
+
+RECIPES = {arch: replace(PLAIN, arch=arch) for arch in ARCHITECTURES} | {"mien": Config()}
 
 
 def recipe(arch: str) -> Config:
     """How the named architecture is trained unless told otherwise; raises UnknownArchitecture."""
-    if arch not in RECIPES:
-        raise UnknownArchitecture(f"architecture {arch!r} is unknown; known: {', '.join(RECIPES)}")
+    architecture(arch)
     return RECIPES[arch]

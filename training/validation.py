@@ -7,7 +7,7 @@ validation split, is opened for the last table alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,9 +20,9 @@ from inference.classifier import Head, softmax
 from training import datasets
 from training.calibration import fit_temperature, unknown_below
 from training.datasets import HEADS
-from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
-from training.train import fairface_crops, fer_crops, network_input, one_hot
+from training.inputs import fairface_pictures, fer_pictures, network_input
+from training.losses import one_hot
 
 Part = Literal["validation", "test"]
 PARTS: Mapping[Part, tuple[str, str]] = {
@@ -31,8 +31,11 @@ PARTS: Mapping[Part, tuple[str, str]] = {
 }
 """Where the faces of each part come from: those with expressions, those with genders."""
 
-Logits = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
-"""Crops (n, size, size) to the logits (n, classes) of every head, by name."""
+Outputs = dict[str, NDArray[np.float32]]
+"""Each head's logits (n, classes) on the pictures that have labels for it, by name."""
+
+Logits = Callable[[NDArray[np.uint8]], Outputs]
+"""Crops (n, size, size), or clips, to the logits (n, classes) of every head, by name."""
 
 WANTED = {"expression": 0.5, "gender": 0.7}
 """A face is "unknown" to a runtime head where its label is right to less than this share."""
@@ -42,22 +45,13 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a model is measured on, as crops of its size."""
+    """What a model is measured on, as crops (n, size, size) or clips (n, frames, size, size)."""
 
     part: Part
     faces: datasets.Fer2013
     face_crops: NDArray[np.uint8]
     people: datasets.FairFace
     person_crops: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Each head's logits on the pictures that have labels for it."""
-
-    expression: NDArray[np.float32]
-    fer2013: NDArray[np.float32]
-    gender: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -68,19 +62,20 @@ class Judged:
     truth: NDArray[np.float32]
 
 
-def load_pictures(part: Part, data: Path, cache: Path, size: int) -> Pictures:
-    """One part as crops (n, size, size); raises DatasetError."""
+def load_pictures(part: Part, data: Path, cache: Path, size: int, frames: int | None = None) -> Pictures:
+    """One part as crops, or as clips of so many frames; raises DatasetError."""
     fer = load_fer2013(data, cache)
     if part == "validation":
         faces, people = fer.part("PublicTest"), load_fairface(data, cache, "train")
         people = people.rows(people.held_out())
     else:
         faces, people = fer.part("PrivateTest"), load_fairface(data, cache, "val")
-    return Pictures(part, faces, fer_crops(faces.images, size), people, fairface_crops(people, size))
+    face_crops, person_crops = fer_pictures(faces, size, frames), fairface_pictures(people, size, frames)
+    return Pictures(part, faces, face_crops, people, person_crops)
 
 
 def calibrate(found: Outputs, pictures: Pictures) -> dict[str, Head]:
-    """Temperature and `unknown` threshold of each runtime head."""
+    """Temperature and `unknown` threshold of each runtime head that there is."""
     heads = {}
     for name, pair in judged(found, pictures).items():
         temperature = fit_temperature(pair.logits, pair.truth)
@@ -91,34 +86,30 @@ def calibrate(found: Outputs, pictures: Pictures) -> dict[str, Head]:
 
 def judged(found: Outputs, pictures: Pictures) -> dict[str, Judged]:
     """What calibration compares for each runtime head: logits, and targets as training has them."""
-    usable = datasets.usable(pictures.faces.votes)
-    return {
-        "expression": Judged(
-            found.expression[usable], datasets.expression_targets(pictures.faces.votes[usable])
-        ),
-        "gender": Judged(found.gender, one_hot(pictures.people.genders, len(datasets.GENDERS))),
-    }
+    pairs = {}
+    if "expression" in found:
+        usable = datasets.usable(pictures.faces.votes)
+        truth = datasets.expression_targets(pictures.faces.votes[usable])
+        pairs["expression"] = Judged(found["expression"][usable], truth)
+    if "gender" in found:
+        truth = one_hot(pictures.people.genders, len(datasets.GENDERS))
+        pairs["gender"] = Judged(found["gender"], truth)
+    return pairs
 
 
-def outputs(logits: Logits, pictures: Pictures) -> Outputs:
-    """Each head's logits on the pictures that have labels for it.
+def outputs(logits: Logits, pictures: Pictures, heads: Collection[str] = tuple(HEADS)) -> Outputs:
+    """The logits of those heads on the pictures that have labels for them.
 
-    A file without the head `fer2013` is held against FER2013's labels by its head `expression`.
+    A network without the head `fer2013` is held against FER2013's labels by its head `expression`.
     """
-    faces = batched(logits, pictures.face_crops)
-    return Outputs(
-        expression=faces["expression"],
-        fer2013=faces.get("fer2013", faces["expression"]),
-        gender=batched(logits, pictures.person_crops)["gender"],
-    )
-
-
-def load_keras(path: Path) -> keras.Model:
-    """A model from its HDF5 file; raises RunError where there is none."""
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is not a trained model: {error}") from error
+    found = {}
+    if "expression" in heads:
+        faces = batched(logits, pictures.face_crops)
+        found["expression"] = faces["expression"]
+        found["fer2013"] = faces.get("fer2013", faces["expression"])
+    if "gender" in heads:
+        found["gender"] = batched(logits, pictures.person_crops)["gender"]
+    return found
 
 
 def keras_logits(model: keras.Model) -> Logits:

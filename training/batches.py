@@ -1,0 +1,136 @@
+"""What a network is given: batches of random views with their targets, and the validation pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.crops import squares
+from training import datasets
+from training.architectures import Architecture, architecture
+from training.augment import blend, clips, jittered, plain, views
+from training.inputs import fairface_pictures, fer_pictures, network_input, whole_squares
+from training.losses import Targets, joined, one_hot, place, smoothed, weighed
+from training.recipes import Config
+
+
+@dataclass(frozen=True)
+class Source:
+    """The faces of one data set, with targets for the heads that it has labels for.
+
+    images (n, h, w) uint8; squares (n, 3) around the faces; targets (n, classes) by head; `batch` of
+    them are in every step.
+    """
+
+    images: NDArray[np.uint8]
+    squares: NDArray[np.float32]
+    targets: Targets
+    batch: int
+
+
+def sources(faces: datasets.Fer2013, people: datasets.FairFace, config: Config) -> list[Source]:
+    """What a run learns from: FER2013 for expressions, FairFace for gender, or one of the two."""
+    found = []
+    if "expression" in config.heads:
+        found.append(
+            Source(
+                faces.images, whole_squares(len(faces.images)), expressions(faces), config.expression_batch
+            )
+        )
+    if "gender" in config.heads:
+        targets = {"gender": smoothed(genders(people)["gender"], config.gender_smoothing)}
+        found.append(Source(people.images, squares(people.boxes), targets, config.gender_batch))
+    return found
+
+
+class Batches(keras.utils.PyDataset):
+    """Mixed batches: so many faces from each source, each with a target for the heads that it has.
+
+    An epoch is one pass over the first source with as many random faces of the others as the batches
+    hold. Batch i of epoch e is a function of the seed, e and i alone.
+    """
+
+    def __init__(self, sources: Sequence[Source], config: Config, epoch: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
+        self._sources, self._config, self._epoch = sources, config, epoch
+        self._network = architecture(config.arch)
+        self._shuffle()
+
+    def __len__(self) -> int:
+        first = self._sources[0]
+        return max(1, len(first.images) // first.batch)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Targets, Targets]:
+        rng = np.random.default_rng((self._config.seed, self._epoch, index))
+        parts = [
+            self._part(source, _taken(order, index, source.batch), rng)
+            for source, order in zip(self._sources, self._orders, strict=True)
+        ]
+        targets = joined([targets for _, targets in parts])
+        return np.concatenate([pictures for pictures, _ in parts]), *weighed(targets)
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order."""
+        self._epoch += 1
+        self._shuffle()
+
+    def _part(
+        self, source: Source, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], Targets]:
+        seen = _seen(source.images[rows], source.squares[rows], self._network, self._config.augment, rng)
+        known = place({head: target[rows] for head, target in source.targets.items()}, self._config.widths)
+        return blend(network_input(seen), known, self._config.mixup, rng)
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng((self._config.seed, self._epoch))
+        self._orders = [rng.permutation(len(source.images)) for source in self._sources]
+
+
+def validation(
+    faces: datasets.Fer2013, people: datasets.FairFace, config: Config
+) -> tuple[NDArray[np.float32], Targets, Targets]:
+    """Pictures as they are with their targets, those of each head that is trained."""
+    network, parts = architecture(config.arch), []
+    if "expression" in config.heads:
+        parts.append((fer_pictures(faces, network.size, network.frames), expressions(faces)))
+    if "gender" in config.heads:
+        parts.append((fairface_pictures(people, network.size, network.frames), genders(people)))
+    targets = joined([place(known, config.widths) for _, known in parts])
+    return network_input(np.concatenate([pictures for pictures, _ in parts])), *weighed(targets)
+
+
+def expressions(faces: datasets.Fer2013) -> Targets:
+    """Targets of the heads `expression` and `fer2013`."""
+    return {
+        "expression": datasets.expression_targets(faces.votes),
+        "fer2013": one_hot(faces.labels, len(datasets.HEADS["fer2013"])),
+    }
+
+
+def genders(people: datasets.FairFace) -> Targets:
+    """Targets of the head `gender`."""
+    return {"gender": one_hot(people.genders, len(datasets.HEADS["gender"]))}
+
+
+def _seen(
+    images: NDArray[np.uint8],
+    around: NDArray[np.float32],
+    network: Architecture,
+    augment: bool,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Pictures (n, size, size) or clips (n, frames, size, size) as the network trains on them."""
+    if network.frames is not None:
+        make = clips if augment else jittered
+        return make(images, around, network.size, network.frames, rng)
+    make_one = views if augment else plain
+    return make_one(images, around, network.size, rng)
+
+
+def _taken(order: NDArray[np.int64], index: int, count: int) -> NDArray[np.int64]:
+    # Sorted, as the pictures are mapped from a file.
+    return np.sort(order.take(range(index * count, (index + 1) * count), mode="wrap"))
