@@ -48,8 +48,15 @@ class Checkpoint(keras.callbacks.Callback):
         draw_curves(self._run, self._history, self._heads)
 
 
-def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Path:
-    """Train one network and return its HDF5 file.
+def fit(
+    config: Config,
+    data: Path,
+    run: Path,
+    cache: Path,
+    resume: bool,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Path:
+    """Train one network and return its HDF5 file; `callbacks` see each epoch after everything else.
 
     Raises DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or was
     made with another configuration.
@@ -85,6 +92,7 @@ def fit(config: Config, data: Path, run: Path, cache: Path, resume: bool) -> Pat
             keras.callbacks.TerminateOnNaN(),
             Checkpoint(run, history, config.heads),
             Bar(config.heads, Console()),
+            *callbacks,
         ],
         verbose=0,
     )
