@@ -114,11 +114,13 @@ class Analyser:
         faces = self._detector.detect(gray, self._detector.levels.weak)
         people = self._people(camera, faces, captured_at)
         indices = list(people)
-        classes = self._classifier.classify(crop(gray, faces.boxes[indices], self._classifier.size))
+        crops = crop(gray, faces.boxes[indices], self._classifier.size)
+        classes = self._classifier.classify(crops)
         for row, (index, track) in enumerate(people.items()):
             visit = _open(camera, track, captured_at, findings)
             ended = camera.teller.observation(visit) if visit.ends_second(captured_at) else None
-            visit.see(classes, row, faces.boxes[index], float(faces.scores[index]), captured_at)
+            box, score = faces.boxes[index], float(faces.scores[index])
+            visit.see(classes, row, crops[row], box, score, captured_at)
             if visit.faces == CONFIRMING_FACES or (visit.confirmed and ended):
                 findings.visits.append(camera.teller.visit(visit, closed=False))
             if visit.confirmed and ended:

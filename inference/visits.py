@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bus.messages import MICROSECONDS, Estimate, Observation, Visit
 from inference.classifier import Classes, Head
-from inference.pooling import Pool
+from inference.pooling import Pool, face_weight
 
 CONFIRMING_FACES = 3
 """Faces that make a visit; what is seen less often tells too little of anybody."""
@@ -81,16 +81,26 @@ class OpenVisit:
         """Whether a face at that time begins another second than the one that was seen."""
         return bool(self.second) and _second(time_us) != self.second_at
 
-    def see(self, classes: Classes, row: int, box: NDArray[np.float32], score: float, time_us: int) -> None:
-        """Take a face: row `row` of `classes`, box (4,) x, y, w, h in pixels, detector score."""
+    def see(
+        self,
+        classes: Classes,
+        row: int,
+        crop: NDArray[np.uint8],
+        box: NDArray[np.float32],
+        score: float,
+        time_us: int,
+    ) -> None:
+        """Take a face: row `row` of `classes`, what they were told from, box (4,) in pixels, score."""
+        size = float(np.sqrt(box[2] * box[3]))
+        weight = face_weight(crop, size, score)
         self.faces += 1
         self.last_seen = time_us
-        self.sizes += float(np.sqrt(box[2] * box[3]))
+        self.sizes += size
         self.scores += score
-        self.whole.add(classes, row, score)
+        self.whole.add(classes, row, weight)
         if _second(time_us) != self.second_at:
             self.second, self.second_at = Pool(), _second(time_us)
-        self.second.add(classes, row, score)
+        self.second.add(classes, row, weight)
 
 
 def _second(time_us: int) -> int:
