@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.model_file import MODELS
-from training import card
+from training import card, pooling_page
 from training.detector import card as detector_card
 from training.errors import ReportError
 
@@ -52,6 +52,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "classifier": _figures(card.NAME, card.headline_table),
     "classifier robustness": _figures(card.NAME, _robustness),
     "classifier costs": _figures(card.NAME, card.cost_table),
+    **{name: _figures(pooling_page.NAME, show) for name, show in pooling_page.BLOCKS.items()},
     "detector": _figures(detector_card.NAME, _found),
     "detector costs": _figures(detector_card.NAME, detector_card.cost_table),
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from mien.cli.train import classifier, detector
+from mien.cli.train import classifier, detector, pooling
 
 app = typer.Typer(help="Train, measure, export and publish the models.", no_args_is_help=True)
 app.add_typer(classifier.app)
+app.add_typer(pooling.app)
 app.add_typer(detector.app, name="detector")
