@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.demo.sheet import load_sheet
 from training.datasets import EXPRESSIONS, FERPLUS_COLUMNS, GENDERS
 
 RACES = ("Black", "East Asian", "White")
@@ -61,3 +63,30 @@ def lit(side: int, turn: float, rng: np.random.Generator) -> NDArray[np.uint8]:
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """A picture as the bytes of a JPEG file."""
     return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+def portrait(number: int = 0, side: int = 96) -> NDArray[np.uint8]:
+    """One of the demo's composite heads on light grey (side, side): a face to a detector."""
+    head = load_sheet().heads[number]
+    height, width = head.alpha.shape
+    alpha = head.alpha / 255
+    square = np.full((height, height), 200, np.uint8)
+    left = (height - width) // 2
+    square[:, left : left + width] = head.luminance * alpha + 200 * (1 - alpha)
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> Path:
+    """Write a picture in the format of its name, with the folders that it is in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
+    return path
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    """Pack the files of a folder, and leave only the archive."""
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(folder.rglob("*")):
+            packed.write(path, path.relative_to(folder.parent))
+    shutil.rmtree(folder)
+    return archive

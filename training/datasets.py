@@ -1,4 +1,4 @@
-"""The face data sets as arrays: FER2013 with its FER+ votes, and FairFace with its face boxes.
+"""The face data sets as arrays: FER2013 with its FER+ votes, FairFace and UTKFace with face boxes, CK+48.
 
 What the labels and votes mean is here; `training.importers` reads the files.
 """
@@ -47,7 +47,8 @@ class Fer2013:
     """FER2013 rows with their FER+ votes, in file order.
 
     images (n, 48, 48) uint8; labels (n,) int64 index into EXPRESSIONS; usages (n,) str, one of
-    Training, PublicTest, PrivateTest; votes (n, 10) int64 in the order of FERPLUS_COLUMNS.
+    Training, PublicTest, PrivateTest; votes (n, 10) int64 in the order of FERPLUS_COLUMNS, all 0 where it
+    was read from image folders, for which there are none.
     """
 
     images: NDArray[np.uint8]
@@ -87,6 +88,51 @@ class FairFace:
         """Which rows are kept out of training (n,) bool: by hash of the file name, for good."""
         digests = (hashlib.sha256(str(name).encode()).digest() for name in self.files)
         return np.array([int.from_bytes(d[:8]) % HELD_OUT_PARTS == 0 for d in digests], np.bool_)
+
+
+@dataclass(frozen=True)
+class UtkFace:
+    """UTKFace's aligned and cropped pictures with the box of their face.
+
+    images (n, 96, 96) uint8; boxes (n, 4) float32 x, y, w, h in pixels, which may reach outside the
+    picture; genders (n,) int64 index into GENDERS; ages (n,) int64 in years; races, files (n,) str;
+    unlabelled: pictures left out because their name lacks a label.
+    """
+
+    images: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
+    genders: NDArray[np.int64]
+    ages: NDArray[np.int64]
+    races: NDArray[np.str_]
+    files: NDArray[np.str_]
+    unlabelled: int
+
+    def people(self) -> FairFace:
+        """The same faces in FairFace's terms: ages as its groups, races under UTKFace's names."""
+        groups = np.array([age_group(age) for age in self.ages.tolist()], np.str_)
+        return FairFace(self.images, self.boxes, self.genders, groups, self.races, self.files)
+
+
+@dataclass(frozen=True)
+class CkClips:
+    """CK+48's sequences as clips of their last three frames.
+
+    frames (n, 3, 48, 48) uint8 in the order of time; labels (n,) int64 index into EXPRESSIONS; subjects
+    (n,) str: folds must not part the clips of one subject; contempt: clips left out, as it is none of the
+    seven.
+    """
+
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    subjects: NDArray[np.str_]
+    contempt: int
+
+
+def age_group(years: int) -> str:
+    """The name of FairFace's age group: 0-2, 3-9, tens of years up to 60-69, more than 70."""
+    if years < 10:
+        return "0-2" if years < 3 else "3-9"
+    return "more than 70" if years >= 70 else f"{years // 10 * 10}-{years // 10 * 10 + 9}"
 
 
 def expression_votes(votes: NDArray[np.int64]) -> NDArray[np.int64]:

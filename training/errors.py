@@ -2,6 +2,7 @@
 
 TrainingError
 ├── DatasetError            a data set file is missing or does not have the form that it should
+├── FetchError              a data set file cannot be downloaded, or is not the published one
 ├── RunError                a run folder cannot be used for what was asked
 ├── UnknownArchitecture     no network of that name
 ├── ExportError             an exported file does not do what the Keras model does
@@ -15,6 +16,10 @@ class TrainingError(Exception):
 
 class DatasetError(TrainingError):
     """A data set file is missing or malformed; names file, row, column and what was expected."""
+
+
+class FetchError(TrainingError):
+    """A file cannot be downloaded, or is not the published one; names its address and the fix."""
 
 
 class RunError(TrainingError):
