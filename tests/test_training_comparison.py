@@ -77,6 +77,7 @@ def test_the_tables_say_what_was_measured(runs: Path, tmp_path: Path) -> None:
         "`paper_cnn, mean of 3`",
         "`paper_cnn, one frame`",
         "`paper_logreg_features`",
+        "`mien, as it ships`",
     ]
     right = figures["paper_cnn"]["parts"]["test"]["headline"]["gender"]["value"]
     assert f"| {100 * right:.1f} (" in rows[0]
