@@ -18,6 +18,7 @@ from training.datasets import (
     expression_votes,
     ferplus_argmax,
     ferplus_strict,
+    learnable,
     unseen,
     usable,
 )
@@ -93,6 +94,18 @@ def test_targets_are_shares_of_votes() -> None:
 
 def test_rows_that_are_not_usable_have_no_target() -> None:
     assert not expression_targets(votes(NF=10)).any()
+
+
+def test_what_is_learnt_are_votes_and_where_there_are_none_labels(tmp_path: Path) -> None:
+    faces = fer2013(tmp_path)
+    counts = faces.votes.copy()
+    counts[3] = 0
+    voted = replace(faces, votes=counts)
+    assert np.array_equal(learnable(voted), expression_targets(counts))
+    assert not learnable(voted)[3].any()
+    silent = replace(faces, votes=np.zeros_like(counts))
+    assert np.array_equal(learnable(silent).argmax(axis=1), faces.labels)
+    assert (learnable(silent).sum(axis=1) == 1).all()
 
 
 def test_strict_majority_is_more_than_half_of_the_votes_that_count() -> None:

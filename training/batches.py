@@ -106,7 +106,7 @@ def validation(
 def expressions(faces: datasets.Fer2013) -> Targets:
     """Targets of the heads `expression` and `fer2013`."""
     return {
-        "expression": datasets.expression_targets(faces.votes),
+        "expression": datasets.learnable(faces),
         "fer2013": one_hot(faces.labels, len(datasets.HEADS["fer2013"])),
     }
 

@@ -155,6 +155,16 @@ def expression_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), np.float32)
 
 
+def learnable(faces: Fer2013) -> NDArray[np.float32]:
+    """What the head `expression` is to learn (n, 7): FER+'s distributions, zeros where not `usable`.
+
+    Where there are no votes at all, as for image folders, FER2013's labels take their place.
+    """
+    if faces.votes.any():
+        return expression_targets(faces.votes)
+    return np.eye(len(EXPRESSIONS), dtype=np.float32)[faces.labels]
+
+
 def unseen(faces: Fer2013) -> Fer2013:
     """FER2013's Training rows whose picture is in neither test part too, as 703 are."""
     training = faces.usages == "Training"

@@ -59,7 +59,7 @@ def fer2013(faces: Fer2013) -> Inventory:
         notes.append(f"rows of Training with too few FER+ votes for one of the seven expressions: {lost:,}")
     else:
         notes.append(
-            "read from image folders: no FER+ votes, so nothing for the head expression, and no FER+ figures"
+            "image folders: no FER+ votes, so labels are learnt in their place, and there are no FER+ figures"
         )
         notes.append(
             "where names do not tell PublicTest from PrivateTest, a tenth of train stands for PublicTest "

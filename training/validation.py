@@ -88,9 +88,9 @@ def judged(found: Outputs, pictures: Pictures) -> dict[str, Judged]:
     """What calibration compares for each runtime head: logits, and targets as training has them."""
     pairs = {}
     if "expression" in found:
-        usable = datasets.usable(pictures.faces.votes)
-        truth = datasets.expression_targets(pictures.faces.votes[usable])
-        pairs["expression"] = Judged(found["expression"][usable], truth)
+        truth = datasets.learnable(pictures.faces)
+        usable = truth.any(axis=1)
+        pairs["expression"] = Judged(found["expression"][usable], truth[usable])
     if "gender" in found:
         truth = one_hot(pictures.people.genders, len(datasets.GENDERS))
         pairs["gender"] = Judged(found["gender"], truth)
