@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from mien.cli.train import classifier, data, detector, pooling
+from mien.cli.train import classifier, data, detector, pooling, tune
 
 app = typer.Typer(help="Train, measure, export and publish the models.", no_args_is_help=True)
 app.add_typer(classifier.app)
 app.add_typer(pooling.app)
+app.add_typer(tune.app)
 app.add_typer(data.app, name="data")
 app.add_typer(detector.app, name="detector")

@@ -26,7 +26,9 @@ def fit(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay of AdamW.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
+    mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
     ] = None,
@@ -46,7 +48,9 @@ def fit(
             "minutes": minutes,
             "seed": seed,
             "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
             "dropout": dropout,
+            "mixup": mixup,
             "precision": precision,
         }
         chosen = {name: value for name, value in options.items() if value is not None}
