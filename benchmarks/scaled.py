@@ -198,7 +198,7 @@ def publish(cluster: KafkaSettings, cameras: int, jpegs: Sequence[bytes]) -> Non
     names = {f"camera-{number}": number for number in range(cameras)}
     height, width = decode_gray(jpegs[0]).shape
     epoch = time.time_ns() // 1000
-    writer = KafkaWriter(cluster, names.__getitem__, capacity=64, patience=30, grace=_PUBLISH_S)
+    writer = KafkaWriter(cluster, names.__getitem__, capacity=64, grace=_PUBLISH_S)
     for seq, jpeg in enumerate(jpegs):
         captured_at = epoch + round((seq - _HOUR_S / 2 * FPS) / FPS * MICROSECONDS)
         for name in names:

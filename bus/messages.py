@@ -111,8 +111,12 @@ class CameraMinute:
 
     Every frame that a camera sampled is in `captured` and in exactly one of the other counts:
     `analysed`, `stale` (too old when its turn came), `failed` (could never be decoded) and `dropped`
-    (by reason, before it reached a worker). `watched_us` is the time covered by analysed frames,
-    `age_sum_us` the sum of the analysed frames' ages when they were done, `faces` the detections.
+    (by reason, before it reached a worker). It is in none of them while it is on its way, and for good
+    where the bus lost it: where Kafka deleted it unread, or its capture ended before Kafka had taken it
+    in. What is captured and not in another count is lost, then; no frame is in two.
+
+    `watched_us` is the time covered by analysed frames, `age_sum_us` the sum of the analysed frames' ages
+    when they were done, `faces` the detections.
     """
 
     camera_id: str

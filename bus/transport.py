@@ -71,7 +71,11 @@ class FrameWriter(Protocol):
         """Frames of this camera dropped since the last call, by reason; each is told exactly once."""
 
     def close(self) -> None:
-        """Say that nothing more will be published; what waits is still delivered."""
+        """Say that nothing more will be published; what waits is still delivered.
+
+        Where that takes too long, what was not sent yet is dropped and counted, and what was sent and is not
+        acknowledged is not: who reads it counts it, if it arrived.
+        """
 
 
 class FrameReader(Protocol):

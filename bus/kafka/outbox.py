@@ -11,9 +11,6 @@ from bus.errors import TransportClosed
 from bus.messages import Frame
 from bus.transport import DROPPED_OLDEST
 
-NOT_ACKNOWLEDGED = "not acknowledged"
-"""Sent, and no broker said in time that it has the frame; it may have it all the same."""
-
 NOT_SENT = "closed before it was sent"
 
 
@@ -28,7 +25,8 @@ class _Camera:
 class Outbox:
     """Frames between captures, which put them in, and one sender, which takes them out.
 
-    A frame is waiting, then in flight, then acknowledged or lost. Safe for any number of threads.
+    A frame is waiting, then in flight, then acknowledged or lost. Which of those in flight a broker has only
+    that broker can tell: none counts as lost before it does. Safe for any number of threads.
 
     Args:
         capacity: frames of one camera that may wait, and as many that may be in flight.
@@ -106,10 +104,15 @@ class Outbox:
                 self._acknowledged += 1
 
     def lost(self, camera_id: str, size: int, reason: str) -> None:
-        """A frame of `size` bytes will not be acknowledged any more."""
+        """A frame of `size` bytes is on no broker, and will be on none."""
         with self._changed:
             if camera := self._landed(camera_id, size):
                 camera.drops[reason] += 1
+
+    def unsure(self, camera_id: str, size: int) -> None:
+        """Nobody will know here whether a frame of `size` bytes arrived."""
+        with self._changed:
+            self._landed(camera_id, size)
 
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
         """Whether a frame of this camera may wait, within `timeout` seconds, with none having to go."""
@@ -124,17 +127,22 @@ class Outbox:
             drops, camera.drops = camera.drops, Counter()
             return dict(drops)
 
-    def close(self, grace: float) -> None:
-        """Take nothing more in, wait up to `grace` seconds for what is on its way, count the rest as lost."""
+    def close(self, grace: float) -> int:
+        """Take nothing more in, and wait up to `grace` seconds for what is on its way.
+
+        What still waits then counts as lost. Returns how many frames are in flight: nobody will know here
+        whether they arrive.
+        """
         with self._changed:
             self._closed = True
             cameras = self._cameras.values()
             self._changed.wait_for(lambda: not any(c.waiting or c.in_flight for c in cameras), grace)
             for camera in cameras:
-                camera.drops += Counter({NOT_SENT: len(camera.waiting), NOT_ACKNOWLEDGED: camera.in_flight})
+                camera.drops += Counter({NOT_SENT: len(camera.waiting)})
                 camera.waiting.clear()
             self._stopped = True
             self._changed.notify_all()
+            return sum(camera.in_flight for camera in cameras)
 
     def wait_until_stopped(self, timeout: float) -> bool:
         """Whether `close` has been called and is done, within `timeout` seconds."""
@@ -156,7 +164,7 @@ class Outbox:
         ]
 
     def _landed(self, camera_id: str, size: int) -> _Camera | None:
-        """The camera of a frame that is in flight no more; None after `close`, when all is counted."""
+        """The camera of a frame that is in flight no more; None after `close`, which ends the counting."""
         if self._stopped:
             return None
         self._changed.notify_all()

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.errors import (
+    BrokerResponseError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    UnknownError,
+)
 
 from bus.codec import encode
 from bus.errors import BrokerRefused, BrokerUnavailable, TopicError
 from bus.kafka.client import open_client, require_crc32c
-from bus.kafka.outbox import NOT_ACKNOWLEDGED, Outbox
+from bus.kafka.outbox import Outbox
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import MAX_RECORD_BYTES, missing_topic
 from bus.messages import Frame
 
 NO_PARTITION = "no such partition"
 TOO_LARGE = "too large"
+REFUSED = "refused by Kafka"
 
 _RETRY_SECONDS = 1.0
-_REQUEST_SECONDS = 2.0
+_REQUEST_SECONDS = 10.0
+"""As long as a cluster takes to give a broker up. A request that is given up sooner, and a second one in its
+place, would only put its frames into Kafka twice."""
+
+_SILENCE_SECONDS = 5.0
+_CLOSE_SECONDS = 2.0
 _BLOCK_MS = 1000
 _CONNECTION = "connection"
+_BUFFERS = "buffers"
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +49,10 @@ class KafkaWriter:
     frames of each camera wait and as many are in flight, the oldest waiting one gives way to a new one, and
     every drop is counted.
 
+    A frame that was handed to the client stays in flight until a broker has acknowledged or refused it,
+    however long that takes. A broker may have a frame without having said so; if that counted as dropped and
+    was then analysed, it would count twice. So only frames that were never sent are dropped.
+
     The client's idempotence stays off: with it, one batch that expires blocks the client for good. A batch
     whose acknowledgement is lost is therefore sent once more, and readers leave the doubles out (`Arrivals`).
 
@@ -43,7 +61,6 @@ class KafkaWriter:
         partition_of: the partition of a camera, by its id; quick, and never raises.
         capacity: frames of one camera that may wait before the oldest is dropped.
         in_flight_bytes: what may be with the client, not acknowledged yet, of all cameras together.
-        patience: seconds to wait for an acknowledgement before a frame counts as lost.
         grace: seconds that `close` may wait for what is on its way.
         on_acknowledged: told camera id, epoch and seq of every frame that arrived, on another thread.
 
@@ -58,19 +75,18 @@ class KafkaWriter:
         *,
         capacity: int = 16,
         in_flight_bytes: int = 8 << 20,
-        patience: float = 3.0,
         grace: float = 8.0,
         on_acknowledged: Callable[[str, int, int], None] = lambda camera_id, epoch, seq: None,
     ) -> None:
         require_crc32c()
         self._settings = settings
         self._partition_of = partition_of
-        self._patience = patience
         self._grace = grace
         self._on_acknowledged = on_acknowledged
         self._outbox = Outbox(capacity, in_flight_bytes)
         self._connected = threading.Event()
         self._troubled: dict[str, str] = {}
+        self._heard_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="kafka writer", daemon=True)
         self._thread.start()
 
@@ -81,7 +97,11 @@ class KafkaWriter:
 
     def publish(self, frame: Frame) -> bool:
         """See `FrameWriter.publish`."""
-        return self._outbox.put(frame)
+        fits = self._outbox.put(frame)
+        silence = time.monotonic() - self._heard_at
+        if not fits and silence > _SILENCE_SECONDS:
+            self._say(_BUFFERS, f"frames are dropped, no broker took one in for {silence:.0f} s")
+        return fits
 
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
         """See `FrameWriter.wait_for_room`."""
@@ -92,8 +112,13 @@ class KafkaWriter:
         return self._outbox.take_drops(camera_id)
 
     def close(self) -> None:
-        """See `FrameWriter.close`; what has not arrived within `grace` seconds is counted as dropped."""
-        self._outbox.close(self._grace)
+        """See `FrameWriter.close`; what has not been sent within `grace` seconds is counted as dropped.
+
+        What was sent and not acknowledged until then may be in Kafka or not: it is counted if it is, by the
+        worker that comes upon it, and the log says of how many frames that holds.
+        """
+        if open_ := self._outbox.close(self._grace):
+            _log.error("Kafka: closed without knowing whether the last %d frames arrived", open_)
         self._thread.join(timeout=1)
 
     def wait_until_connected(self, timeout: float) -> bool:
@@ -109,7 +134,7 @@ class KafkaWriter:
             while (frame := self._outbox.take()) is not None:
                 self._send(producer, frame)
         finally:
-            _close(producer, self._patience + 1)
+            _close(producer)
 
     def _connect(self) -> KafkaProducer | None:
         """A producer as soon as there is a broker with the topic; None where the writer was closed before."""
@@ -136,14 +161,14 @@ class KafkaWriter:
             max_request_size=MAX_RECORD_BYTES,
             compression_type=None,
             request_timeout_ms=round(_REQUEST_SECONDS * 1000),
-            delivery_timeout_ms=round(self._patience * 1000),
+            delivery_timeout_ms=float("inf"),
             max_block_ms=_BLOCK_MS,
             allow_auto_create_topics=False,
         )
         try:
             producer.partitions_for(self._settings.topic)
         except KafkaError:
-            _close(producer, self._patience)
+            _close(producer)
             raise missing_topic(self._settings, self._settings.topic) from None
         return producer
 
@@ -164,14 +189,22 @@ class KafkaWriter:
             self._say(_CONNECTION, f"frames wait: {error}")
             self._outbox.put_back(frame)
         else:
-            self._say(_CONNECTION)
             future.add_callback(lambda _: self._arrive(camera_id, epoch, seq, size))
-            future.add_errback(lambda error: self._lose(camera_id, size, NOT_ACKNOWLEDGED, error))
+            future.add_errback(lambda error: self._fail(camera_id, size, error))
 
     def _arrive(self, camera_id: str, epoch: int, seq: int, size: int) -> None:
         self._outbox.arrived(camera_id, size)
         self._on_acknowledged(camera_id, epoch, seq)
-        self._say(camera_id)
+        self._heard_at = time.monotonic()
+        for subject in (_CONNECTION, _BUFFERS, camera_id):
+            self._say(subject)
+
+    def _fail(self, camera_id: str, size: int, error: Exception) -> None:
+        if isinstance(error, BrokerResponseError) and not isinstance(error, UnknownError):
+            self._lose(camera_id, size, REFUSED, error)
+        else:
+            self._outbox.unsure(camera_id, size)
+            self._say(camera_id, f"whether frames arrived is not known: {error}")
 
     def _lose(self, camera_id: str, size: int, reason: str, error: object) -> None:
         self._outbox.lost(camera_id, size, reason)
@@ -182,13 +215,12 @@ class KafkaWriter:
         if trouble and self._troubled.get(subject) != kind:
             self._troubled[subject] = kind
             _log.error("Kafka: %s: %s", subject, trouble)
-        elif not trouble and subject in self._troubled:
-            del self._troubled[subject]
+        elif not trouble and self._troubled.pop(subject, None) is not None:
             _log.warning("Kafka: %s: all is well again", subject)
 
 
-def _close(producer: KafkaProducer, seconds: float) -> None:
+def _close(producer: KafkaProducer) -> None:
     try:
-        producer.close(timeout=seconds)
+        producer.close(timeout=_CLOSE_SECONDS)
     except KafkaTimeoutError:
-        _log.warning("Kafka: the client could not be closed in %.0f s", seconds)
+        _log.warning("Kafka: the client could not be closed in %.0f s", _CLOSE_SECONDS)

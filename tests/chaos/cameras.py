@@ -118,7 +118,7 @@ def republish(recording: Recording, cluster: KafkaSettings) -> None:
 
 @contextmanager
 def _patient_writer(cluster: KafkaSettings) -> Iterator[KafkaWriter]:
-    writer = KafkaWriter(cluster, CAMERAS.index, patience=30.0, grace=_CONNECT_SECONDS)
+    writer = KafkaWriter(cluster, CAMERAS.index, grace=_CONNECT_SECONDS)
     yield writer
     writer.close()
     lost = Counter(reason for camera in CAMERAS for reason in writer.take_drops(camera))

@@ -43,8 +43,10 @@ Frames travel through a real Kafka broker, results into a real PostgreSQL, while
 workers leave, `mien work --drain` takes what is left, and the oracle compares, camera by camera, what was
 published, what a plain consumer finds in Kafka, and what the database counts:
 
+- every frame counts exactly once: in the database captured = analysed + stale + failed + dropped;
 - every acknowledged frame is in Kafka, and every frame in Kafka is counted once as analysed, stale or failed;
-- nothing is in Kafka that was not published, and nothing is counted that is not in Kafka;
+- nothing is in Kafka that was not published, none of it was dropped, and nothing is counted that is not in
+  Kafka;
 - published = acknowledged + dropped, by reason, and the database has the same drops;
 - every position is at the end of its partition, and `mien db check` finds rollups equal to a recount;
 - no worker ended by itself.
@@ -58,13 +60,13 @@ A row for which this does not hold makes `make chaos` fail.
 _EXPLANATION = """
 *Produced* frames were sampled by a camera, *dropped* ones gave way while Kafka was away and never reached a
 worker, *stale* ones were older than two seconds when their turn came, *failed* ones could not be decoded.
-*Lost* are acknowledged frames that no row counts, *doubled* are counts beyond the frames there are.
+Records of no use, which are thrown in besides, count as *failed* only. *Lost* are frames that no row counts,
+*doubled* are counts beyond the frames there are.
 """
 
-_UNSURE = """
-Of the frames that count as not acknowledged, {unsure:,} were in Kafka all the same: a broker that dies cannot
-say what it has. They were analysed, so that they count twice, or were skipped where younger ones had come
-first. {doubles:,} records were in Kafka twice, since they were sent again; the workers left them out.
+_DOUBLES = """
+A broker that dies cannot say what it has. What was sent to it is not dropped, then, but sent again until
+somebody has acknowledged it. Records that were in Kafka twice for that, and that workers left out: {doubles:,}.
 """
 
 _DROPS = "\n| fault | reason for drops | frames |\n|---|---|---:|\n"
@@ -128,9 +130,8 @@ def _drops(rows: Mapping[str, Row]) -> str:
         for name, row in rows.items()
         for reason, count in row["dropped"].items()
     ]
-    unsure = sum(row["unsure"] for row in rows.values())
     doubles = sum(row["log_doubles"] for row in rows.values())
-    words = _UNSURE.format(unsure=unsure, doubles=doubles)
+    words = _DOUBLES.format(doubles=doubles)
     return _DROPS + "".join(lines) + words if lines else words
 
 

@@ -58,7 +58,7 @@ def test_the_oracle_notices_what_is_lost_doubled_invented_or_not_counted(ground:
         minute = minute_of(wall_clock_us())
         writer.count(CameraMinute("till", minute, analysed=1))
         doubled = judge(stage, studio)
-        assert (doubled.lost, doubled.doubled, len(doubled.violations)) == (0, 1, 1)
+        assert (doubled.lost, doubled.doubled, len(doubled.violations)) == (0, 1, 2)
         writer.count(CameraMinute("till", minute, analysed=-2))
         assert judge(stage, studio).lost == 1
         writer.count(CameraMinute("till", minute, analysed=1))
@@ -69,3 +69,8 @@ def test_the_oracle_notices_what_is_lost_doubled_invented_or_not_counted(ground:
         studio.acknowledged["shelf"].remove(10_000)
         studio.drops["shelf"] += Counter({"buffer full": 1})
         assert any("dropped" in violation for violation in judge(stage, studio).violations)
+
+        writer.count(CameraMinute("shelf", minute, dropped={"buffer full": 1}))
+        twice = judge(stage, studio)
+        assert twice.doubled == 1, "a frame that is in Kafka was dropped as well"
+        assert any("analysed, stale, failed or dropped" in violation for violation in twice.violations)
