@@ -66,7 +66,7 @@ Records of no use, which are thrown in besides, count as *failed* only. *Lost* a
 
 _DOUBLES = """
 A broker that dies cannot say what it has. What was sent to it is not dropped, then, but sent again until
-somebody has acknowledged it. Records that were in Kafka twice for that, and that workers left out: {doubles:,}.
+somebody has acknowledged it. Records that were in Kafka twice for that, and left out by workers: {doubles:,}.
 """
 
 _DROPS = "\n| fault | reason for drops | frames |\n|---|---|---:|\n"
