@@ -17,6 +17,10 @@ READER_TIMEOUT_MS = 10_000
 
 _LOCK_TIMEOUT_MS = 30_000
 _IDLE_TIMEOUT_MS = 60_000
+_AWAY = frozenset({"25006", "25P03"})
+"""SQLSTATEs of transactions that another server, or the same one later, would carry out: one that is not the
+primary any more, and one that ended a session because the process stood still in a transaction."""
+
 _SILENCE_MS = 20_000
 """After so long without a sign of the other side a connection to PostgreSQL is given up, at either end."""
 
@@ -120,7 +124,7 @@ def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
         server |= {"default_transaction_read_only": "on", "statement_timeout": READER_TIMEOUT_MS}
     else:
         server |= {"lock_timeout": _LOCK_TIMEOUT_MS}
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         connect_args={
@@ -133,6 +137,18 @@ def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
             "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
         },
     )
+    if not read_only:
+        sa.event.listen(engine, "handle_error", _tell_outage)
+    return engine
+
+
+def _tell_outage(context: sa.engine.ExceptionContext) -> sa.exc.OperationalError | None:
+    """An outage in the place of what the driver takes for a mistake of ours, see `_AWAY`."""
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) not in _AWAY:
+        return None
+    context.is_disconnect = True  # Only a new connection may lead to the server that took over.
+    return sa.exc.OperationalError(context.statement, context.parameters, error, connection_invalidated=True)
 
 
 def _check_version(connection: sa.Connection) -> None:

@@ -215,3 +215,40 @@ def test_a_client_that_vanishes_does_not_hold_its_locks(engine: sa.Engine) -> No
         "tcp_user_timeout": "20000",
         "lock_timeout": "30s",
     }
+
+
+def test_a_server_that_became_read_only_is_an_outage_until_another_one_takes_over(
+    postgresql_server: Server, engine: sa.Engine, database: str
+) -> None:
+    """A standby behind the same address takes connections and refuses to write."""
+    writer = Writer(engine)
+    writer.write(batch(0), {LANE: 4})
+    lead_to_a_standby(postgresql_server, database)
+    for _ in range(2):
+        with pytest.raises(OUTAGES):
+            writer.write(batch(1), {LANE: 8})
+    with pytest.raises(OUTAGES, match="read-only"):
+        writer.count(CameraMinute("till", T0, captured=1))
+    # Sessions that were begun read-only stay so: what helps is a new one.
+    postgresql_server.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    writer.write(batch(1), {LANE: 8})
+    check_stored_once(engine, 2)
+
+
+def lead_to_a_standby(server: Server, database: str) -> None:
+    """Sessions end, and those that follow them are read-only."""
+    server.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    server.execute(
+        f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{database}'"
+    )
+
+
+def test_a_session_that_the_server_ended_in_a_transaction_is_an_outage(engine: sa.Engine) -> None:
+    def stand_still() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("SET idle_in_transaction_session_timeout = '20ms'")
+            time.sleep(0.5)
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(OUTAGES, match="idle-in-transaction"):
+        stand_still()
