@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from inference.model_file import MODELS
+from training.bias import FEWEST
+from training.datasets import HEADS
+from training.pictures import PICTURES, draw
 from training.publishing import read_metrics, ship
 from training.recipes import Config, recipe
 from training.runs import ONNX_FILES, PARTS, metrics_file, read_config, read_history
 
 NAME = "faces"
+PREFIX = f"{NAME}-"
+"""How the names of its pictures begin."""
 
 MOST_LOST = 0.003
 """How much less often the INT8 file may be right than the float32 file."""
@@ -71,13 +76,24 @@ Measured through `inference/classifier.py` with the very files: single model, on
 
 $figures
 
+$losses
+
 $classes
+
+![Confusion of expressions and of gender]($confusion)
 
 $groups
 
 Worst group on test pictures: $worst; gap to the best: $gap points.
 
 $ages
+
+By race, gender and age together: the groups of at least $fewest people served worst. All groups are in the
+picture, and with their intervals in `$json`.
+
+$cells
+
+![Perceived gender by race, gender and age]($bias)
 
 ### Small faces and inexact boxes (validation)
 
@@ -90,7 +106,12 @@ $calibration
 "Right" is the share that the truth gives to the label: for expressions the FER+ votes, so that even a
 perfect answer is rarely all right; for gender 0 or 1. A face is `unknown` to a head below the
 threshold, where its label would be right to less than $wanted (isotonic regression of "right" on
-confidence, on validation pictures).
+confidence, on validation pictures). "Area" is that under the curve of risk, the share that is wrong, by
+coverage, the share of surest faces that is kept.
+
+![Share that is right by confidence, before and after temperature]($calibration_picture)
+
+![Risk by coverage]($risk)
 
 ### Costs
 
@@ -117,8 +138,8 @@ $epochs passes over FER2013 took $minutes minutes on a shared machine. Figures a
 """)
 
 
-def publish(run: Path, models: Path = MODELS) -> Path:
-    """Put a run's ONNX files, figures and card beside the runtime; returns the card.
+def publish(run: Path, models: Path, images: Path) -> Path:
+    """Put a run's ONNX files, figures and card into `models`, pictures into `images`; returns the card.
 
     The INT8 file ships if it loses at most 0.3 points of any validation figure and is faster. Raises
     RunError unless the run was exported and those very files evaluated on both parts.
@@ -126,7 +147,8 @@ def publish(run: Path, models: Path = MODELS) -> Path:
     metrics = read_metrics(run)
     if not worthwhile(metrics):
         del metrics["int8"]
-    return ship(run, metrics, card(run, metrics), NAME, models)
+    draw(metrics["float32"]["test"], images, PREFIX)
+    return ship(run, metrics, card(run, metrics, os.path.relpath(images, models)), NAME, models)
 
 
 def worthwhile(metrics: Mapping[str, Any]) -> bool:
@@ -137,11 +159,15 @@ def worthwhile(metrics: Mapping[str, Any]) -> bool:
     return bool(faster and round(max(losses), 4) <= MOST_LOST)
 
 
-def card(run: Path, metrics: Mapping[str, Any]) -> str:
-    """The model card (Markdown) of a run whose files were evaluated on both parts."""
+def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
+    """The model card (Markdown) of a run whose files were evaluated on both parts.
+
+    `images` is the way from the card to the folder of its pictures.
+    """
     config, history = read_config(run), read_history(run)
     validation, test = metrics["float32"]["validation"], metrics["float32"]["test"]
     gender = test["gender"]
+    confusion, calibration, risk, bias = (f"{images}/{PREFIX}{name}.png" for name in PICTURES)
     return CARD.substitute(
         files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
         json=f"{NAME}.json",
@@ -162,7 +188,14 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         worst_age=_weakest(gender["ages"], None, 1)[0],
         worst=gender["worst_group"],
         gap=round(gender["gap"] * 100, 1),
-        calibration=_calibration(test["calibration"]),
+        calibration=calibration_table(test["calibration"]),
+        losses=loss_table(metrics),
+        fewest=FEWEST,
+        cells=_worst_cells(gender["cells"], 5),
+        confusion=confusion,
+        calibration_picture=calibration,
+        risk=risk,
+        bias=bias,
         wanted=" / ".join(f"{head['wanted']:.0%} ({name})" for name, head in test["calibration"].items()),
     )
 
@@ -201,6 +234,18 @@ def headline_table(metrics: Mapping[str, Any]) -> str:
         for key, name in F1S.items()
     ]
     return table(("right % (95 %)", *(column for column, _ in measured)), rows)
+
+
+def loss_table(metrics: Mapping[str, Any]) -> str:
+    """Cross-entropy of each head of each file on the pictures of both parts (Markdown)."""
+    measured = [
+        (f"{part}, {precision}", parts[part]) for part in PARTS for precision, parts in metrics.items()
+    ]
+    rows = [
+        (f"head `{head}`", *(f"{figures['crossentropy'][head]:.3f}" for _, figures in measured))
+        for head in HEADS
+    ]
+    return table(("cross-entropy, nats", *(column for column, _ in measured)), rows)
 
 
 def robustness_table(cases: Mapping[str, Any]) -> str:
@@ -247,7 +292,14 @@ def _weakest(figures: Mapping[str, Any], name: str | None, count: int) -> list[s
     return sorted(values, key=lambda key: float(values[key]))[:count]
 
 
-def _calibration(heads: Mapping[str, Any]) -> str:
+def _worst_cells(cells: Sequence[Mapping[str, Any]], count: int) -> str:
+    large = sorted((cell for cell in cells if cell["n"] >= FEWEST), key=lambda cell: float(cell["value"]))
+    rows = [(f"{cell['race']} {cell['gender']} {cell['age']}", *_share(cell)) for cell in large[:count]]
+    return table(("perceived gender (test)", "right %", "95 %", "n"), rows)
+
+
+def calibration_table(heads: Mapping[str, Any]) -> str:
+    """Temperature, calibration error, what the threshold does, and risk, of each head (Markdown)."""
     rows = [
         (
             name,
@@ -258,10 +310,11 @@ def _calibration(heads: Mapping[str, Any]) -> str:
             f"{head['coverage']['value']:.1%}",
             _percent(head["agreement_known"]),
             _percent(head["agreement_unknown"]),
+            f"{head['risk_coverage']['aurc']:.3f}",
         )
         for name, head in heads.items()
     ]
-    columns = ("head", "temperature", "ECE before", "after", "threshold", "known", "right", "else")
+    columns = ("head", "temperature", "ECE before", "after", "threshold", "known", "right", "else", "area")
     return table(columns, rows)
 
 

@@ -5,7 +5,9 @@ TrainingError
 ├── FetchError              a data set file cannot be downloaded, or is not the published one
 ├── RunError                a run folder cannot be used for what was asked
 ├── UnknownArchitecture     no network of that name
+├── UnknownSystem           no system of that name in the comparison
 ├── ExportError             an exported file does not do what the Keras model does
+├── ExplainError            a network has nothing that a heat map could show
 └── ReportError             a page of figures asks for what there is not
 """
 
@@ -30,8 +32,16 @@ class UnknownArchitecture(TrainingError):
     """No network of that name; names those that there are."""
 
 
+class UnknownSystem(TrainingError):
+    """No system of that name in the comparison; names those that there are."""
+
+
 class ExportError(TrainingError):
     """An exported file does not do what the Keras model does."""
+
+
+class ExplainError(TrainingError):
+    """A network has no such head, or no feature maps whose places in the picture are known."""
 
 
 class ReportError(TrainingError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.classifier import Classifier, Head, softmax
-from training import datasets
-from training.calibration import agreement, calibration_error
+from training import bias, datasets
+from training.calibration import agreement, calibration_error, crossentropy, reliability
 from training.costs import costs
+from training.datasets import HEADS
 from training.figures import Share, confusion, f1, share
+from training.losses import one_hot
+from training.risk import risk_coverage
 from training.robustness import degraded
+from training.train import load_keras
 from training.validation import (
     PARTS,
     WANTED,
@@ -27,7 +31,6 @@ from training.validation import (
     calibrate,
     judged,
     keras_logits,
-    load_keras,
     load_pictures,
     outputs,
 )
@@ -40,32 +43,34 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
     RunError for a file that cannot be used, DatasetError for the data.
     """
     logits: Logits
+    frames: int | None = None
     if path.suffix == ".onnx":
         classifier = Classifier(path, own=True)
         heads = {"expression": classifier.expression_head, "gender": classifier.gender_head}
+        names: Collection[str] = tuple(HEADS)
         run, size, logits = classifier.metadata.run, classifier.size, classifier.logits
     else:
         model = load_keras(path)
-        run, size, logits = path.parent.name, model.input_shape[1], keras_logits(model)
-        known = load_pictures("validation", data, cache, size)
-        heads = calibrate(outputs(logits, known), known)
-    pictures = load_pictures(part, data, cache, size)
-    found = outputs(logits, pictures)
-    clear, winner = datasets.ferplus_argmax(pictures.faces.votes)
+        run, names, logits = path.parent.name, model.output_names, keras_logits(model)
+        *clip, size, _, _ = model.input_shape[1:]
+        frames = clip[0] if clip else None
+        known = load_pictures("validation", data, cache, size, frames)
+        heads = calibrate(outputs(logits, known, names), known)
+    pictures = load_pictures(part, data, cache, size, frames)
+    found = outputs(logits, pictures, names)
+    seen = {} if frames else degraded(pictures)
     return {
         "model": {"file": path.name, "run": run, "size": size},
         "part": {"name": part, "faces": PARTS[part][0], "people": PARTS[part][1]},
-        "headline": {name: asdict(figure) for name, figure in headline(found, pictures).items()},
-        "fer2013": class_figures(found.fer2013.argmax(axis=1), pictures.faces.labels),
-        "ferplus": class_figures(found.expression.argmax(axis=1)[clear], winner[clear]),
-        "gender": gender_figures(found.gender.argmax(axis=1) == pictures.people.genders, pictures.people),
+        "headline": _asdicts(headline(found, pictures)),
+        "crossentropy": crossentropies(found, pictures),
+        **by_data_set(found, pictures),
         "calibration": {
             name: calibration(pair, heads[name], WANTED[name])
             for name, pair in judged(found, pictures).items()
         },
         "robustness": {
-            name: {label: asdict(figure) for label, figure in headline(outputs(logits, seen), seen).items()}
-            for name, seen in degraded(pictures).items()
+            name: _asdicts(headline(outputs(logits, case, names), case)) for name, case in seen.items()
         },
         "costs": costs(path) if path.suffix == ".onnx" else {"bytes": path.stat().st_size},
     }
@@ -73,15 +78,40 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
 
 def headline(found: Outputs, pictures: Pictures) -> dict[str, Share]:
     """How often each head is right, by each data set's own labels."""
-    strict, majority = datasets.ferplus_strict(pictures.faces.votes)
-    clear, winner = datasets.ferplus_argmax(pictures.faces.votes)
-    expressions = found.expression.argmax(axis=1)
-    return {
-        "fer2013": share(found.fer2013.argmax(axis=1) == pictures.faces.labels),
-        "ferplus_strict": share((expressions == majority)[strict]),
-        "ferplus_argmax": share((expressions == winner)[clear]),
-        "gender": share(found.gender.argmax(axis=1) == pictures.people.genders),
-    }
+    shares = {}
+    if "expression" in found:
+        shares["fer2013"] = share(found["fer2013"].argmax(axis=1) == pictures.faces.labels)
+    if "expression" in found and pictures.faces.votes.any():
+        strict, majority = datasets.ferplus_strict(pictures.faces.votes)
+        clear, winner = datasets.ferplus_argmax(pictures.faces.votes)
+        expressions = found["expression"].argmax(axis=1)
+        shares["ferplus_strict"] = share((expressions == majority)[strict])
+        shares["ferplus_argmax"] = share((expressions == winner)[clear])
+    if "gender" in found:
+        shares["gender"] = share(found["gender"].argmax(axis=1) == pictures.people.genders)
+    return shares
+
+
+def crossentropies(found: Outputs, pictures: Pictures) -> dict[str, float]:
+    """The loss of each head in nats, without temperature, against what training holds it against."""
+    pairs = judged(found, pictures)
+    if "fer2013" in found:
+        truth = one_hot(pictures.faces.labels, len(datasets.EXPRESSIONS))
+        pairs["fer2013"] = Judged(found["fer2013"], truth)
+    return {name: round(crossentropy(pair.logits, pair.truth), 4) for name, pair in pairs.items()}
+
+
+def by_data_set(found: Outputs, pictures: Pictures) -> dict[str, Any]:
+    """Class by class for FER2013's labels and FER+'s votes, group by group for gender."""
+    figures = {}
+    if "expression" in found:
+        figures["fer2013"] = class_figures(found["fer2013"].argmax(axis=1), pictures.faces.labels)
+    if "expression" in found and pictures.faces.votes.any():
+        clear, winner = datasets.ferplus_argmax(pictures.faces.votes)
+        figures["ferplus"] = class_figures(found["expression"].argmax(axis=1)[clear], winner[clear])
+    if "gender" in found:
+        figures["gender"] = gender_figures(found["gender"].argmax(axis=1), pictures.people)
+    return figures
 
 
 def class_figures(found: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
@@ -102,43 +132,55 @@ def class_figures(found: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[s
     }
 
 
-def gender_figures(correct: NDArray[np.bool_], people: datasets.FairFace) -> dict[str, Any]:
-    """How often perceived gender is right by race and gender, and by age."""
+def gender_figures(found: NDArray[np.int64], people: datasets.FairFace) -> dict[str, Any]:
+    """How often perceived gender is right by race and gender, by age, and by all three; confusion."""
+    correct = found == people.genders
     genders = np.array(datasets.GENDERS)[people.genders]
     groups = _by_group(correct, np.char.add(np.char.add(people.races, " "), genders))
     worst = min(groups, key=lambda group: groups[group].value)
     best = max(groups, key=lambda group: groups[group].value)
+    cells = bias.cells(correct, people)
+    worst_cell = bias.worst(cells)
     return {
-        "groups": {name: asdict(figure) for name, figure in groups.items()},
-        "ages": {name: asdict(figure) for name, figure in _by_group(correct, people.ages).items()},
+        "groups": _asdicts(groups),
+        "ages": _asdicts(_by_group(correct, people.ages)),
         "worst_group": worst,
         "gap": round(groups[best].value - groups[worst].value, 4),
+        "cells": [asdict(cell) for cell in cells],
+        "worst_cell": asdict(worst_cell) if worst_cell else None,
+        "confusion": confusion(people.genders, found, len(datasets.GENDERS)).tolist(),
     }
 
 
 def calibration(pair: Judged, head: Head, wanted: float) -> dict[str, Any]:
-    """Calibration error before and after temperature, and what the threshold does."""
-    after = softmax(pair.logits, head.temperature)
+    """Calibration before and after temperature, risk by coverage, and what the threshold does."""
+    before, after = softmax(pair.logits, 1.0), softmax(pair.logits, head.temperature)
     known = after.max(axis=1) >= head.unknown_below
     right = agreement(after, pair.truth)
     return {
         "temperature": head.temperature,
-        "ece_before": round(calibration_error(softmax(pair.logits, 1.0), pair.truth), 4),
+        "ece_before": round(calibration_error(before, pair.truth), 4),
         "ece_after": round(calibration_error(after, pair.truth), 4),
         "wanted": wanted,
         "unknown_below": head.unknown_below,
         "coverage": asdict(share(known)),
         "agreement_known": round(float(right[known].mean()), 4) if known.any() else None,
         "agreement_unknown": round(float(right[~known].mean()), 4) if not known.all() else None,
+        "reliability_before": _bins(before, pair.truth),
+        "reliability_after": _bins(after, pair.truth),
+        "risk_coverage": asdict(risk_coverage(after.max(axis=1), right)),
     }
 
 
+def _bins(probabilities: NDArray[np.float32], truth: NDArray[np.float32]) -> list[dict[str, float]]:
+    bins = reliability(probabilities, truth)
+    return [{name: round(value, 4) for name, value in asdict(each).items()} for each in bins]
+
+
+def _asdicts(shares: Mapping[str, Share]) -> dict[str, Any]:
+    return {name: asdict(figure) for name, figure in shares.items()}
+
+
 def _by_group(correct: NDArray[np.bool_], groups: NDArray[np.str_]) -> dict[str, Share]:
-    names = sorted(set(groups.tolist()), key=_in_reading_order)
+    names = sorted(set(groups.tolist()), key=bias.reading_order)
     return {name: share(correct[groups == name]) for name in names}
-
-
-def _in_reading_order(name: str) -> tuple[int, str]:
-    """Ages by their first number, other names by the alphabet."""
-    number = re.search(r"\d+", name)
-    return (int(number.group()) if number else 0, name)

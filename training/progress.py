@@ -17,7 +17,7 @@ _INK, _TRAINING, _VALIDATION = "#333333", "#8aa1b1", "#c2410c"
 
 
 def by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str, float]:
-    """The measures of an epoch under the names of their heads; Keras leaves the name out where it is alone."""
+    """The measures of an epoch under the names of their heads; Keras leaves out the name of a lone head."""
     values = dict(logs or {})
     if len(heads) > 1:
         return values

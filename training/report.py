@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.model_file import MODELS
-from training import card, pooling_page
+from training import card, comparison_page, pooling_page
 from training.detector import card as detector_card
 from training.errors import ReportError
 
@@ -44,15 +44,25 @@ def _robustness(metrics: Mapping[str, Any]) -> str:
     return card.robustness_table(metrics["float32"]["validation"]["robustness"])
 
 
+def _calibration(metrics: Mapping[str, Any]) -> str:
+    return card.calibration_table(metrics["float32"]["test"]["calibration"])
+
+
 def _found(metrics: Mapping[str, Any]) -> str:
     return detector_card.curve_table(metrics, "running")
+
+
+def _comparison(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
+    return lambda models: show(comparison_page.kept())
 
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
     "classifier": _figures(card.NAME, card.headline_table),
     "classifier robustness": _figures(card.NAME, _robustness),
+    "classifier calibration": _figures(card.NAME, _calibration),
     "classifier costs": _figures(card.NAME, card.cost_table),
     **{name: _figures(pooling_page.NAME, show) for name, show in pooling_page.BLOCKS.items()},
     "detector": _figures(detector_card.NAME, _found),
     "detector costs": _figures(detector_card.NAME, detector_card.cost_table),
+    **{name: _comparison(show) for name, show in comparison_page.BLOCKS.items()},
 }

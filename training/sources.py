@@ -71,7 +71,8 @@ Without it, image folders serve: https://www.kaggle.com/datasets/msambare/fer201
 1. Open https://github.com/joojs/fairface and follow, under "Data", the links Padding=0.25, Train and
    Validation.
 2. Put fairface-img-margin025-trainval.zip, fairface_label_train.csv and fairface_label_val.csv into
-   {folder}. The archive need not be unpacked. Without a face_boxes.csv, Mien's own detector finds the faces.""",
+   {folder}. The archive need not be unpacked. Without a face_boxes.csv, Mien's own detector finds
+   the faces.""",
         signs=("fairface_label_*.csv",),
     ),
     "utkface": Published(

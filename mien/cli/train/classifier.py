@@ -20,7 +20,17 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
     arch: Annotated[str, typer.Option(help="Architecture.")] = "mien",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over FER2013.")] = None,
+    task: Annotated[
+        Literal["both", "emotion", "gender"] | None, typer.Option(help="What one network is to learn.")
+    ] = None,
+    trunk: Annotated[
+        str | None, typer.Option(help="Run folder whose network lends all weights but its heads'.")
+    ] = None,
+    frozen: Annotated[bool | None, typer.Option(help="Keep what the trunk lends as it is.")] = None,
+    augment: Annotated[
+        bool | None, typer.Option(help="Train on random views; otherwise on the pictures as they are.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training faces.")] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")
     ] = None,
@@ -44,6 +54,10 @@ def fit(
 
         use_threads(threads)
         options: dict[str, Any] = {
+            "task": task,
+            "trunk": trunk,
+            "frozen": frozen,
+            "augment": augment,
             "epochs": epochs,
             "minutes": minutes,
             "seed": seed,
@@ -82,6 +96,9 @@ def evaluate(
         typer.Option(help="validation: PublicTest and a held-out slice; test: PrivateTest and FairFace val."),
     ] = "validation",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Draw confusion, calibration, risk and bias here.", file_okay=False)
+    ] = None,
     cache: Cache = CACHE,
 ) -> None:
     """Measure a classifier. Open the part `test` once, when nothing is left to decide."""
@@ -92,16 +109,26 @@ def evaluate(
         figures = measure(model, data, cache, part)
         if json_file:
             write_json(json_file, figures)
-        console.print(_figures_table(figures))
+        if pictures:
+            from training.pictures import draw
+
+            draw(figures, pictures)
+        console.print(_figures_table(figures), _heads_table(figures))
 
 
 @app.command()
-def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")]) -> None:
+def publish(
+    run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")],
+    images: Annotated[
+        Path, typer.Option(help="Where the pictures of the model card go.", file_okay=False)
+    ] = Path("docs/images"),
+) -> None:
     """Ship a run: ONNX file, figures, model card and checksum into inference/models."""
     with one_line_errors():
+        from inference.model_file import MODELS
         from training.card import publish as ship
 
-        console.print(f"wrote {ship(run)}")
+        console.print(f"wrote {ship(run, MODELS, images)}")
 
 
 @app.command()
@@ -139,4 +166,20 @@ def _figures_table(figures: Mapping[str, Any]) -> Table:
         for name, share in shares.items():
             interval = f"{share['low']:.1%} - {share['high']:.1%}"
             table.add_row(name + case, f"{share['value']:.1%}", interval, str(share["n"]))
+    return table
+
+
+def _heads_table(figures: Mapping[str, Any]) -> Table:
+    table = Table("head", "cross-entropy", "ECE %", "risk-coverage area %", "known %")
+    for head, loss in figures["crossentropy"].items():
+        row = [head, f"{loss:.3f}"]
+        if found := figures["calibration"].get(head):
+            aurc = found["risk_coverage"]["aurc"]
+            row += [f"{100 * x:.1f}" for x in (found["ece_after"], aurc, found["coverage"]["value"])]
+        table.add_row(*row)
+    if "gender" in figures and (cell := figures["gender"]["worst_cell"]):
+        table.caption = (
+            f"gender is right least often for {cell['race']} {cell['gender']} {cell['age']}: "
+            f"{cell['value']:.1%} ({cell['low']:.1%} - {cell['high']:.1%}) of {cell['n']}"
+        )
     return table
