@@ -14,6 +14,7 @@ from mien.signals import stopping
 from mien.tally import Tally
 from storage.errors import StorageError
 from storage.registry import CameraRegistry, CameraRow
+from storage.standstill import let_go
 from storage.writer import OUTAGES
 
 
@@ -38,6 +39,7 @@ def run(
     with ExitStack() as stack:
         stack.callback(engine.dispose)
         stop = stack.enter_context(stopping())
+        stack.enter_context(let_go(engine, stop))
         registry = CameraRegistry(engine)
         known = {camera.id for camera in registry.cameras()}
         registry.sync(cameras)

@@ -33,7 +33,7 @@ Row = dict[str, Any]
 Merge = Callable[[Any, Any], Any]
 
 OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.InterfaceError)
-"""What a writer raises while the database is away, locked, full or read-only: the same call may succeed later."""
+"""What a writer raises while the database is away, locked, full or read-only: call again later."""
 
 
 class Writer:

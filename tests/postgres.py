@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -68,6 +69,21 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `fast` ends sessions in order, `immediate` is a crash."""
         self._run("pg_ctl", "-w", "-s", "-m", mode, "stop")
+
+    def stall(self) -> None:
+        """Stop answering while every connection stays open, and take in new ones without a word."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after a stall."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the server, and then to its processes of that moment: no new one comes in between."""
+        server = (self._data / "postmaster.pid").read_text().split()[0]
+        os.kill(int(server), number)
+        for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+            os.kill(int(child), number)
 
     def require_tls(self, names: str) -> Path:
         """Take connections over TCP only with TLS and a password; before `start`.

@@ -40,6 +40,7 @@ def ingest(
     from mien.settings import load
     from mien.signals import stopping
     from storage.registry import CameraRegistry
+    from storage.standstill import let_go
 
     if fast and loop:
         raise SettingsError("--fast --loop: a recording that begins again never ends; leave one out")
@@ -54,6 +55,7 @@ def ingest(
         stack.enter_context(optionally(metrics, settings))
         engine = wiring.database(settings)
         stack.callback(engine.dispose)
+        stack.enter_context(let_go(engine, stop))
         CameraRegistry(engine).sync(cameras)
         partitions = scaled.wait_for_partitions(cluster, stop)
         if partitions is None:

@@ -35,6 +35,7 @@ def work(
     from mien.metrics import Metrics
     from mien.settings import load
     from mien.signals import stopping
+    from storage.standstill import let_go
 
     settings = load(config, database=database)
     logs.configure(settings.log_level)
@@ -45,6 +46,7 @@ def work(
         stack.enter_context(optionally(metrics, settings))
         engine = wiring.database(settings)
         stack.callback(engine.dispose)
+        stack.enter_context(let_go(engine, stop))
         crew = scaled.workforce(settings, engine, workers, drain, metrics)
         crew.start()
         try:

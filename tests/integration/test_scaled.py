@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,55 @@ def test_live_cameras_reach_the_database_and_sigterm_ends_all_in_order(cluster: 
             assert time.monotonic() - started < 12
     partitions = cluster.rows("select partition from cameras order by 1")
     assert partitions == [(0,), (1,)], "each camera has a lane of its own"
+
+
+ACCOUNTS = "select sum(captured)::int, sum(analysed + stale + failed + dropped)::int from camera_minutes"
+
+
+def test_a_worker_ends_in_time_although_the_database_stands_still_and_nothing_is_lost_or_doubled(
+    cluster: Cluster, postgresql_server: Server
+) -> None:
+    for name in ("entrance", "shelf"):
+        cluster.mien("cameras", "add", name, f"demo://{name}")
+    with running(cluster.folder, "ingest", variables=cluster.variables) as cameras:
+        with running(cluster.folder, "work", variables=cluster.variables) as worker:
+            cluster.wait_for("select count(distinct camera_id) from visits", [(2,)])
+            with standing_still(postgresql_server):
+                time.sleep(1)  # It writes several times a second.
+                assert_ends(worker)
+        assert_ends(cameras)
+    cluster.mien("work", "--drain")
+    ((captured, counted),) = cluster.rows(ACCOUNTS)
+    assert captured == counted > 0
+    cluster.mien("db", "check")
+
+
+def test_cameras_end_in_time_although_the_database_stands_still(
+    cluster: Cluster, postgresql_server: Server
+) -> None:
+    cluster.mien("cameras", "add", "entrance", "demo://entrance")
+    with running(cluster.folder, "ingest", variables=cluster.variables) as cameras:
+        cluster.wait_for("select count(*) from camera_states where state = 'online'", [(1,)])
+        with standing_still(postgresql_server):
+            time.sleep(1)
+            assert "were not stored" in assert_ends(cameras)
+
+
+@contextmanager
+def standing_still(server: Server) -> Iterator[None]:
+    server.stall()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+def assert_ends(process: subprocess.Popen[str]) -> str:
+    """SIGTERM ends it soon and in order; what it said."""
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=11)
+    assert process.returncode == 0, said
+    return said
 
 
 def test_embedded_bus_is_refused_with_the_way_out(tmp_path: Path) -> None:
