@@ -79,13 +79,11 @@ def models(detector: Path | None = None, classifier: Path | None = None) -> Chec
 
 def database(settings: Settings) -> Check:
     """Whether the database can be opened, or made."""
-    url = shown_or_text(settings.database)
-    path = _sqlite_file(settings.database)
-    if path and not path.exists():
-        writable = os.access(path.resolve().parent, os.W_OK)
-        state: State = "ok" if writable else "missing"
-        return Check(state, "database", f"{url}: does not exist yet", "" if writable else "choose a folder")
     try:
+        url = shown(settings.database)
+        path = _sqlite_file(settings.database)
+        if path and not path.exists():
+            return _new_file(path, f"{url}: does not exist yet")
         open_database(settings.database, read_only=True).dispose()
     except StorageError as error:
         return Check("missing", "database", str(error), "--database URL or MIEN_DATABASE")
@@ -140,17 +138,12 @@ def data() -> Check:
     return Check("optional", "data for training and tests", folder or "MIEN_DATA is not set", fix)
 
 
-def shown_or_text(url: str) -> str:
-    """A database URL without its password; a fixed text for what is no URL."""
-    try:
-        return shown(url)
-    except sa.exc.ArgumentError:
-        return "not a database URL"
+def _new_file(path: Path, found: str) -> Check:
+    if os.access(path.resolve().parent, os.W_OK):
+        return Check("ok", "database", found)
+    return Check("missing", "database", found, "choose a folder")
 
 
 def _sqlite_file(url: str) -> Path | None:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        return None
+    parsed = sa.make_url(url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

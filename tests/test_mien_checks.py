@@ -55,6 +55,16 @@ def test_what_is_no_database_is_missing_and_shows_no_password(tmp_path: Path) ->
     assert "hunter2" not in away.found + away.fix
 
 
+@pytest.mark.parametrize("url", ["no url", "postgresql://u:hunter2@host:port/d", "mysql://u:hunter2@host/d"])
+def test_what_is_no_database_url_is_a_finding_among_others(url: str, tmp_path: Path) -> None:
+    found = checks.all_checks(load(database=url, dashboard_port=free_port()), tmp_path)
+    (check,) = [check for check in found if check.what == "database"]
+    assert check.state == "missing"
+    assert "write sqlite:///FILE" in check.found
+    assert check.fix
+    assert "hunter2" not in check.found + check.fix
+
+
 def test_a_model_that_is_not_there_is_missing(tmp_path: Path) -> None:
     check = checks.models(detector=tmp_path / "none.onnx")
     assert check.state == "missing"
