@@ -18,6 +18,7 @@ from bus.messages import MICROSECONDS, CameraHealth, CameraMinute, CameraState, 
 from bus.transport import Batch, FrameReader, Record
 from inference.analyser import Analyser, Analysis
 from mien.tally import Store
+from mien.upkeep import now_us
 
 ALIVE_S = 60.0
 """A process whose loop was not heard of for so long is not alive."""
@@ -131,7 +132,7 @@ class MeasuredReader:
         reader: LaggingReader,
         metrics: Metrics,
         max_age_us: int,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        clock: Callable[[], int] = now_us,
     ) -> None:
         self._reader = reader
         self._metrics = metrics

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
@@ -24,6 +23,7 @@ from mien.metrics import MeasuredReader, MeasuredStore, Metrics
 from mien.pipeline import Ingestion, Workforce
 from mien.settings import EMBEDDED, Settings
 from mien.tally import Tally
+from mien.upkeep import now_us
 from storage.registry import CameraRegistry
 from storage.writer import OUTAGES, Writer
 
@@ -118,7 +118,7 @@ def _member(
 
 def _count_last(tally: Tally, registry: CameraRegistry, take: Callable[[str], Mapping[str, int]]) -> None:
     """Store what was dropped when the writer was closed, after the captures had counted."""
-    minute = minute_of(time.time_ns() // 1000)
+    minute = minute_of(now_us())
     try:
         for camera in registry.cameras():
             if dropped := take(camera.id):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,13 +31,15 @@ def list_cameras(config: Config = None, database: Database = None) -> None:
     from ingest.cameras import redact
     from mien import wiring
     from mien.settings import load
+    from mien.upkeep import now_us
     from storage.health import cameras
+    from storage.registry import CameraRegistry
 
-    settings = load(config, database=database)
-    sources = {camera.id: camera.source for camera in wiring.registry(settings).cameras()}
+    engine = wiring.database(load(config, database=database))
+    sources = {camera.id: camera.source for camera in CameraRegistry(engine).cameras()}
     folded = [Column(name, overflow="fold") for name in ("Id", "Name", "Site", "Zone", "Source")]
     table = Table(*folded, "State", "fps", "Reason")
-    for status in cameras(wiring.database(settings), time.time_ns() // 1000):
+    for status in cameras(engine, now_us()):
         row = (status.camera_id, status.name, status.site, status.zone, redact(sources[status.camera_id]))
         table.add_row(*map(escape, row), status.condition.value, f"{status.fps:.1f}", escape(status.reason))
     Console().print(table if table.row_count else "no cameras yet; add one with `mien cameras add ID SOURCE`")
