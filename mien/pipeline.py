@@ -145,15 +145,15 @@ class Pipeline:
         reason. What ends a worker unexpectedly ends the run and is raised.
         """
         self._workforce.start()
-        self._captures.start()
         try:
-            self._watch(stop, tick)
-            self._captures.stop(CAPTURES_STOP_S)
-            self._frames.close()
+            self._captures.start()
+            try:
+                self._watch(stop, tick)
+            finally:
+                self._captures.stop(CAPTURES_STOP_S)
+                self._frames.close()
             self._workforce.drain(stop)
         finally:
-            self._captures.stop(CAPTURES_STOP_S)
-            self._frames.close()
             self._workforce.stop()
         return dict(self._captures.failures())
 
