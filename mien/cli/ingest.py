@@ -32,9 +32,8 @@ def ingest(
     from contextlib import ExitStack
 
     from mien import logs, scaled, wiring
-    from mien.cli.run import cameras_of
     from mien.cli.summary import totals
-    from mien.errors import SettingsError
+    from mien.cli.watched import watched
     from mien.health_server import optionally
     from mien.metrics import Metrics
     from mien.settings import load
@@ -42,13 +41,10 @@ def ingest(
     from storage.registry import CameraRegistry
     from storage.standstill import let_go
 
-    if fast and loop:
-        raise SettingsError("--fast --loop: a recording that begins again never ends; leave one out")
     settings = load(config, database=database, fps=fps)
     logs.configure(settings.log_level)
     cluster = scaled.kafka(settings)
-    cameras = cameras_of(source, fps) if source else wiring.configured_cameras(settings)
-    watch = wiring.Watch(frozenset(each.id for each in cameras) if source else None, fast, loop)
+    cameras, watch = watched(settings, source, fps, fast, loop)
     with ExitStack() as stack:
         stop = stack.enter_context(stopping())
         metrics = Metrics()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +12,6 @@ from mien.cli.options import Config, Database, Fps, Loop, NoDashboard, Port, Sou
 if TYPE_CHECKING:
     from mien.dashboard_process import Dashboard
     from mien.settings import Settings
-    from storage.registry import CameraRow
 
 UNREADABLE = 1
 """Exit code: a recording could not be read to its end; everything else was done."""
@@ -42,22 +38,19 @@ def run(
 
     Exit code 1: a recording could not be read to its end; 2: nothing was done.
     """
-    from mien import logs, session, wiring
+    from mien import logs, session
     from mien.cli.summary import totals
-    from mien.errors import SettingsError
+    from mien.cli.watched import watched
     from mien.settings import load
 
-    if fast and loop:
-        raise SettingsError("--fast --loop: a recording that begins again never ends; leave one out")
     settings = load(config, database=database, dashboard_port=port, fps=fps)
     logs.configure(settings.log_level)
     console = Console()
-    cameras = cameras_of(source, fps) if source else wiring.configured_cameras(settings)
-    only = frozenset(camera.id for camera in cameras) if source else None
+    cameras, watch = watched(settings, source, fps, fast, loop)
     tally, failures = session.run(
         settings,
         cameras,
-        wiring.Watch(only, fast, loop),
+        watch,
         dashboard=None if no_dashboard or fast else page(settings),
         announce=lambda url: announce(console, url),
     )
@@ -85,20 +78,3 @@ def announce(console: Console, url: str | None) -> None:
     """Say that everything runs, and where it is seen."""
     if url:
         console.print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)
-
-
-def cameras_of(sources: Iterable[str], fps: float | None) -> list[CameraRow]:
-    """A camera for each source, with an id that says which it is."""
-    from ingest.cameras import camera_id_of
-    from ingest.sources import check_source
-    from storage.registry import CameraRow
-
-    rows: dict[str, CameraRow] = {}
-    for source in sources:
-        check_source(source, os.environ)
-        stem = camera_id_of(source)
-        names = (stem if n == 1 else f"{stem[:60]}-{n}" for n in range(1, len(rows) + 2))
-        name = next(name for name in names if name not in rows)
-        absolute = str(Path(source).resolve()) if Path(source).exists() else source
-        rows[name] = CameraRow(name, absolute, name, fps=fps)
-    return list(rows.values())
