@@ -12,21 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 import sqlalchemy as sa
 
 from bus.embedded import EmbeddedBus
 from bus.messages import Partition, Positions
 from bus.transport import Batch, FrameReader, Record
-from inference.analyser import Analyser
-from inference.classifier import Classifier
-from inference.detector import Detector
-from inference.worker import Pace, Worker, wall_clock_us
+from inference.worker import wall_clock_us
 from ingest.cameras import Camera
-from ingest.capture import CaptureSettings
-from ingest.supervisor import Supervisor
+from mien import wiring
 from mien.pipeline import Pipeline, Workforce
+from mien.settings import load as load_settings
 from storage import tables
 from storage.engine import open_database
 from storage.writer import OUTAGES, Writer
@@ -67,7 +63,6 @@ class Live:
 
 def run(load: Load) -> Live:
     """Watch for a while, and measure after the warm-up."""
-    cv2.setNumThreads(1)
     watch = _StopWatch()
     with tempfile.TemporaryDirectory() as name:
         engine = open_database(f"sqlite:///{name}/mien.db")
@@ -100,21 +95,21 @@ def run(load: Load) -> Live:
 
 
 def _pipeline(load: Load, writer: Writer, watch: _StopWatch) -> Pipeline:
-    detector, classifier = Detector(), Classifier()
+    settings, analysers = load_settings(), wiring.Analysers()
     bus = EmbeddedBus(load.workers)
     frames = bus.writer()
     workers = [
-        Worker(
+        wiring.worker(
+            settings,
             _TimedReader(bus.reader([number], writer.positions), watch),
             writer,
-            Analyser(detector, classifier, "benchmark"),
-            pace=Pace(),
-            outages=OUTAGES,
+            analysers.one(),
+            every_frame=False,
         )
         for number in range(load.workers)
     ]
     cameras = [Camera(f"camera-{n}", str(load.video), load.fps) for n in range(load.cameras)]
-    captures = Supervisor(_Cameras(cameras), frames, writer, CaptureSettings(loop=True), outages=OUTAGES)
+    captures = wiring.captures(settings, _Cameras(cameras), frames, writer, wiring.Watch(loop=True))
     return Pipeline(captures, frames, Workforce(workers), lambda: None, OUTAGES)
 
 
