@@ -67,7 +67,8 @@ very picture is in PublicTest or PrivateTest too.
 The weights are the exponential average at the end of the run: no epoch was chosen. The validation
 pictures (PublicTest and the held-out tenth) decided that this model replaces the one before, set the
 temperatures and the `unknown` thresholds. The test pictures (PrivateTest and
-FairFace's validation split) decided nothing: they were opened once, for the column below.
+FairFace's validation split) decided nothing: they were opened when this file was final, for the columns
+and pictures below alone.
 
 ## Figures
 
