@@ -87,7 +87,7 @@ SYSTEMS = (
         GENDER | {"learning_rate": 3e-4},
         trunk="mien_emotion",
         claim=ZHOU,
-        apart=ZHOU_APART,
+        apart=f"{ZHOU_APART}; the lender's passes come on top",
     ),
     *(
         System(
