@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from kafka.errors import (
     KafkaConfigurationError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
@@ -22,6 +23,8 @@ from bus.kafka.settings import KafkaSettings
 CONNECT_SECONDS = 5.0
 _RECONNECT_MS = 2000
 """The longest pause between two tries to reach a broker: cameras should not wait longer than that."""
+
+_HUNG_UP = "socket disconnected"
 
 _CLIENT_LOGGERS = ("kafka.net.connection", "kafka.net.manager", "kafka.net.transport")
 
@@ -75,7 +78,7 @@ def open_client(
         except KafkaError as error:
             for client in opened:  # The constructor leaves its sockets and its thread behind.
                 client.close()
-            raise _explained(settings, [*problems, error], seconds) from None
+            raise explained(settings, [*problems, error], seconds) from None
 
 
 @contextmanager
@@ -105,9 +108,17 @@ class _Listener(logging.Filter):
         return False
 
 
-def _explained(settings: KafkaSettings, problems: list[Exception], seconds: float) -> BusError:
+def explained(settings: KafkaSettings, problems: list[Exception], seconds: float) -> BusError:
+    """Why there is no client after `seconds`, from what went wrong on the way (at least one problem).
+
+    A broker that refuses a password says so and hangs up at once. Where both arrive together, kafka-python
+    3.0.12 reports the second and forgets the first; so a broker that lets a user connect, time and again, and
+    then always hangs up has refused that user.
+    """
     texts = [str(problem) for problem in problems]
-    if any(isinstance(each, SaslAuthenticationFailedError) for each in problems):
+    ends = [str(problem) for problem in problems if isinstance(problem, KafkaConnectionError)]
+    hung_up = settings.user is not None and len(ends) > 1 and all(_HUNG_UP in end for end in ends)
+    if hung_up or any(isinstance(each, SaslAuthenticationFailedError) for each in problems):
         return BrokerRefused(
             f"{settings.where}: user {settings.user!r} is refused: check user name and password"
         )

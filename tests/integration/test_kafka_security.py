@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka.net.transport import KafkaSSLTransport
 
 from bus.errors import BrokerRefused, BrokerUnavailable, BusError
 from bus.kafka.reader import KafkaReader
@@ -63,6 +65,21 @@ def test_the_wrong_password_is_refused_in_one_line(
         KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
     assert_one_line(caught.value, broker)
     assert WRONG not in told.text
+
+
+def test_a_refusal_that_arrives_with_the_end_of_the_connection_is_one(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine reads late, and then both at once: kafka-python drops what it read before the end."""
+    receive = KafkaSSLTransport._sock_recv
+
+    def late(transport: KafkaSSLTransport) -> object:
+        time.sleep(0.3)
+        return receive(transport)
+
+    monkeypatch.setattr(KafkaSSLTransport, "_sock_recv", late)
+    with pytest.raises(BrokerRefused, match=f"user '{USER}' is refused"):
+        KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(broker: Broker, topic: str) -> None:
