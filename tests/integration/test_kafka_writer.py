@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -216,10 +217,19 @@ def test_frames_that_a_broker_refuses_are_counted(broker: Broker) -> None:
 
 def test_a_writer_that_never_found_a_broker_closes_as_well() -> None:
     settings = parse_url(f"kafka://127.0.0.1:{free_port()}", {})
+    before = threads_of_kafka()
     writer = KafkaWriter(settings, lambda _: 0, grace=0.2)
     writer.publish(frame(0))
     writer.close()
     assert writer.take_drops("till") == {NOT_SENT: 1}
+    eventually(lambda: threads_of_kafka() <= before, "it looks for one no more")
+    gc.collect()  # The client leaves sockets to the collector: they are this test's, not the next one's.
+
+
+def threads_of_kafka() -> set[threading.Thread]:
+    return {
+        thread for thread in threading.enumerate() if "afka" in f"{thread.name} {type(thread).__module__}"
+    }
 
 
 def test_frames_that_can_never_be_sent_are_counted_and_hold_up_nobody(broker: Broker) -> None:
