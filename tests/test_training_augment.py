@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.augment import UNREST, VIEW, blend, clips, degrade, erase, jittered, plain, views
+from training.augment import UNREST, VIEW, blend, degrade, erase, plain, views
 
 
 def squares(n: int, x: float, y: float, side: float) -> np.ndarray:
@@ -64,8 +64,8 @@ def test_the_frames_of_a_clip_are_near_one_another_and_not_alike() -> None:
     y, x = np.mgrid[0:96, 0:96]
     light = 255 * np.exp(-((x - 48) ** 2 + (y - 48) ** 2) / 200)
     images = np.tile(light.astype(np.uint8), (60, 1, 1))
-    for make in (clips, jittered):
-        seen = make(images, squares(60, 48, 48, 72), 48, 3, np.random.default_rng(2))
+    for make in (views, plain):
+        seen = make(images, squares(60, 48, 48, 72), 48, np.random.default_rng(2), 3)
         assert seen.shape == (60, 3, 48, 48)
         assert not np.array_equal(seen[:, 0], seen[:, 1])
     weight = seen.sum(axis=(2, 3)).astype(float)

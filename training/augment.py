@@ -47,9 +47,16 @@ def views(
     squares: NDArray[np.float32],
     size: int,
     rng: np.random.Generator,
+    frames: int | None = None,
 ) -> NDArray[np.uint8]:
-    """One random view (n, size, size) uint8 of each picture (n, h, w) around its square (n, 3)."""
-    return _seen(images, _placements(squares, size, VIEW, rng), size, rng)
+    """One random view (n, size, size) uint8 of each picture (n, h, w) around its square (n, 3).
+
+    With `frames`, clips of it (n, frames, size, size): the view moves a little from frame to frame.
+    """
+    placed = _placements(squares, size, VIEW, rng)
+    if frames is None:
+        return _seen(images, placed, size, rng)
+    return np.stack([_seen(images, _moved(placed, size, rng), size, rng) for _ in range(frames)], axis=1)
 
 
 def plain(
@@ -57,33 +64,13 @@ def plain(
     squares: NDArray[np.float32],
     size: int,
     rng: np.random.Generator,
+    frames: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Each picture's square as it is (n, size, size) uint8."""
-    return _cut(images, _placements(squares, size, STILL, rng), size)
-
-
-def clips(
-    images: NDArray[np.uint8],
-    squares: NDArray[np.float32],
-    size: int,
-    frames: int,
-    rng: np.random.Generator,
-) -> NDArray[np.uint8]:
-    """A random clip (n, frames, size, size) uint8 of each picture: a view, moved from frame to frame."""
-    view = _placements(squares, size, VIEW, rng)
-    return np.stack([_seen(images, _moved(view, size, rng), size, rng) for _ in range(frames)], axis=1)
-
-
-def jittered(
-    images: NDArray[np.uint8],
-    squares: NDArray[np.float32],
-    size: int,
-    frames: int,
-    rng: np.random.Generator,
-) -> NDArray[np.uint8]:
-    """A clip (n, frames, size, size) uint8 of each picture's square that moves and does nothing else."""
-    still = _placements(squares, size, STILL, rng)
-    return np.stack([_cut(images, _moved(still, size, rng), size) for _ in range(frames)], axis=1)
+    """Each picture's square as it is (n, size, size) uint8; with `frames`, clips in which it only moves."""
+    placed = _placements(squares, size, STILL, rng)
+    if frames is None:
+        return _cut(images, placed, size)
+    return np.stack([_cut(images, _moved(placed, size, rng), size) for _ in range(frames)], axis=1)
 
 
 def degrade(view: NDArray[np.uint8], rng: np.random.Generator) -> None:

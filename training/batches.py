@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from inference.crops import squares
 from training import datasets
-from training.architectures import Architecture, architecture
-from training.augment import blend, clips, jittered, plain, views
-from training.inputs import fairface_pictures, fer_pictures, network_input, whole_squares
+from training.architectures import architecture
+from training.augment import blend, plain, views
+from training.inputs import network_input, whole_squares
 from training.losses import Targets, joined, one_hot, place, smoothed, weighed
 from training.recipes import Config
 
@@ -32,19 +32,16 @@ class Source:
     batch: int
 
 
-def sources(faces: datasets.Fer2013, people: datasets.FairFace, config: Config) -> list[Source]:
-    """What a run learns from: FER2013 for expressions, FairFace for gender, or one of the two."""
-    found = []
-    if "expression" in config.heads:
-        found.append(
-            Source(
-                faces.images, whole_squares(len(faces.images)), expressions(faces), config.expression_batch
-            )
-        )
-    if "gender" in config.heads:
-        targets = {"gender": smoothed(genders(people)["gender"], config.gender_smoothing)}
-        found.append(Source(people.images, squares(people.boxes), targets, config.gender_batch))
-    return found
+def expression_source(faces: datasets.Fer2013, config: Config) -> Source:
+    """FER2013's faces, to learn expressions from."""
+    around = whole_squares(len(faces.images))
+    return Source(faces.images, around, expressions(faces), config.expression_batch)
+
+
+def gender_source(people: datasets.FairFace, config: Config) -> Source:
+    """FairFace's faces, to learn perceived gender from."""
+    targets = {"gender": smoothed(genders(people)["gender"], config.gender_smoothing)}
+    return Source(people.images, squares(people.boxes), targets, config.gender_batch)
 
 
 class Batches(keras.utils.PyDataset):
@@ -81,7 +78,9 @@ class Batches(keras.utils.PyDataset):
     def _part(
         self, source: Source, rows: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], Targets]:
-        seen = _seen(source.images[rows], source.squares[rows], self._network, self._config.augment, rng)
+        see = views if self._config.augment else plain
+        network = self._network
+        seen = see(source.images[rows], source.squares[rows], network.size, rng, network.frames)
         known = place({head: target[rows] for head, target in source.targets.items()}, self._config.widths)
         return blend(network_input(seen), known, self._config.mixup, rng)
 
@@ -91,14 +90,9 @@ class Batches(keras.utils.PyDataset):
 
 
 def validation(
-    faces: datasets.Fer2013, people: datasets.FairFace, config: Config
+    parts: Sequence[tuple[NDArray[np.uint8], Targets]], config: Config
 ) -> tuple[NDArray[np.float32], Targets, Targets]:
-    """Pictures as they are with their targets, those of each head that is trained."""
-    network, parts = architecture(config.arch), []
-    if "expression" in config.heads:
-        parts.append((fer_pictures(faces, network.size, network.frames), expressions(faces)))
-    if "gender" in config.heads:
-        parts.append((fairface_pictures(people, network.size, network.frames), genders(people)))
+    """Pictures, or clips, of every data set with the targets that it has, as one batch."""
     targets = joined([place(known, config.widths) for _, known in parts])
     return network_input(np.concatenate([pictures for pictures, _ in parts])), *weighed(targets)
 
@@ -114,21 +108,6 @@ def expressions(faces: datasets.Fer2013) -> Targets:
 def genders(people: datasets.FairFace) -> Targets:
     """Targets of the head `gender`."""
     return {"gender": one_hot(people.genders, len(datasets.HEADS["gender"]))}
-
-
-def _seen(
-    images: NDArray[np.uint8],
-    around: NDArray[np.float32],
-    network: Architecture,
-    augment: bool,
-    rng: np.random.Generator,
-) -> NDArray[np.uint8]:
-    """Pictures (n, size, size) or clips (n, frames, size, size) as the network trains on them."""
-    if network.frames is not None:
-        make = clips if augment else jittered
-        return make(images, around, network.size, network.frames, rng)
-    make_one = views if augment else plain
-    return make_one(images, around, network.size, rng)
 
 
 def _taken(order: NDArray[np.int64], index: int, count: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inference.crops import crop, squares
 from training import datasets
-from training.augment import jittered
+from training.augment import plain
 
 
 def network_input(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -30,7 +30,7 @@ def fer_pictures(faces: datasets.Fer2013, size: int, frames: int | None = None) 
     """FER2013's pictures as crops (n, size, size), or as clips (n, frames, size, size)."""
     if frames is not None:
         around = whole_squares(len(faces.images))
-        return jittered(faces.images, around, size, frames, np.random.default_rng(1))
+        return plain(faces.images, around, size, np.random.default_rng(1), frames)
     if size == datasets.FER_SIDE:
         return faces.images
     return np.stack([cv2.resize(image, (size, size)) for image in faces.images])
@@ -40,6 +40,6 @@ def fairface_pictures(people: datasets.FairFace, size: int, frames: int | None =
     """FairFace's pictures under their detector boxes as crops (n, size, size), or as clips of these."""
     if frames is not None:
         around = squares(people.boxes)
-        return jittered(people.images, around, size, frames, np.random.default_rng(1))
+        return plain(people.images, around, size, np.random.default_rng(1), frames)
     pairs = zip(people.images, people.boxes, strict=True)
     return np.concatenate([crop(image, box[None], size) for image, box in pairs])

@@ -15,11 +15,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from training import datasets
-from training.architectures import build
-from training.batches import Batches, Source, sources, validation
+from training.architectures import architecture, build
+from training.batches import (
+    Batches,
+    Source,
+    expression_source,
+    expressions,
+    gender_source,
+    genders,
+    validation,
+)
 from training.datasets import HEADS
 from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
+from training.inputs import fairface_pictures, fer_pictures
 from training.losses import Targets, losses, metrics
 from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
@@ -138,12 +147,23 @@ def load_keras(path: Path) -> keras.Model:
 def load(
     config: Config, data: Path, cache: Path
 ) -> tuple[list[Source], tuple[NDArray[np.float32], Targets, Targets]]:
-    """What is trained on, and the validation batch: PublicTest and FairFace's held-out slice."""
-    fer = load_fer2013(data, cache)
-    fairface = load_fairface(data, cache, "train")
-    held_out = fairface.held_out()
-    known = validation(fer.part("PublicTest"), fairface.rows(held_out), config)
-    return sources(datasets.unseen(fer), fairface.rows(~held_out), config), known
+    """What is trained on, and the validation batch: PublicTest and FairFace's held-out slice.
+
+    A data set that no head learns from is not read.
+    """
+    network, learnt, known = architecture(config.arch), [], []
+    if "expression" in config.heads:
+        faces = load_fer2013(data, cache)
+        learnt.append(expression_source(datasets.unseen(faces), config))
+        public = faces.part("PublicTest")
+        known.append((fer_pictures(public, network.size, network.frames), expressions(public)))
+    if "gender" in config.heads:
+        people = load_fairface(data, cache, "train")
+        held_out = people.held_out()
+        learnt.append(gender_source(people.rows(~held_out), config))
+        others = people.rows(held_out)
+        known.append((fairface_pictures(others, network.size, network.frames), genders(others)))
+    return learnt, validation(known, config)
 
 
 def compile_model(model: keras.Model, config: Config) -> None:
