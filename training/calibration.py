@@ -100,5 +100,9 @@ def _rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def crossentropy(logits: Floats, truth: Floats, temperature: float = 1.0) -> float:
     """Mean cross-entropy, in nats, of the softmax of logits (n, k) to truth (n, k)."""
-    found = softmax(logits, temperature)
-    return float(-(truth * np.log(found.clip(1e-12))).sum(axis=1).mean())
+    return float(crossentropies(softmax(logits, temperature), truth).mean())
+
+
+def crossentropies(found: NDArray[np.floating], truth: Floats) -> NDArray[np.floating]:
+    """The cross-entropy (n,), in nats, of each distribution (n, k) to the truth (n, k)."""
+    return np.asarray(-(truth * np.log(found.clip(1e-12))).sum(axis=1))

@@ -227,7 +227,7 @@ def headline_table(metrics: Mapping[str, Any]) -> str:
         (f"{part}, {precision}", parts[part]) for part in PARTS for precision, parts in metrics.items()
     ]
     rows = [
-        (name, *(_with_interval(figures["headline"][key]) for _, figures in measured))
+        (name, *(with_interval(figures["headline"][key]) for _, figures in measured))
         for key, name in HEADLINES.items()
     ]
     rows += [
@@ -251,7 +251,7 @@ def loss_table(metrics: Mapping[str, Any]) -> str:
 
 def robustness_table(cases: Mapping[str, Any]) -> str:
     """How often each head is right on degraded crops (Markdown)."""
-    rows = [(name, *(_with_interval(case[key]) for key in HEADLINES)) for name, case in cases.items()]
+    rows = [(name, *(with_interval(case[key]) for key in HEADLINES)) for name, case in cases.items()]
     return table(("right % (95 %)", *HEADLINES.values()), rows)
 
 
@@ -323,7 +323,8 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def _with_interval(figure: Mapping[str, Any]) -> str:
+def with_interval(figure: Mapping[str, Any]) -> str:
+    """A share in percent with its 95 % interval in brackets."""
     value, interval, _ = _share(figure)
     return f"{value} ({interval})"
 

@@ -10,8 +10,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from inference.model_file import MODELS
-from training.card import NAME, table
+from training.card import NAME, table, with_interval
 from training.comparison import KEPT, STILL, Measured
+from training.drawing import INK, STEEL, STRONG, bare
 from training.errors import ReportError
 from training.systems import REMEDIES, SYSTEMS, System
 
@@ -23,7 +24,6 @@ TRUTHS = {
     "ferplus_argmax": "FER+ argmax",
     "gender": "FairFace gender",
 }
-_OURS, _THEIRS, _INK = "#c2410c", "#5b7486", "#333333"
 
 
 def kept(path: Path = KEPT) -> dict[str, Measured]:
@@ -41,7 +41,7 @@ def accuracy_table(figures: Mapping[str, Measured]) -> str:
         "network",
         "passes",
         "PublicTest",
-        *(f"{name}" for name in TRUTHS.values()),
+        *TRUTHS.values(),
         "macro-F1",
     )
     rows = []
@@ -62,18 +62,13 @@ def accuracy_table(figures: Mapping[str, Measured]) -> str:
 
 def cost_table(figures: Mapping[str, Measured]) -> str:
     """What a decision of each system costs, in float32 on one thread (Markdown)."""
-    rows = [
-        (
-            f"`{system.name}`",
-            f"{figures[system.name]['costs']['parameters']:,}",
-            str(figures[system.name]["costs"]["mmacs"]),
-            f"{figures[system.name]['costs']['bytes']:,}",
-            str(figures[system.name]["costs"]["batch_1_ms"]),
-            str(figures[system.name]["costs"]["batch_16_ms"]),
-            str(figures[system.name]["minutes"]),
-        )
-        for system in _measured(figures)
-    ]
+    rows = []
+    for system in _measured(figures):
+        found = figures[system.name]
+        costs = found["costs"]
+        sizes = f"{costs['parameters']:,}", str(costs["mmacs"]), f"{costs['bytes']:,}"
+        times = str(costs["batch_1_ms"]), str(costs["batch_16_ms"]), str(found["minutes"])
+        rows.append((f"`{system.name}`", *sizes, *times))
     head = ("system", "parameters", "million multiply-adds", "bytes", "ms, one at a time", "ms, in sixteens")
     return table((*head, "minutes of training"), rows)
 
@@ -108,7 +103,7 @@ def draw(figures: Mapping[str, Measured], target: Path = CHART) -> None:
             if share is None:
                 continue
             value, low, high = (100 * share[part] for part in ("value", "low", "high"))
-            colour = _OURS if name.startswith("mien") else _THEIRS
+            colour = STRONG if name.startswith("mien") else STEEL
             axis.plot([low, high], [place, place], color=colour, linewidth=2, alpha=0.5)
             axis.plot(value, place, "o", color=colour, markersize=5)
             axis.annotate(
@@ -118,11 +113,10 @@ def draw(figures: Mapping[str, Measured], target: Path = CHART) -> None:
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
-                color=_INK,
+                color=INK,
             )
-        axis.set_title(f"{TRUTHS[truth]}, % right", loc="left", fontsize=10, color=_INK)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="x", alpha=0.3)
+        axis.set_title(f"{TRUTHS[truth]}, % right", loc="left", fontsize=10, color=INK)
+        bare(axis, "x")
         axis.margins(x=0.15)
         axis.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     figure.savefig(target, dpi=120)
@@ -139,13 +133,12 @@ def draw_remedies(figures: Mapping[str, Measured], target: Path = REMEDIES_CHART
     ):
         curves = figures[system.name]["curves"]
         passes = range(1, len(curves["expression_accuracy"]) + 1)
-        axis.plot(passes, _percent(curves["expression_accuracy"]), color=_THEIRS, label="training")
-        axis.plot(passes, _percent(curves["val_expression_accuracy"]), color=_OURS, label="validation")
+        axis.plot(passes, _percent(curves["expression_accuracy"]), color=STEEL, label="training")
+        axis.plot(passes, _percent(curves["val_expression_accuracy"]), color=STRONG, label="validation")
         axis.set_title(
-            system.what.replace(" of ", "\nof ").replace(": ", ":\n"), loc="left", fontsize=9, color=_INK
+            system.what.replace(" of ", "\nof ").replace(": ", ":\n"), loc="left", fontsize=9, color=INK
         )
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="y", alpha=0.3)
+        bare(axis)
         axis.set_xlabel("pass")
     figure.axes[0].set_ylabel("FER+ votes, % right")
     figure.axes[0].legend(frameon=False, fontsize=8)
@@ -201,10 +194,7 @@ def _shipped() -> Mapping[str, Any]:
 
 def _share(part: Mapping[str, Any], truth: str) -> str:
     share = part["headline"].get(truth)
-    if share is None:
-        return ""
-    value, low, high = (100 * share[name] for name in ("value", "low", "high"))
-    return f"{value:.1f} ({low:.1f}-{high:.1f})"
+    return "" if share is None else with_interval(share)
 
 
 def _percent(values: Sequence[float]) -> list[float]:

@@ -6,6 +6,7 @@ What the labels and votes mean is here; `training.importers` reads the files.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -86,8 +87,7 @@ class FairFace:
 
     def held_out(self) -> NDArray[np.bool_]:
         """Which rows are kept out of training (n,) bool: by hash of the file name, for good."""
-        digests = (hashlib.sha256(str(name).encode()).digest() for name in self.files)
-        return np.array([int.from_bytes(d[:8]) % HELD_OUT_PARTS == 0 for d in digests], np.bool_)
+        return held_out(str(name).encode() for name in self.files)
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,12 @@ class CkClips:
     labels: NDArray[np.int64]
     subjects: NDArray[np.str_]
     contempt: int
+
+
+def held_out(keys: Iterable[bytes]) -> NDArray[np.bool_]:
+    """About one in HELD_OUT_PARTS of keys (n,) bool, by their hash: the same key is always on one side."""
+    digests = (hashlib.sha256(key).digest() for key in keys)
+    return np.array([int.from_bytes(digest[:8]) % HELD_OUT_PARTS == 0 for digest in digests], np.bool_)
 
 
 def age_group(years: int) -> str:

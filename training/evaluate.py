@@ -33,6 +33,7 @@ from training.validation import (
     keras_logits,
     load_pictures,
     outputs,
+    taken,
 )
 
 
@@ -52,8 +53,7 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
     else:
         model = load_keras(path)
         run, names, logits = path.parent.name, model.output_names, keras_logits(model)
-        *clip, size, _, _ = model.input_shape[1:]
-        frames = clip[0] if clip else None
+        size, frames = taken(model)
         known = load_pictures("validation", data, cache, size, frames)
         heads = calibrate(outputs(logits, known, names), known)
     pictures = load_pictures(part, data, cache, size, frames)

@@ -20,7 +20,7 @@ from training.errors import ExplainError
 from training.inputs import network_input
 from training.receptive import grid, last_map
 from training.train import load_keras
-from training.validation import PARTS, Pictures, calibrate, keras_logits, load_pictures, outputs
+from training.validation import PARTS, Pictures, calibrate, keras_logits, load_pictures, outputs, taken
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def explain(path: Path, data: Path, cache: Path, heads: Collection[str], count: 
     if missing := sorted(set(heads) - set(present)):
         raise ExplainError(f"{path} has no head {missing[0]!r}; it has {', '.join(model.output_names)}")
     heads = heads or present
-    *clip, size, _, _ = model.input_shape[1:]
-    pictures = load_pictures("validation", data, cache, size, clip[0] if clip else None)
+    pictures = load_pictures("validation", data, cache, *taken(model))
     found = outputs(keras_logits(model), pictures, heads)
     calibrated = calibrate(found, pictures)
     explained = []

@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
+from training.drawing import INK, STRONG
 from training.errors import ExplainError
 from training.explain import Explained, Face
-from training.pictures import INK, STRONG
 
 CREDITS = {
     "FER2013": "FER2013 (Goodfellow et al. 2013)",

@@ -58,10 +58,8 @@ def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.ui
     faces = datasets.unseen(load_fer2013(data, cache))
     people = load_fairface(data, cache, "train")
     people = people.rows(np.flatnonzero(~people.held_out())[:RANGE_CROPS])
-    for crops in (
-        fer_pictures(faces.rows(np.arange(min(RANGE_CROPS, len(faces.images)))), size),
-        fairface_pictures(people, size),
-    ):
+    faces = faces.rows(np.arange(len(faces.images))[:RANGE_CROPS])
+    for crops in (fer_pictures(faces, size), fairface_pictures(people, size)):
         yield from np.array_split(crops[..., None], max(1, len(crops) // 32))
 
 

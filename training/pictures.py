@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from training.bias import FEWEST, reading_order
 from training.calibration import BINS
 from training.datasets import EXPRESSIONS, GENDERS
+from training.drawing import CALM, INK, STRONG, bare
 
-INK, CALM, STRONG = "#333333", "#8aa1b1", "#c2410c"
-_SHARES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#8aa1b1", "#2f4858"])
-_RIGHT = LinearSegmentedColormap.from_list("right", ["#c2410c", "#f3d9c9", "#f7f7f5", "#b9c9d4", "#8aa1b1"])
+_SHARES = LinearSegmentedColormap.from_list("shares", ["#ffffff", CALM, "#2f4858"])
+_RIGHT = LinearSegmentedColormap.from_list("right", [STRONG, "#f3d9c9", "#f7f7f5", "#b9c9d4", CALM])
 _LOWEST = 0.5
 """Where the colours of gender begin: two answers are right half of the time by chance."""
 
@@ -81,8 +81,7 @@ def calibration(figures: Figures) -> Figure | None:
         lower.set(xlabel="confidence", ylabel="faces")
         _title(upper, f"{name}: temperature {head['temperature']:.2f}")
         for axis in (upper, lower):
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.grid(axis="y", alpha=0.3)
+            bare(axis)
         upper.legend(frameon=False, loc="upper left")
     return _signed(figure, figures)
 
@@ -100,8 +99,7 @@ def risk_coverage(figures: Figures) -> Figure | None:
             axis.plot(kept, 1 - right, "o", color=colour, label=f"{name}: {kept:.0%} are not unknown")
     axis.set(xlim=(0, 1.02), xlabel="coverage: share of faces kept", ylabel="risk: share that is wrong")
     axis.set_ylim(bottom=0)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(axis="y", alpha=0.3)
+    bare(axis)
     axis.legend(frameon=False, loc="upper left")
     _title(axis, "The surest faces first")
     return _signed(figure, figures)

@@ -22,7 +22,7 @@ from inference.model_file import shipped
 from inference.pooling import LEAST, face_weight, sharpness
 from inference.visits import CONFIRMING_FACES
 from training import datasets
-from training.calibration import calibration_error
+from training.calibration import calibration_error, crossentropies
 from training.errors import DatasetError
 from training.figures import mcnemar, mean, share
 from training.importers import load_fairface, load_fer2013
@@ -130,7 +130,10 @@ def compared(seen: Sightings, found: NDArray[np.float32], truth: NDArray[np.floa
         for name, weight in weights.items()
     }
     right = {way: probabilities.argmax(axis=1) == labels for way, probabilities in pools.items()}
-    losses = {way: crossentropies(probabilities, truth[visits]) for way, probabilities in pools.items()}
+    losses = {
+        way: crossentropies(probabilities.astype(np.float64), truth[visits])
+        for way, probabilities in pools.items()
+    }
     ways = [
         {
             "of": way[0],
@@ -167,11 +170,6 @@ def pooled(
     np.add.at(totals, clips, weights)
     means = (sums / np.where(totals, totals, 1)[:, None]).astype(np.float32)
     return softmax(means, 1.0) if scale == "logits" else means
-
-
-def crossentropies(found: NDArray[np.float32], truth: NDArray[np.float32]) -> Floats:
-    """The cross-entropy (n,) of each distribution (n, k) with the truth (n, k)."""
-    return np.asarray(-(truth * np.log(found.astype(np.float64).clip(1e-12))).sum(axis=1))
 
 
 def _stills(data: Path, cache: Path, faces: int) -> dict[str, _Stills]:

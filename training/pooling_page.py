@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from training.card import table
+from training.card import table, with_interval
 from training.pooling import BASELINE, SHIPPED
 
 NAME = "pooling"
@@ -31,9 +31,8 @@ def comparison_table(figures: Mapping[str, Any], gait: str) -> str:
 
 def _cells(way: Mapping[str, Any]) -> tuple[str, ...]:
     right, p = way["right"], way["against_mean"]["p"]
-    value, low, high = (f"{100 * right[name]:.1f}" for name in ("value", "low", "high"))
     chance = "" if (way["of"], way["weights"]) == BASELINE else f"{p:.3f}" if p >= 0.001 else "< 0.001"
-    return f"{value} ({low}-{high})", chance, f"{way['crossentropy']:.3f}", f"{100 * way['ece']:.1f}"
+    return with_interval(right), chance, f"{way['crossentropy']:.3f}", f"{100 * way['ece']:.1f}"
 
 
 BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from training.drawing import CALM, INK, STRONG, bare
 from training.runs import CURVES_FILE, Row
-
-_INK, _TRAINING, _VALIDATION = "#333333", "#8aa1b1", "#c2410c"
 
 
 def by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str, float]:
@@ -77,12 +76,11 @@ def draw_curves(run: Path, history: Sequence[Row], heads: Sequence[str]) -> Path
     for column, head in enumerate(heads):
         for axis, measure in zip(axes[:, column], ("accuracy", "crossentropy"), strict=True):
             name = f"{head}_{measure}"
-            axis.plot(epochs, [row[name] for row in history], color=_TRAINING, label="training")
+            axis.plot(epochs, [row[name] for row in history], color=CALM, label="training")
             validation = [row[f"val_{name}"] for row in history]
-            axis.plot(epochs, validation, color=_VALIDATION, label="validation")
-            axis.set_title(f"{head}: {measure.replace('crosse', 'cross-e')}", color=_INK, loc="left")
-            axis.spines[["top", "right"]].set_visible(False)
-            axis.grid(axis="y", alpha=0.3)
+            axis.plot(epochs, validation, color=STRONG, label="validation")
+            axis.set_title(f"{head}: {measure.replace('crosse', 'cross-e')}", color=INK, loc="left")
+            bare(axis)
             axis.legend(frameon=False)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")

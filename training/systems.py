@@ -9,7 +9,7 @@ of itself was measured on other pictures, and often chosen by them: it stands be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,12 @@ class System:
     def config(self, runs: Path, passes: int) -> Config:
         """How it is trained, given the folder with everybody's runs."""
         trunk = None if self.trunk is None else str(runs / self.trunk)
-        changes = {"epochs": passes, "precision": "mixed_bfloat16", "trunk": trunk} | self.options
-        return Config(**{**vars(recipe(self.arch)), **changes})
+        changes: dict[str, Any] = {
+            "epochs": passes,
+            "precision": "mixed_bfloat16",
+            "trunk": trunk,
+        } | self.options
+        return replace(recipe(self.arch), **changes)
 
 
 EMOTION = {"task": "emotion"}
@@ -55,7 +59,6 @@ VERMA_APART = "FER2013's pictures come from the web; its figures could not be ch
 ZHOU = "Zhou et al.: gender from features of a pre-trained network"
 ZHOU_APART = "our own emotion trunk lends the features; its figures could not be checked"
 STILLS = "clips are made of stills: robustness, not dynamics"
-ABLATION = "pictures as they are, no random views"
 
 SYSTEMS = (
     System("paper_cnn", "CNN of the paper", "paper_cnn", claim="the paper's CNN"),

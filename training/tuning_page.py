@@ -7,11 +7,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from training.drawing import STEEL, STRONG, bare
 from training.tuning import RANGES, Tried
 
 PICTURE_FILE = "trials.png"
 
-_BEST, _OTHER, _PRUNED = "#c2410c", "#5b7486", "#c9d3da"
+_BEST, _OTHER, _PRUNED = STRONG, STEEL, "#c9d3da"
 
 
 def draw(tried: Sequence[Tried], out: Path) -> Path:
@@ -33,8 +34,7 @@ def draw(tried: Sequence[Tried], out: Path) -> Path:
         spaces[name].set_xlabel(name.replace("_", " "))
         spaces[name].set_xscale("log" if logarithmic else "linear")
     for space in spaces.values():
-        space.spines[["top", "right"]].set_visible(False)
-        space.grid(axis="y", alpha=0.3)
+        bare(space)
     for label, colour in (("best", _BEST), ("to the end", _OTHER), ("given up", _PRUNED)):
         curves.plot([], [], color=colour, label=label)
     curves.legend(frameon=False)

@@ -112,6 +112,12 @@ def outputs(logits: Logits, pictures: Pictures, heads: Collection[str] = tuple(H
     return found
 
 
+def taken(model: keras.Model) -> tuple[int, int | None]:
+    """What a Keras model takes: the side of its pictures, and the frames of its clips, None for pictures."""
+    *clip, size, _, _ = model.input_shape[1:]
+    return size, clip[0] if clip else None
+
+
 def keras_logits(model: keras.Model) -> Logits:
     """A Keras model as a function of crops (n, size, size) uint8."""
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 from keras import layers
 
-from training.architectures.parts import Heads, logits, pixels, scaled
+from training.architectures.parts import Heads, Wrap, as_it_is, logits, pixels, scaled, two_convolutions
 
 FRAMES = 3
 """Frames of a clip."""
-
-Wrap = Callable[[layers.Layer], layers.Layer]
 
 
 def paper_cnn(heads: Heads, dropout: float) -> keras.Model:
     """Three convolutions, two max-pools, two fully connected layers; 1.2 million parameters."""
     picture = pixels(48)
-    x = _features(scaled(picture), dropout, lambda layer: layer)
+    x = _features(scaled(picture), dropout, as_it_is)
     x = layers.Dropout(dropout, name="dropout2")(x)
     return keras.Model(picture, logits(x, heads), name="paper_cnn")
 
@@ -26,9 +22,9 @@ def paper_cnn(heads: Heads, dropout: float) -> keras.Model:
 def paper_convlstm(heads: Heads, dropout: float) -> keras.Model:
     """As `paper_cnn` on a clip, with a convolutional LSTM in place of the third convolution."""
     clip = pixels(48, FRAMES)
-    x = _first_convolutions(scaled(clip), _on_each_frame)
+    x = two_convolutions(scaled(clip), _on_each_frame)
     x = layers.ConvLSTM2D(128, 3, unroll=True, name="convlstm")(x)
-    x = _dense(layers.Flatten(name="flatten")(x), dropout, lambda layer: layer)
+    x = _dense(layers.Flatten(name="flatten")(x), dropout, as_it_is)
     x = layers.Dropout(dropout, name="dropout2")(x)
     return keras.Model(clip, logits(x, heads), name="paper_convlstm")
 
@@ -50,16 +46,9 @@ def paper_logreg(heads: Heads, dropout: float) -> keras.Model:
 
 
 def _features(x: keras.KerasTensor, dropout: float, wrap: Wrap) -> keras.KerasTensor:
-    x = _first_convolutions(x, wrap)
+    x = two_convolutions(x, wrap)
     x = wrap(layers.Conv2D(128, 3, activation="relu", name="conv3"))(x)
     return _dense(wrap(layers.Flatten(name="flatten"))(x), dropout, wrap)
-
-
-def _first_convolutions(x: keras.KerasTensor, wrap: Wrap) -> keras.KerasTensor:
-    for number, filters in enumerate((32, 64), start=1):
-        x = wrap(layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}"))(x)
-        x = wrap(layers.MaxPooling2D(name=f"pool{number}"))(x)
-    return x
 
 
 def _dense(x: keras.KerasTensor, dropout: float, wrap: Wrap) -> keras.KerasTensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 from keras import layers
@@ -29,6 +29,23 @@ def convolution(x: keras.KerasTensor, filters: int, name: str, kernel: int = 3) 
     x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"conv{name}")(x)
     x = FusedBatchNormalization(name=f"norm{name}")(x)
     return layers.ReLU(name=f"relu{name}")(x)
+
+
+Wrap = Callable[[layers.Layer], layers.Layer]
+"""How a layer is applied: as it is, or to each frame of a clip."""
+
+
+def as_it_is(layer: layers.Layer) -> layers.Layer:
+    """The layer itself."""
+    return layer
+
+
+def two_convolutions(x: keras.KerasTensor, wrap: Wrap = as_it_is) -> keras.KerasTensor:
+    """Two convolutions, of 32 and 64 filters, with a max-pool each."""
+    for number, filters in enumerate((32, 64), start=1):
+        x = wrap(layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}"))(x)
+        x = wrap(layers.MaxPooling2D(name=f"pool{number}"))(x)
+    return x
 
 
 def logits(features: keras.KerasTensor, heads: Heads) -> dict[str, keras.KerasTensor]:

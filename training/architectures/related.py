@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from training.architectures.parts import Heads, convolution, logits, pixels, pooled_logits, scaled
+from training.architectures.parts import (
+    Heads,
+    convolution,
+    logits,
+    pixels,
+    pooled_logits,
+    scaled,
+    two_convolutions,
+)
 from training.layers import FusedBatchNormalization
 
 
@@ -36,10 +44,7 @@ def refat_3pool(heads: Heads, dropout: float) -> keras.Model:
 def verma(heads: Heads, dropout: float, name: str, widths: Sequence[int]) -> keras.Model:
     """Two convolutions with a max-pool each, then dense layers of the given widths."""
     picture = pixels(48)
-    x = scaled(picture)
-    for number, filters in enumerate((32, 64), start=1):
-        x = layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}")(x)
-        x = layers.MaxPooling2D(name=f"pool{number}")(x)
+    x = two_convolutions(scaled(picture))
     x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
     for number, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation="relu", name=f"fc{number}")(x)

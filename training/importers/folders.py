@@ -7,13 +7,12 @@ a tenth of `train` stands in for PublicTest, and all of `test` for PrivateTest.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets import EXPRESSIONS, FER_SIDE, FERPLUS_COLUMNS, HELD_OUT_PARTS, Fer2013
+from training.datasets import EXPRESSIONS, FER_SIDE, FERPLUS_COLUMNS, Fer2013, held_out
 from training.errors import DatasetError
 from training.importers.pictures import opened_pictures, picture_source, resized
 from training.importers.places import Tick, silent
@@ -67,7 +66,8 @@ def read_folders(source: Path, tick: Tick = silent) -> Fer2013:
             tick()
     stack, parts = np.stack(images), np.array(usages, np.str_)
     if "PublicTest" not in usages:
-        parts[_tenth(stack) & (parts == "Training")] = "PublicTest"
+        aside = held_out(image.tobytes() for image in stack)
+        parts[aside & (parts == "Training")] = "PublicTest"
     votes = np.zeros((len(images), len(FERPLUS_COLUMNS)), np.int64)
     return Fer2013(stack, np.array(labels, np.int64), parts, votes)
 
@@ -91,9 +91,3 @@ def _meaning(name: str, source: Path) -> tuple[str, int]:
     prefix = _USAGES.get(file.split("_")[0].lower(), usage)
     # A name tells the two test parts apart; what is trained on is for the folder to say.
     return (prefix if "Training" not in (usage, prefix) else usage), EXPRESSIONS.index(known)
-
-
-def _tenth(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """About one in ten (n,), by a hash of the pixels: the same picture always falls on the same side."""
-    digests = (hashlib.sha256(image.tobytes()).digest() for image in images)
-    return np.array([int.from_bytes(digest[:8]) % HELD_OUT_PARTS == 0 for digest in digests], np.bool_)
