@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from inference.model_file import shipped
 from mien.cli.train.app import app
 from tests.training_data import write_data
+from training.recipes import recipe
+from training.train import fit
 
 
 def refused(*arguments: object) -> str:
@@ -49,3 +52,13 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path, command: str) -> None:
 
 def test_report_names_the_page_that_is_not_there(tmp_path: Path) -> None:
     assert "No such file or directory" in refused("report", "--page", tmp_path / "none.md")
+
+
+def test_a_network_that_sees_clips_is_measured_as_well(tmp_path: Path) -> None:
+    data, cache = write_data(tmp_path / "data"), tmp_path / "cache"
+    config = replace(recipe("paper_lstm"), task="emotion", epochs=1, expression_batch=7)
+    path = fit(config, data, tmp_path / "run", cache, resume=False)
+    result = CliRunner().invoke(app, ["evaluate", str(path), "--data", str(data), "--cache", str(cache)])
+    assert result.exit_code == 0, result.output
+    assert "ferplus_strict" in result.stdout
+    assert "moved boxes" not in result.stdout

@@ -10,7 +10,20 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from mien.cli.train.options import CACHE, Cache, Data, console, one_line_errors
+from mien.cli.train.options import (
+    CACHE,
+    Cache,
+    Data,
+    Minutes,
+    Precision,
+    Resume,
+    Seed,
+    Task,
+    Threads,
+    console,
+    given,
+    one_line_errors,
+)
 
 app = typer.Typer()
 
@@ -20,9 +33,7 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
     arch: Annotated[str, typer.Option(help="Architecture.")] = "mien",
-    task: Annotated[
-        Literal["both", "emotion", "gender"] | None, typer.Option(help="What one network is to learn.")
-    ] = None,
+    task: Task = None,
     trunk: Annotated[
         str | None, typer.Option(help="Run folder whose network lends all weights but its heads'.")
     ] = None,
@@ -31,19 +42,15 @@ def fit(
         bool | None, typer.Option(help="Train on random views; otherwise on the pictures as they are.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training faces.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    minutes: Minutes = None,
+    seed: Seed = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay of AdamW.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    precision: Precision = None,
+    threads: Threads = 0,
+    resume: Resume = False,
     cache: Cache = CACHE,
 ) -> None:
     """Train one face classifier for expressions and perceived gender."""
@@ -53,21 +60,20 @@ def fit(
         from training.train import fit as run_fit
 
         use_threads(threads)
-        options: dict[str, Any] = {
-            "task": task,
-            "trunk": trunk,
-            "frozen": frozen,
-            "augment": augment,
-            "epochs": epochs,
-            "minutes": minutes,
-            "seed": seed,
-            "learning_rate": learning_rate,
-            "weight_decay": weight_decay,
-            "dropout": dropout,
-            "mixup": mixup,
-            "precision": precision,
-        }
-        chosen = {name: value for name, value in options.items() if value is not None}
+        chosen = given(
+            task=task,
+            trunk=trunk,
+            frozen=frozen,
+            augment=augment,
+            epochs=epochs,
+            minutes=minutes,
+            seed=seed,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            mixup=mixup,
+            precision=precision,
+        )
         config = replace(recipe(arch), **chosen)
         console.print(f"wrote {run_fit(config, data, out, cache, resume)}")
 
@@ -161,7 +167,8 @@ def frame(data: Data, cache: Cache = CACHE) -> None:
 def _figures_table(figures: Mapping[str, Any]) -> Table:
     part = figures["part"]
     table = Table("right", "%", "95 %", "n", title=f"{part['faces']}, {part['people']}")
-    cases = {"": figures["headline"], ", moved boxes": figures["robustness"]["moved boxes"]}
+    # Clips have boxes that move as it is.
+    cases = {"": figures["headline"], ", moved boxes": figures["robustness"].get("moved boxes", {})}
     for case, shares in cases.items():
         for name, share in shares.items():
             interval = f"{share['low']:.1%} - {share['high']:.1%}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.train.options import CACHE, Cache, console, one_line_errors
+from mien.cli.train.options import CACHE, Cache, console, data_folder, one_line_errors
 from mien.errors import SettingsError
 
 app = typer.Typer()
@@ -15,10 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def compare(
-    data: Annotated[
-        Path | None,
-        typer.Option(envvar="MIEN_DATA", help="Folder with the data sets.", file_okay=False),
-    ] = None,
+    data: Annotated[Path | None, data_folder("the data sets: fer2013/ and fairface/")] = None,
     runs: Annotated[Path, typer.Option(help="Folder of all run folders.", file_okay=False)] = Path(
         "runs/comparison"
     ),

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from mien.cli.errors import USAGE
-from mien.cli.train.options import CACHE, Cache, console, one_line_errors
+from mien.cli.train.options import CACHE, Cache, console, data_folder, one_line_errors
 
 if TYPE_CHECKING:
     from training.inventory import ClassTable, Inventory
@@ -31,15 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check, fetch and prepare the face data sets.", no_args_is_help=True)
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        envvar="MIEN_DATA",
-        help="Folder with the data sets: fer2013/, fairface/, utkface/, ck+48/.",
-        file_okay=False,
-    ),
-]
-
+Data = Annotated[Path, data_folder("the data sets: fer2013/, fairface/, utkface/, ck+48/")]
 
 _WORDS = TextColumn("{task.description}")
 

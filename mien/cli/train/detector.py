@@ -10,18 +10,21 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from mien.cli.train.options import console, one_line_errors
+from mien.cli.train.options import (
+    Minutes,
+    Precision,
+    Resume,
+    Seed,
+    Threads,
+    console,
+    data_folder,
+    given,
+    one_line_errors,
+)
 
 app = typer.Typer(help="Train, measure, export and publish the face detector.", no_args_is_help=True)
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        envvar="MIEN_DATA",
-        help="Folder with the photographs: scenes/, backgrounds/ and fairface/.",
-        file_okay=False,
-    ),
-]
+Data = Annotated[Path, data_folder("the photographs: scenes/, backgrounds/ and fairface/")]
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
@@ -30,15 +33,11 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
     samples: Annotated[int | None, typer.Option(min=1, help="Pictures after which it ends.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    minutes: Minutes = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    threads: Threads = 0,
+    resume: Resume = False,
 ) -> None:
     """Train the face detector."""
     with one_line_errors():
@@ -47,13 +46,7 @@ def fit(
         from training.detector.train import fit as run_fit
 
         use_threads(threads)
-        options: dict[str, Any] = {
-            "samples": samples,
-            "minutes": minutes,
-            "seed": seed,
-            "precision": precision,
-        }
-        chosen = {name: value for name, value in options.items() if value is not None}
+        chosen = given(samples=samples, minutes=minutes, seed=seed, precision=precision)
         console.print(f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}")
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -16,14 +16,28 @@ from mien.errors import MissingExtra
 
 console = Console()
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        envvar="MIEN_DATA", help="Folder with the data sets: fer2013/ and fairface/.", file_okay=False
-    ),
+
+def data_folder(holds: str) -> Any:
+    """The option that names the folder with data, which `holds` describes."""
+    return typer.Option(envvar="MIEN_DATA", help=f"Folder with {holds}.", file_okay=False)
+
+
+Data = Annotated[Path, data_folder("the data sets: fer2013/ and fairface/")]
+Task = Annotated[
+    Literal["both", "emotion", "gender"] | None, typer.Option(help="What one network is to learn.")
 ]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Time in which it ends, fully annealed.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Precision = Annotated[str | None, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")]
+Resume = Annotated[bool, typer.Option(help="Go on with the run in --out.")]
 Cache = Annotated[Path, typer.Option(help="Where decoded data sets are kept.", file_okay=False)]
 CACHE = Path("runs/cache")
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given a value: those without one are left to the recipe."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

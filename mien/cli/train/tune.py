@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from mien.cli.train.options import CACHE, Cache, Data, console, one_line_errors
+from mien.cli.train.options import CACHE, Cache, Data, Threads, console, one_line_errors
 
 if TYPE_CHECKING:
     from training.recipes import Config
@@ -33,7 +33,7 @@ def tune(
     precision: Annotated[
         str, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
     ] = "float32",
-    threads: Annotated[int, typer.Option(min=0, help="Threads per operation; 0: all.")] = 0,
+    threads: Threads = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the search in --out.")] = False,
     cache: Cache = CACHE,
 ) -> None:
