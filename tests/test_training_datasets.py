@@ -20,6 +20,7 @@ from training.datasets import (
     ferplus_strict,
     learnable,
     unseen,
+    unseen_people,
     usable,
 )
 from training.importers import read_fairface, read_fer2013
@@ -149,6 +150,18 @@ def test_training_leaves_out_pictures_that_are_tested(tmp_path: Path) -> None:
     assert len(left.images) == 41
     assert set(left.usages) == {"Training"}
     assert images[public[3]].tobytes() not in {image.tobytes() for image in left.images}
+
+
+def test_training_leaves_out_people_that_are_tested() -> None:
+    train, val = (people([f"{part}/{n}.jpg" for n in range(1, 41)]) for part in ("train", "val"))
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2, 40, 96, 96)).astype(np.uint8)
+    pictures[0, 0], pictures[0, 1] = pictures[1, 7], pictures[0, 2]
+    train, val = (replace(each, images=images) for each, images in zip((train, val), pictures, strict=True))
+    left = unseen_people(train, val)
+    assert train.held_out().sum() == 5
+    assert len(left.images) == 40 - 5 - 2, "the first is in val, the second in the slice"
+    assert not {"train/1.jpg", "train/2.jpg", "train/3.jpg"} & set(left.files.tolist())
 
 
 def test_the_held_out_slice_is_decided_by_the_file_name_for_good() -> None:

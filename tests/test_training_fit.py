@@ -33,11 +33,12 @@ from training.runs import (
     MODEL_FILE,
     ONNX_FILES,
     PARTS,
+    load_keras,
     metrics_file,
     read_history,
     write_json,
 )
-from training.train import build_in, fit, load_keras
+from training.train import build_in, fit
 
 WIDTHS = recipe("mien").widths
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.bias import FEWEST
 from training.datasets import HEADS
+from training.errors import RunError
 from training.pictures import PICTURES, draw
 from training.publishing import read_metrics, ship
 from training.recipes import Config, recipe
@@ -58,9 +59,10 @@ anything about a single person.
 Three heads share one trunk. `expression`, which Mien shows, learns the distribution of FER+ votes;
 rows that too few raters took for a face with one of the seven expressions have no part in it.
 `fer2013` learns that data set's own labels, which disagree with the votes; it is in the file for that
-benchmark alone. `gender` learns FairFace's labels. A tenth of FairFace's training split, chosen by a
-hash of the file name, is never trained on, and neither are those rows of FER2013's Training part whose
-very picture is in PublicTest or PrivateTest too.
+benchmark alone. `gender` learns FairFace's labels. $taught
+
+A tenth of FairFace's training split, chosen by a hash of the file name, is never trained on, and neither
+are rows of either training part whose very picture is among the validation or test pictures too.
 
 ## How it was selected
 
@@ -143,9 +145,12 @@ def publish(run: Path, models: Path, images: Path) -> Path:
     """Put a run's ONNX files, figures and card into `models`, pictures into `images`; returns the card.
 
     The INT8 file ships if it loses at most 0.3 points of any validation figure and is faster. Raises
-    RunError unless the run was exported and those very files evaluated on both parts.
+    RunError unless the run was exported and those very files evaluated on both parts, with all figures.
     """
     metrics = read_metrics(run)
+    if missing := HEADLINES.keys() - metrics["float32"]["test"]["headline"].keys():
+        names = ", ".join(sorted(missing))
+        raise RunError(f"{run} has no figures for {names}: a card needs both tasks and FER+ votes")
     if not worthwhile(metrics):
         del metrics["int8"]
     draw(metrics["float32"]["test"], images, PREFIX)
@@ -173,6 +178,7 @@ def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
         files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
         json=f"{NAME}.json",
         arch=config.arch,
+        taught=_taught(config),
         commands=commands(config, f"runs/{run.name}"),
         epochs=len(history),
         minutes=round(sum(row["seconds"] for row in history) / 60),
@@ -208,7 +214,8 @@ def commands(config: Config, run: str) -> str:
         for part in PARTS
         for precision, source in ONNX_FILES.items()
     ]
-    made = [f"mien train fit {options(config)} --out {run}", f"mien train export {run}"]
+    taught = [f"mien train fit {options(read_config(Path(name)))} --out {name}" for name in config.teachers]
+    made = [*taught, f"mien train fit {options(config)} --out {run}", f"mien train export {run}"]
     return "\n".join(f"    {line}" for line in (*made, *measured, f"mien train publish {run}"))
 
 
@@ -218,7 +225,19 @@ def options(config: Config) -> str:
     changed = {"arch": config.arch} | {
         name: value for name, value in vars(config).items() if value != getattr(default, name)
     }
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changed.items())
+    teachers = [("teacher", run) for run in changed.pop("teachers", ())]
+    given = [*changed.items(), *teachers]
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given)
+
+
+def _taught(config: Config) -> str:
+    if not config.teachers:
+        return "It learns from labels alone."
+    return (
+        f"Of each target, {config.taught:.0%} is the mean answer of {len(config.teachers)} network(s)\n"
+        "trained before on the same faces. A face that has no label for a head learns that answer\n"
+        "alone, at that weight: gender on FER2013's faces, expressions on FairFace's."
+    )
 
 
 def headline_table(metrics: Mapping[str, Any]) -> str:

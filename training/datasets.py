@@ -174,9 +174,20 @@ def learnable(faces: Fer2013) -> NDArray[np.float32]:
 def unseen(faces: Fer2013) -> Fer2013:
     """FER2013's Training rows whose picture is in neither test part too, as 703 are."""
     training = faces.usages == "Training"
-    tested = {image.tobytes() for image in faces.images[~training]}
-    fresh = np.array([image.tobytes() not in tested for image in faces.images], np.bool_)
-    return faces.rows(training & fresh)
+    return faces.rows(training & ~_among(faces.images, faces.images[~training]))
+
+
+def unseen_people(train: FairFace, val: FairFace) -> FairFace:
+    """FairFace's train rows whose picture is neither held out nor in val: 4 are in val, 8 held out twice."""
+    held_out = train.held_out()
+    tested = np.concatenate([train.images[held_out], val.images])
+    return train.rows(~held_out & ~_among(train.images, tested))
+
+
+def _among(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pictures (n, h, w) are, pixel by pixel, among others: (n,) bool."""
+    known = {image.tobytes() for image in others}
+    return np.array([image.tobytes() in known for image in images], np.bool_)
 
 
 def ferplus_strict(votes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

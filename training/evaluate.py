@@ -19,7 +19,7 @@ from training.figures import Share, confusion, f1, share
 from training.losses import one_hot
 from training.risk import risk_coverage
 from training.robustness import degraded
-from training.train import load_keras
+from training.runs import load_keras
 from training.validation import (
     PARTS,
     WANTED,

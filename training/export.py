@@ -21,8 +21,7 @@ from training.errors import ExportError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fairface_pictures, fer_pictures, network_input
 from training.quantise import quantise
-from training.runs import MODEL_FILE, ONNX_FILES, read_config
-from training.train import load_keras
+from training.runs import MODEL_FILE, ONNX_FILES, load_keras, read_config
 from training.validation import calibrate, keras_logits, load_pictures, outputs
 
 OPSET = 17

@@ -27,6 +27,10 @@ class Config:
     """Run folder whose network lends the weights of all layers but the heads, where names agree."""
     frozen: bool = False
     """Whether what the trunk lends stays as it is: only the rest learns."""
+    teachers: tuple[str, ...] = ()
+    """Run folders of trained networks whose mean answer is learned beside the labels (distillation)."""
+    taught: float = 0.5
+    """Share of a target that comes from the teachers; where there is no label, the weight of their answer."""
     epochs: int = 100
     """Passes over FER2013, or over FairFace where gender is all there is, after which the run is over."""
     minutes: float | None = None

@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from inference.model_file import MODELS
-from training import card, comparison_page, pooling_page
+from training import card, comparison_page, compute, pooling_page
 from training.detector import card as detector_card
 from training.errors import ReportError
+
+Figures = TypeVar("Figures")
 
 _BLOCK = re.compile(r"(?<=<!-- )(?P<name>[a-z ]+)(?P<open> -->\n).*?(?=<!-- / -->)", re.DOTALL)
 
@@ -52,8 +54,8 @@ def _found(metrics: Mapping[str, Any]) -> str:
     return detector_card.curve_table(metrics, "running")
 
 
-def _comparison(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Path], str]:
-    return lambda models: show(comparison_page.kept())
+def _kept(figures: Callable[[], Figures], show: Callable[[Figures], str]) -> Callable[[Path], str]:
+    return lambda models: show(figures())
 
 
 BLOCKS: dict[str, Callable[[Path], str]] = {
@@ -64,5 +66,6 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     **{name: _figures(pooling_page.NAME, show) for name, show in pooling_page.BLOCKS.items()},
     "detector": _figures(detector_card.NAME, _found),
     "detector costs": _figures(detector_card.NAME, detector_card.cost_table),
-    **{name: _comparison(show) for name, show in comparison_page.BLOCKS.items()},
+    **{name: _kept(compute.kept, show) for name, show in compute.BLOCKS.items()},
+    **{name: _kept(comparison_page.kept, show) for name, show in comparison_page.BLOCKS.items()},
 }

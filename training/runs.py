@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 from training.errors import RunError
 from training.recipes import Config
 
@@ -52,9 +54,18 @@ def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
 def read_config(run: Path) -> Config:
     """The configuration of a classifier's run; raises RunError where there is none."""
     try:
-        return Config(**read_stored_config(run))
+        values = read_stored_config(run)
+        return Config(**values | {"teachers": tuple(values.get("teachers", ()))})
     except TypeError as error:
         raise RunError(f"{run} is not a classifier's training run: {error}") from error
+
+
+def load_keras(path: Path) -> keras.Model:
+    """A model from its HDF5 file; raises RunError where there is none."""
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is not a trained model: {error}") from error
 
 
 def read_stored_config(run: Path) -> dict[str, Any]:

@@ -32,8 +32,9 @@ from training.inputs import fairface_pictures, fer_pictures
 from training.losses import Targets, losses, metrics
 from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
-from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
+from training.runs import CHECKPOINT, MODEL_FILE, Row, load_keras, open_run, write_history
 from training.schedule import Annealing
+from training.teachers import taught
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -72,6 +73,7 @@ def fit(
     """
     keras.utils.set_random_seed(config.seed)
     learnt, known = load(config, data, cache)
+    learnt = taught(learnt, config)
     history = open_run(run, config, resume)
     batches = Batches(learnt, config, epoch=len(history))
     model = build_in(config.precision, config)
@@ -136,14 +138,6 @@ def borrow(model: keras.Model, run: Path, config: Config) -> None:
         layer.trainable = not config.frozen
 
 
-def load_keras(path: Path) -> keras.Model:
-    """A model from its HDF5 file; raises RunError where there is none."""
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is not a trained model: {error}") from error
-
-
 def load(
     config: Config, data: Path, cache: Path
 ) -> tuple[list[Source], tuple[NDArray[np.float32], Targets, Targets]]:
@@ -159,9 +153,9 @@ def load(
         known.append((fer_pictures(public, network.size, network.frames), expressions(public)))
     if "gender" in config.heads:
         people = load_fairface(data, cache, "train")
-        held_out = people.held_out()
-        learnt.append(gender_source(people.rows(~held_out), config))
-        others = people.rows(held_out)
+        fresh = datasets.unseen_people(people, load_fairface(data, cache, "val"))
+        learnt.append(gender_source(fresh, config))
+        others = people.rows(people.held_out())
         known.append((fairface_pictures(others, network.size, network.frames), genders(others)))
     return learnt, validation(known, config)
 

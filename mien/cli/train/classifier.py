@@ -38,6 +38,13 @@ def fit(
         str | None, typer.Option(help="Run folder whose network lends all weights but its heads'.")
     ] = None,
     frozen: Annotated[bool | None, typer.Option(help="Keep what the trunk lends as it is.")] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(help="Run folder of a network to learn from as well; may be given several times."),
+    ] = None,
+    taught: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of a target that comes from the teachers.")
+    ] = None,
     augment: Annotated[
         bool | None, typer.Option(help="Train on random views; otherwise on the pictures as they are.")
     ] = None,
@@ -48,6 +55,8 @@ def fit(
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay of AdamW.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
+    expression_batch: Annotated[int | None, typer.Option(min=1, help="FER2013 faces per step.")] = None,
+    gender_batch: Annotated[int | None, typer.Option(min=1, help="FairFace faces per step.")] = None,
     precision: Precision = None,
     threads: Threads = 0,
     resume: Resume = False,
@@ -64,6 +73,8 @@ def fit(
             task=task,
             trunk=trunk,
             frozen=frozen,
+            teachers=None if teacher is None else tuple(teacher),
+            taught=taught,
             augment=augment,
             epochs=epochs,
             minutes=minutes,
@@ -72,6 +83,8 @@ def fit(
             weight_decay=weight_decay,
             dropout=dropout,
             mixup=mixup,
+            expression_batch=expression_batch,
+            gender_batch=gender_batch,
             precision=precision,
         )
         config = replace(recipe(arch), **chosen)

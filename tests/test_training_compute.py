@@ -1,0 +1,44 @@
+"""Runs of different length side by side: what is kept of them, the table, the chart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from training.compute import compute_table, draw, gathered, kept
+from training.errors import ReportError, RunError
+from training.recipes import recipe
+from training.runs import open_run, write_history
+
+
+def ran(folder: Path, passes: int, last: float, **changes: object) -> Path:
+    """A run folder with a history that ends at an accuracy."""
+    open_run(folder, replace(recipe("mien"), **changes), resume=False)
+    rows = [
+        {"epoch": float(number), "seconds": 60.0}
+        | {f"val_{head}_accuracy": last * number / passes for head in ("fer2013", "expression", "gender")}
+        for number in range(1, passes + 1)
+    ]
+    write_history(folder, rows)
+    return folder
+
+
+def test_runs_stand_by_length_with_their_gain_per_doubling(tmp_path: Path) -> None:
+    long = ran(tmp_path / "long", 8, 0.7, teachers=("runs/teacher",))
+    short = ran(tmp_path / "short", 2, 0.6)
+    runs = gathered([long, short])
+    assert [run["passes"] for run in runs] == [2, 8]
+    _, _, first, second = compute_table(runs).splitlines()
+    assert first == "| 2 | 2 | labels | 60.0 | 60.0 | 60.0 |"
+    assert second.startswith("| 8 | 8 | labels and 1 teacher | 70.0 (+5.0 per doubling) |")
+    draw(runs, tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").stat().st_size > 10_000
+
+
+def test_a_run_for_one_task_is_refused_and_so_is_a_page_without_runs(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was trained for gender; runs for both are compared"):
+        gathered([ran(tmp_path / "run", 2, 0.6, task="gender")])
+    with pytest.raises(ReportError, match="no runs yet; run mien train compute"):
+        kept(tmp_path / "compute.json")

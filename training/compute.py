@@ -1,0 +1,106 @@
+"""What a network gains from more training: validation figures of runs of different length, each to its end.
+
+A run whose rate has come down at pass 6 is not the beginning of one that goes on to 60: only where runs end
+can they be compared. Training time depends on the machine; passes over the training faces do not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from training.card import table
+from training.drawing import CALM, INK, STRONG, bare
+from training.errors import ReportError, RunError
+from training.recipes import TASKS
+from training.runs import read_config, read_history
+
+KEPT, CHART = Path("docs/compute.json"), Path("docs/images/compute.png")
+
+HEADS = {"fer2013": "FER2013 labels", "expression": "FER+ votes", "gender": "perceived gender"}
+
+Ran = Mapping[str, Any]
+
+
+def gathered(runs: Sequence[Path]) -> list[Ran]:
+    """What each run went through, the shortest first: passes, minutes, teachers, accuracies by pass.
+
+    Raises RunError for a folder without a run, or a run that lacks one of the heads.
+    """
+    return sorted((_ran(run) for run in runs), key=lambda ran: int(ran["passes"]))
+
+
+def kept(path: Path = KEPT) -> list[Ran]:
+    """The runs that were kept; raises ReportError where none were."""
+    if not path.exists():
+        raise ReportError(f"{path}: no runs yet; run mien train compute RUN ...")
+    found: list[Ran] = json.loads(path.read_text())
+    return found
+
+
+def compute_table(ran: Sequence[Ran]) -> str:
+    """Where each run ended on validation pictures, and the gain per doubling of passes (Markdown)."""
+    columns = ("passes", "minutes", "learns from", *(f"{name}, validation %" for name in HEADS.values()))
+    rows = []
+    for before, run in zip((None, *ran), ran, strict=False):
+        teachers = f"labels and {run['teachers']} teacher" if run["teachers"] else "labels"
+        cells = [_cell(run, before, head) for head in HEADS]
+        rows.append((str(run["passes"]), f"{run['minutes']:.0f}", teachers, *cells))
+    return table(columns, rows)
+
+
+def draw(ran: Sequence[Ran], target: Path = CHART) -> None:
+    """Accuracy on validation pictures by pass: a line per run, a dot where it ends."""
+    figure = Figure(figsize=(4 * len(HEADS), 3.4), layout="constrained")
+    for axis, (head, name) in zip(figure.subplots(1, len(HEADS)), HEADS.items(), strict=True):
+        for run in ran:
+            accuracy = [100 * value for value in run["accuracy"][head]]
+            axis.plot(range(1, len(accuracy) + 1), accuracy, color=CALM, linewidth=1)
+            axis.plot(len(accuracy), accuracy[-1], "o", color=STRONG, markersize=5)
+            axis.annotate(
+                f"{accuracy[-1]:.1f}",
+                (len(accuracy), accuracy[-1]),
+                (0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+                color=INK,
+            )
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.margins(y=0.1)
+        axis.set_title(f"{name}, validation %", loc="left", fontsize=10, color=INK)
+        axis.set_xlabel("passes")
+        bare(axis)
+    figure.savefig(target, dpi=120)
+
+
+def _ran(run: Path) -> Ran:
+    config, history = read_config(run), read_history(run)
+    if set(config.heads) != set(TASKS["both"]):
+        raise RunError(f"{run} was trained for {config.task}; runs for both are compared")
+    return {
+        "run": run.name,
+        "passes": len(history),
+        "minutes": round(sum(row["seconds"] for row in history) / 60, 1),
+        "teachers": len(config.teachers),
+        "accuracy": {head: [row[f"val_{head}_accuracy"] for row in history] for head in HEADS},
+    }
+
+
+def _cell(run: Ran, before: Ran | None, head: str) -> str:
+    last = 100 * run["accuracy"][head][-1]
+    if before is None or run["passes"] == before["passes"]:
+        return f"{last:.1f}"
+    doublings = math.log2(run["passes"] / before["passes"])
+    gain = (last - 100 * before["accuracy"][head][-1]) / doublings
+    return f"{last:.1f} ({gain:+.1f} per doubling)"
+
+
+BLOCKS = {"compute": compute_table}
