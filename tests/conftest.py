@@ -13,6 +13,7 @@ from storage.engine import open_database
 from tests.brokers import Broker, jars
 from tests.databases import BACKENDS, fresh_database
 from tests.postgres import Server, private_server
+from tests.training_data import write_data
 
 
 @pytest.fixture(params=BACKENDS)
@@ -59,3 +60,15 @@ def postgresql_server() -> Iterator[Server]:
     with private_server() as server:
         server.start()
         yield server
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small made data folder to train on; a test that changes data makes its own."""
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where those data are kept decoded."""
+    return tmp_path_factory.mktemp("cache")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ import pytest
 from inference.classifier import Classifier
 from inference.errors import ModelError
 from inference.model_file import read_checksums
-from tests.training_data import write_data
 from training.architectures import ARCHITECTURES, architecture, build
 from training.card import options, publish, worthwhile
 from training.costs import costs
@@ -45,16 +45,6 @@ WIDTHS = recipe("mien").widths
 
 def tiny(arch: str, **changes: object) -> Config:
     return replace(recipe(arch), epochs=1, expression_batch=7, gender_batch=8, **changes)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +97,23 @@ def test_every_architecture_learns_what_it_is_told_and_exports(
     assert counted["mmacs"] > 0
 
 
-def test_gender_alone_passes_over_the_people(data: Path, cache: Path, tmp_path: Path) -> None:
-    path = fit(tiny("paper_logreg", task="gender"), data, tmp_path / "run", cache, resume=False)
-    assert load_keras(path).output_names == ["gender"]
-    assert list(evaluate(path, data, cache)["headline"]) == ["gender"]
+@pytest.mark.parametrize(
+    ("task", "folder", "truths"),
+    [
+        ("gender", "fairface", ["gender"]),
+        ("emotion", "fer2013", ["fer2013", "ferplus_strict", "ferplus_argmax"]),
+    ],
+)
+def test_one_task_alone_needs_its_own_data_set_alone(
+    task: Task, folder: str, truths: list[str], data: Path, cache: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data / folder, tmp_path / "data" / folder)
+    path = fit(tiny("paper_logreg", task=task), tmp_path / "data", tmp_path / "run", cache, resume=False)
+    assert set(load_keras(path).output_names) == set(TASKS[task])
+    for part in PARTS:
+        figures = evaluate(path, tmp_path / "data", cache, part)
+        assert list(figures["headline"]) == truths
+        assert list(figures["robustness"]["12 pixels"]) == truths
 
 
 def test_a_frozen_trunk_stays_as_it_was_lent_and_a_free_one_learns(

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from inference.classifier import softmax
-from tests.training_data import write_data
 from training import datasets
 from training.batches import Batches, Source, expression_source, gender_source
 from training.card import commands
@@ -20,16 +19,6 @@ from training.recipes import Config, recipe
 from training.runs import MODEL_FILE, load_keras, read_config
 from training.teachers import taught
 from training.train import fit
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.train.app import app
-from tests.training_data import write_data
 from training.errors import RunError
 from training.recipes import recipe
 from training.runs import read_config, read_history
@@ -26,16 +25,6 @@ BASE = replace(recipe("paper_logreg"), task="gender", epochs=2, gender_batch=8)
 
 class PulledThePlug(Exception):
     pass
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(

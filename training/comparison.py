@@ -62,9 +62,10 @@ def measured(system: System, run: Path, data: Path, cache: Path) -> Measured:
     """The figures of a trained system on both parts, its costs and its curves, ready for JSON."""
     model, network = load_keras(run / MODEL_FILE), architecture(system.arch)
     logits, heads = keras_logits(model), model.output_names
-    parts = {part: load_pictures(part, data, cache, network.size, network.frames) for part in PARTS}
-    target = run / ONNX_FILES["float32"]
-    export(model, {"name": system.name, "run": run.name}, target, parts["validation"].face_crops[:64])
+    parts = {part: load_pictures(part, data, cache, network.size, network.frames, heads) for part in PARTS}
+    target, known = run / ONNX_FILES["float32"], parts["validation"]
+    some = np.concatenate([known.face_crops[:64], known.person_crops[:64]])
+    export(model, {"name": system.name, "run": run.name}, target, some)
     history = read_history(run)
     return {
         "passes": len(history),

@@ -90,6 +90,20 @@ class FairFace:
         return held_out(str(name).encode() for name in self.files)
 
 
+NO_FACES = Fer2013(
+    np.empty((0, FER_SIDE, FER_SIDE), np.uint8),
+    np.empty(0, np.int64),
+    np.empty(0, np.str_),
+    np.empty((0, len(FERPLUS_COLUMNS)), np.int64),
+)
+NO_PEOPLE = FairFace(
+    np.empty((0, FAIRFACE_SIDE, FAIRFACE_SIDE), np.uint8),
+    np.empty((0, 4), np.float32),
+    np.empty(0, np.int64),
+    *(np.empty(0, np.str_) for _ in range(3)),
+)
+
+
 @dataclass(frozen=True)
 class UtkFace:
     """UTKFace's aligned and cropped pictures with the box of their face.

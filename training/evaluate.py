@@ -54,9 +54,9 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
         model = load_keras(path)
         run, names, logits = path.parent.name, model.output_names, keras_logits(model)
         size, frames = taken(model)
-        known = load_pictures("validation", data, cache, size, frames)
+        known = load_pictures("validation", data, cache, size, frames, names)
         heads = calibrate(outputs(logits, known, names), known)
-    pictures = load_pictures(part, data, cache, size, frames)
+    pictures = load_pictures(part, data, cache, size, frames, names)
     found = outputs(logits, pictures, names)
     seen = {} if frames else degraded(pictures)
     return {

@@ -60,7 +60,7 @@ def explain(path: Path, data: Path, cache: Path, heads: Collection[str], count: 
     if missing := sorted(set(heads) - set(present)):
         raise ExplainError(f"{path} has no head {missing[0]!r}; it has {', '.join(model.output_names)}")
     heads = heads or present
-    pictures = load_pictures("validation", data, cache, *taken(model))
+    pictures = load_pictures("validation", data, cache, *taken(model), heads)
     found = outputs(keras_logits(model), pictures, heads)
     calibrated = calibrate(found, pictures)
     explained = []

@@ -6,6 +6,9 @@ looks at a face help, and nothing of how faces move.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +36,7 @@ def fer_pictures(faces: datasets.Fer2013, size: int, frames: int | None = None) 
         return plain(faces.images, around, size, np.random.default_rng(1), frames)
     if size == datasets.FER_SIDE:
         return faces.images
-    return np.stack([cv2.resize(image, (size, size)) for image in faces.images])
+    return together((cv2.resize(image, (size, size))[None] for image in faces.images), size)
 
 
 def fairface_pictures(people: datasets.FairFace, size: int, frames: int | None = None) -> NDArray[np.uint8]:
@@ -42,4 +45,9 @@ def fairface_pictures(people: datasets.FairFace, size: int, frames: int | None =
         around = squares(people.boxes)
         return plain(people.images, around, size, np.random.default_rng(1), frames)
     pairs = zip(people.images, people.boxes, strict=True)
-    return np.concatenate([crop(image, box[None], size) for image, box in pairs])
+    return together((crop(image, box[None], size) for image, box in pairs), size)
+
+
+def together(parts: Iterable[NDArray[Any]], size: int) -> NDArray[np.uint8]:
+    """Crops (k, size, size) of any number of pictures, even none, one after the other."""
+    return np.concatenate([np.empty((0, size, size), np.uint8), *parts])

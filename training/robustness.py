@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.crops import crop
 from inference.detector import Detector
 from training import datasets
+from training.inputs import together
 from training.validation import Pictures
 
 MOVE, ZOOM = 0.10, 0.15
@@ -37,7 +38,11 @@ def degraded(pictures: Pictures) -> dict[str, Pictures]:
             person_crops=small(pictures.person_crops, pixels),
         )
     found = detected(pictures, Detector())
-    if len(found.face_crops) and len(found.person_crops):
+    before_and_after = (
+        (pictures.face_crops, found.face_crops),
+        (pictures.person_crops, found.person_crops),
+    )
+    if all(len(after) for before, after in before_and_after if len(before)):
         return {"found by our detector": found} | cases
     return cases
 
@@ -60,20 +65,20 @@ def _seen(
     images: NDArray[np.uint8], detector: Detector, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Which of the pictures (n, h, w) show a face to the detector (m,), and its crops (m, size, size)."""
-    rows, crops = [], [np.empty((0, size, size), np.uint8)]
+    rows, crops = [], []
     for row, image in enumerate(images):
         boxes = detector.detect(image).boxes
         if len(boxes):
             rows.append(row)
             crops.append(crop(image, boxes[:1], size))
-    return np.array(rows, np.int64), np.concatenate(crops)
+    return np.array(rows, np.int64), together(crops, size)
 
 
 def small(crops: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     """Crops (n, size, size) as a camera shows them that gives each only `pixels` a side."""
     size = crops.shape[1]
     few = (cv2.resize(c, (pixels, pixels), interpolation=cv2.INTER_AREA) for c in crops)
-    return np.stack([np.asarray(cv2.resize(c, (size, size)), np.uint8) for c in few])
+    return together((cv2.resize(c, (size, size))[None] for c in few), size)
 
 
 def _moved(pictures: Pictures) -> Pictures:
@@ -84,8 +89,8 @@ def _moved(pictures: Pictures) -> Pictures:
     people = zip(pictures.people.images, _moved_boxes(pictures.people.boxes, rng), strict=True)
     return replace(
         pictures,
-        face_crops=np.concatenate([crop(image, box[None], size, scale=1, shift=0) for image, box in faces]),
-        person_crops=np.concatenate([crop(image, box[None], size) for image, box in people]),
+        face_crops=together((crop(image, box[None], size, scale=1, shift=0) for image, box in faces), size),
+        person_crops=together((crop(image, box[None], size) for image, box in people), size),
     )
 
 

@@ -62,14 +62,26 @@ class Judged:
     truth: NDArray[np.float32]
 
 
-def load_pictures(part: Part, data: Path, cache: Path, size: int, frames: int | None = None) -> Pictures:
-    """One part as crops, or as clips of so many frames; raises DatasetError."""
-    fer = load_fer2013(data, cache)
-    if part == "validation":
-        faces, people = fer.part("PublicTest"), load_fairface(data, cache, "train")
+def load_pictures(
+    part: Part,
+    data: Path,
+    cache: Path,
+    size: int,
+    frames: int | None = None,
+    heads: Collection[str] = tuple(HEADS),
+) -> Pictures:
+    """One part as crops, or as clips of so many frames; raises DatasetError.
+
+    A data set that none of the heads is held against is not read: there are no pictures of it.
+    """
+    faces, people = datasets.NO_FACES, datasets.NO_PEOPLE
+    if "expression" in heads:
+        faces = load_fer2013(data, cache).part("PublicTest" if part == "validation" else "PrivateTest")
+    if "gender" in heads and part == "validation":
+        people = load_fairface(data, cache, "train")
         people = people.rows(people.held_out())
-    else:
-        faces, people = fer.part("PrivateTest"), load_fairface(data, cache, "val")
+    elif "gender" in heads:
+        people = load_fairface(data, cache, "val")
     face_crops, person_crops = fer_pictures(faces, size, frames), fairface_pictures(people, size, frames)
     return Pictures(part, faces, face_crops, people, person_crops)
 
