@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inference.model_file import MODELS
-from training import card, comparison_page, compute, pooling_page
+from training import card, comparison_page, compute, goals, pooling_page
 from training.detector import card as detector_card
 from training.errors import ReportError
 
@@ -62,6 +62,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "classifier": _figures(card.NAME, card.headline_table),
     "classifier robustness": _figures(card.NAME, _robustness),
     "classifier calibration": _figures(card.NAME, _calibration),
+    "classifier goals": _figures(card.NAME, goals.goals_table),
     "classifier costs": _figures(card.NAME, card.cost_table),
     **{name: _figures(pooling_page.NAME, show) for name, show in pooling_page.BLOCKS.items()},
     "detector": _figures(detector_card.NAME, _found),
