@@ -25,14 +25,14 @@ def ran(folder: Path, passes: int, last: float, **changes: object) -> Path:
     return folder
 
 
-def test_runs_stand_by_length_with_their_gain_per_doubling(tmp_path: Path) -> None:
+def test_runs_stand_by_length_with_their_gain(tmp_path: Path) -> None:
     long = ran(tmp_path / "long", 8, 0.7, teachers=("runs/teacher",))
     short = ran(tmp_path / "short", 2, 0.6)
     runs = gathered([long, short])
     assert [run["passes"] for run in runs] == [2, 8]
     _, _, first, second = compute_table(runs).splitlines()
     assert first == "| 2 | 2 | labels | 60.0 | 60.0 | 60.0 |"
-    assert second.startswith("| 8 | 8 | labels and 1 teacher | 70.0 (+5.0 per doubling) |")
+    assert second.startswith("| 8 | 8 | labels and 1 teacher | 70.0 (+10.0) |")
     draw(runs, tmp_path / "chart.png")
     assert (tmp_path / "chart.png").stat().st_size > 10_000
 

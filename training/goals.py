@@ -26,7 +26,7 @@ class Goal:
         """Name, bound, what was reached, and how far that is from the bound."""
         value = round(self.value(figures), 2)
         missing = self.bound - value if self.upwards else value - self.bound
-        told = "reached" if missing <= 0 else f"{missing:.2g} short"
+        told = "reached" if missing <= 0 else f"{missing:.2f} short"
         sign = "at least" if self.upwards else "at most"
         return self.name, f"{sign} {self.bound:g}{self.unit}", f"{value:g}{self.unit}", told
 

@@ -49,7 +49,7 @@ def visits(
     ("clip", "genders"),
     [
         (PAUSE, {"female": 1, "male": 1}),
-        (WALKING, {"female": 1, "male": 1}),
+        (WALKING, {"male": 1}),
         (WOMAN, {"female": 1}),
         (MAN, {"male": 1}),
     ],
@@ -66,16 +66,21 @@ def test_each_person_is_one_visit(
     assert all(visit.face_size > 15 for visit in found)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the classifier takes her short hair for a man's at 72 %: docs/models.md, Where they fall short",
-)
 @pytest.mark.parametrize("every", [0.0, FIVE_PER_SECOND])
 def test_the_third_of_three_is_never_taken_for_a_man(
     detector: Detector, classifier: Classifier, every: float
 ) -> None:
     """A woman with short hair and glasses: perceived as a woman, or not sure."""
     found = visits(detector, classifier, frames(PAUSE, every))
+    assert [visit.estimate.gender for visit in found].count("male") == 1
+
+
+@pytest.mark.parametrize("every", [0.0, FIVE_PER_SECOND])
+def test_a_woman_far_away_is_never_taken_for_a_man(
+    detector: Detector, classifier: Classifier, every: float
+) -> None:
+    """Her face has 20 pixels: perceived as a woman, or not sure."""
+    found = visits(detector, classifier, frames(WALKING, every))
     assert [visit.estimate.gender for visit in found].count("male") == 1
 
 
