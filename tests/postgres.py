@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,7 +83,8 @@ class Server:
         server = (self._data / "postmaster.pid").read_text().split()[0]
         os.kill(int(server), number)
         for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):  # One that was told to end may do so as soon as all go on.
+                os.kill(int(child), number)
 
     def require_tls(self, names: str) -> Path:
         """Take connections over TCP only with TLS and a password; before `start`.

@@ -99,4 +99,4 @@ def test_the_command_prints_what_fit_takes(data: Path, cache: Path, tmp_path: Pa
     command = [*shlex.split(line), "--epochs", "1", "--out", str(tmp_path / "run"), *given]
     assert CliRunner().invoke(app, command).exit_code == 0
     best = max(json.loads((out / RESULTS_FILE).read_text()), key=lambda each: each["curve"][-1])
-    assert vars(read_config(tmp_path / "run")) == best["config"]
+    assert json.loads(json.dumps(vars(read_config(tmp_path / "run")))) == best["config"]

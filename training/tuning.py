@@ -7,6 +7,7 @@ pictures have no part in this.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -143,7 +144,7 @@ def _study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
             pruner=optuna.pruners.MedianPruner(UNPRUNED, n_warmup_steps=round(SPARED * base.epochs)),
             load_if_exists=True,
         )
-        wanted = asdict(base)
+        wanted = json.loads(json.dumps(asdict(base)))
         before = study.user_attrs.get("base", wanted)
         if before != wanted:
             raise RunError(f"{path} has {before}, asked for {wanted}; resume with the same options")
