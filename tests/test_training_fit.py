@@ -33,12 +33,12 @@ from training.runs import (
     MODEL_FILE,
     ONNX_FILES,
     PARTS,
-    load_keras,
     metrics_file,
     read_history,
     write_json,
 )
 from training.train import build_in, fit
+from training.validation import load_keras
 
 WIDTHS = recipe("mien").widths
 

@@ -16,9 +16,10 @@ from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fer_pictures, network_input
 from training.recipes import Config, recipe
-from training.runs import MODEL_FILE, load_keras, read_config
+from training.runs import MODEL_FILE, read_config
 from training.teachers import taught
 from training.train import fit
+from training.validation import load_keras
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from mien.cli.train.app import app
 from training.errors import RunError
 from training.recipes import recipe
-from training.runs import read_config, read_history
+from training.runs import as_stored, read_config, read_history
 from training.tuning import RANGES, RESULTS_FILE, Watch, accuracy, search
 from training.tuning_page import PICTURE_FILE
 
@@ -99,4 +99,4 @@ def test_the_command_prints_what_fit_takes(data: Path, cache: Path, tmp_path: Pa
     command = [*shlex.split(line), "--epochs", "1", "--out", str(tmp_path / "run"), *given]
     assert CliRunner().invoke(app, command).exit_code == 0
     best = max(json.loads((out / RESULTS_FILE).read_text()), key=lambda each: each["curve"][-1])
-    assert json.loads(json.dumps(vars(read_config(tmp_path / "run")))) == best["config"]
+    assert as_stored(read_config(tmp_path / "run")) == best["config"]

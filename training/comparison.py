@@ -21,10 +21,19 @@ from training.architectures.paper import FRAMES
 from training.costs import costs
 from training.evaluate import by_data_set, headline
 from training.export import export
-from training.runs import MODEL_FILE, ONNX_FILES, load_keras, read_history, write_json
+from training.runs import MODEL_FILE, ONNX_FILES, read_history, write_json
 from training.systems import REMEDIES, SYSTEMS, System
 from training.train import fit
-from training.validation import PARTS, Logits, Outputs, Pictures, keras_logits, load_pictures, outputs
+from training.validation import (
+    PARTS,
+    Logits,
+    Outputs,
+    Pictures,
+    keras_logits,
+    load_keras,
+    load_pictures,
+    outputs,
+)
 
 FIGURES_FILE = "figures.json"
 KEPT = Path("docs/comparison.json")

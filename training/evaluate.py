@@ -19,7 +19,6 @@ from training.figures import Share, confusion, f1, share
 from training.losses import one_hot
 from training.risk import risk_coverage
 from training.robustness import degraded
-from training.runs import load_keras
 from training.validation import (
     PARTS,
     WANTED,
@@ -31,6 +30,7 @@ from training.validation import (
     calibrate,
     judged,
     keras_logits,
+    load_keras,
     load_pictures,
     outputs,
     taken,

@@ -19,8 +19,16 @@ from training.datasets import HEADS
 from training.errors import ExplainError
 from training.inputs import network_input
 from training.receptive import grid, last_map
-from training.runs import load_keras
-from training.validation import PARTS, Pictures, calibrate, keras_logits, load_pictures, outputs, taken
+from training.validation import (
+    PARTS,
+    Pictures,
+    calibrate,
+    keras_logits,
+    load_keras,
+    load_pictures,
+    outputs,
+    taken,
+)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from training.errors import ExportError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fairface_pictures, fer_pictures, network_input
 from training.quantise import quantise
-from training.runs import MODEL_FILE, ONNX_FILES, load_keras, read_config
-from training.validation import calibrate, keras_logits, load_pictures, outputs
+from training.runs import MODEL_FILE, ONNX_FILES, read_config
+from training.validation import calibrate, keras_logits, load_keras, load_pictures, outputs
 
 OPSET = 17
 TOLERANCE = 1e-5

@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from training.errors import RunError
 from training.recipes import Config
 
@@ -37,7 +35,7 @@ def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
     Raises RunError for a folder that holds another run, unless `resume` is set, and for a run to
     be resumed with another configuration.
     """
-    path, wanted = run / CONFIG_FILE, json.loads(json.dumps(asdict(config)))
+    path, wanted = run / CONFIG_FILE, as_stored(config)
     if not path.exists():
         run.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
@@ -51,6 +49,12 @@ def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
     return read_history(run) if (run / CHECKPOINT).exists() else []
 
 
+def as_stored(config: DataclassInstance) -> dict[str, Any]:
+    """A configuration as it comes back from JSON: with lists for tuples."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return values
+
+
 def read_config(run: Path) -> Config:
     """The configuration of a classifier's run; raises RunError where there is none."""
     try:
@@ -58,14 +62,6 @@ def read_config(run: Path) -> Config:
         return Config(**values | {"teachers": tuple(values.get("teachers", ()))})
     except TypeError as error:
         raise RunError(f"{run} is not a classifier's training run: {error}") from error
-
-
-def load_keras(path: Path) -> keras.Model:
-    """A model from its HDF5 file; raises RunError where there is none."""
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is not a trained model: {error}") from error
 
 
 def read_stored_config(run: Path) -> dict[str, Any]:

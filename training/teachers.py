@@ -12,22 +12,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.classifier import softmax
-from training.architectures import architecture
 from training.augment import plain
 from training.batches import Source
 from training.errors import RunError
-from training.inputs import network_input
 from training.losses import Targets
 from training.recipes import Config
-from training.runs import MODEL_FILE, load_keras, read_config
-
-CHUNK = 512
-"""Faces that a teacher looks at in one step."""
+from training.runs import MODEL_FILE, read_config
+from training.validation import batched, keras_logits, load_keras, taken
 
 
 def taught(sources: Sequence[Source], config: Config) -> list[Source]:
@@ -61,22 +56,14 @@ def _blend(
 
 def _answers(run: Path, source: Source, config: Config) -> Targets:
     """A teacher's probabilities (n, k) for each head, each face seen as it is and mirrored."""
-    network, teacher = architecture(read_config(run).arch), load_keras(run / MODEL_FILE)
-    if network.frames is not None:
+    read_config(run)  # Refuses what is no run: the card must say how its teachers were trained.
+    teacher = load_keras(run / MODEL_FILE)
+    size, frames = taken(teacher)
+    if frames is not None:
         raise RunError(f"{run}: its network sees clips, a teacher must see single faces")
     if not set(teacher.output_names) & set(config.heads):
         raise RunError(f"{run}: its network has none of the heads {', '.join(config.heads)}")
-    chunks = [
-        _look(teacher, source, slice(start, start + CHUNK), network.size)
-        for start in range(0, len(source.images), CHUNK)
-    ]
-    return {head: np.concatenate([chunk[head] for chunk in chunks]) for head in chunks[0]}
-
-
-def _look(teacher: keras.Model, source: Source, rows: slice, size: int) -> Targets:
     # Nothing in the view is random: its placement is the square itself.
-    crops = plain(source.images[rows], source.squares[rows], size, np.random.default_rng(0))
-    both = network_input(np.concatenate([crops, crops[:, :, ::-1]]))
-    logits = teacher(both, training=False)
-    answers = {head: softmax(np.asarray(rows), 1.0) for head, rows in logits.items()}
-    return {head: rows.reshape(2, len(crops), -1).mean(axis=0) for head, rows in answers.items()}
+    crops = plain(source.images, source.squares, size, np.random.default_rng(0))
+    views = [batched(keras_logits(teacher), seen) for seen in (crops, crops[:, :, ::-1])]
+    return {head: np.mean([softmax(view[head], 1.0) for view in views], axis=0) for head in views[0]}

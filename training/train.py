@@ -32,9 +32,10 @@ from training.inputs import fairface_pictures, fer_pictures
 from training.losses import Targets, losses, metrics
 from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
-from training.runs import CHECKPOINT, MODEL_FILE, Row, load_keras, open_run, write_history
+from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
 from training.schedule import Annealing
 from training.teachers import taught
+from training.validation import load_keras
 
 
 class Checkpoint(keras.callbacks.Callback):

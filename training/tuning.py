@@ -7,7 +7,6 @@ pictures have no part in this.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from training.errors import RunError
 from training.progress import by_head
 from training.recipes import Config
-from training.runs import HISTORY_FILE, read_history, write_json
+from training.runs import HISTORY_FILE, as_stored, read_history, write_json
 from training.train import fit
 
 STUDY_FILE, RESULTS_FILE = "study.db", "trials.json"
@@ -144,7 +143,7 @@ def _study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
             pruner=optuna.pruners.MedianPruner(UNPRUNED, n_warmup_steps=round(SPARED * base.epochs)),
             load_if_exists=True,
         )
-        wanted = json.loads(json.dumps(asdict(base)))
+        wanted = as_stored(base)
         before = study.user_attrs.get("base", wanted)
         if before != wanted:
             raise RunError(f"{path} has {before}, asked for {wanted}; resume with the same options")

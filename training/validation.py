@@ -20,6 +20,7 @@ from inference.classifier import Head, softmax
 from training import datasets
 from training.calibration import fit_temperature, unknown_below
 from training.datasets import HEADS
+from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fairface_pictures, fer_pictures, network_input
 from training.losses import one_hot
@@ -122,6 +123,14 @@ def outputs(logits: Logits, pictures: Pictures, heads: Collection[str] = tuple(H
     if "gender" in heads:
         found["gender"] = batched(logits, pictures.person_crops)["gender"]
     return found
+
+
+def load_keras(path: Path) -> keras.Model:
+    """A model from its HDF5 file; raises RunError where there is none."""
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is not a trained model: {error}") from error
 
 
 def taken(model: keras.Model) -> tuple[int, int | None]:
