@@ -37,7 +37,7 @@ from training.runs import (
     read_history,
     write_json,
 )
-from training.train import build_in, fit
+from training.train import fit, network
 from training.validation import load_keras
 
 WIDTHS = recipe("mien").widths
@@ -65,7 +65,7 @@ def test_every_architecture_has_a_recipe_and_heads_in_float32() -> None:
     for arch in ARCHITECTURES:
         config = recipe(arch)
         assert config.arch == arch
-        outputs = build_in("mixed_bfloat16", config).output
+        outputs = network(config, "mixed_bfloat16").output
         assert {head: output.shape[1] for head, output in outputs.items()} == WIDTHS
         assert {output.dtype for output in outputs.values()} == {"float32"}
 

@@ -50,8 +50,8 @@ class Bar(keras.callbacks.Callback):
         self._task = self._progress.add_task(f"epoch {epoch + 1}", total=self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """One batch further."""
-        self._progress.advance(self._task)
+        """Some batches further."""
+        self._progress.update(self._task, completed=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Say how accurate each head is in training and on validation pictures."""

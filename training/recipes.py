@@ -40,9 +40,12 @@ class Config:
     """FER2013 faces in every step."""
     gender_batch: int = 80
     """FairFace faces in every step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or stochastic gradient descent with Nesterov's momentum of 0.9."""
     learning_rate: float = 1e-3
-    """The highest rate of AdamW."""
+    """The highest rate of the optimizer."""
     weight_decay: float = 0.05
+    """Share of the weights that is taken away in each step, as a multiple of the learning rate."""
     warmup: float = 0.03
     """Share of the run in which the learning rate rises."""
     gender_weight: float = 1.0

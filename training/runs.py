@@ -6,9 +6,11 @@ import csv
 import json
 import platform
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import keras
 
 from training.errors import RunError
 from training.recipes import Config
@@ -25,6 +27,18 @@ ONNX_FILES = {"float32": "model.onnx", "int8": "model.int8.onnx"}
 PARTS = ("validation", "test")
 """What each of them is measured on; see `training.validation`."""
 CURVES_FILE = "curves.png"
+
+PACKAGES = (
+    "keras",
+    "tensorflow-cpu",
+    "jax",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "tf2onnx",
+    "onnxruntime",
+)
+"""What a result depends on; a machine with an accelerator has other ones than this project's own lists."""
 
 Row = dict[str, float]
 
@@ -79,12 +93,13 @@ def metrics_file(precision: str, part: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    packages = ("keras", "tensorflow-cpu", "numpy", "opencv-python", "tf2onnx", "onnxruntime")
+    """Versions of what a result depends on, as far as it is installed, and what Keras computes with."""
+    installed = {found.name: found.version for found in distributions() if found.name in PACKAGES}
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        **{name: version(name) for name in packages},
+        "backend": keras.backend.backend(),
+        **{name: installed[name] for name in PACKAGES if name in installed},
     }
 
 

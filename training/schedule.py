@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from training.backend import settle
+
 LOWEST = 0.001
 """The last learning rate as a share of the highest."""
 
@@ -31,14 +33,15 @@ class Annealing(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._highest, self._warmup = highest, warmup
-        self._steps, self._done = steps, steps_done
+        self._steps, self._done, self._before = steps, steps_done, steps_done
         self._seconds = math.inf if minutes is None else minutes * 60
-        self._started = time.monotonic() - seconds_done
+        self._seconds_done = seconds_done
+        self._started: float | None = None
 
     @property
     def progress(self) -> float:
         """How much of the run is over, 0..1."""
-        seconds = time.monotonic() - self._started
+        seconds = self._seconds_done + (0.0 if self._started is None else time.monotonic() - self._started)
         return min(max(self._done / self._steps, seconds / self._seconds), 1.0)
 
     def rate(self, progress: float) -> float:
@@ -46,12 +49,19 @@ class Annealing(keras.callbacks.Callback):
         rise = min(progress / self._warmup, 1.0) if self._warmup else 1.0
         return self._highest * max(rise * 0.5 * (1 + math.cos(math.pi * progress)), LOWEST)
 
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Remember how many steps were done before."""
+        self._before = self._done
+
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Set the rate of the step to come."""
+        settle(self.model)
         self.model.optimizer.learning_rate = self.rate(self.progress)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stop when the run is over."""
-        self._done += 1
+        """Stop when the run is over; time counts from the first step, which also builds the graph."""
+        self._done = self._before + batch + 1
+        if self._started is None:
+            self._started = time.monotonic()
         if self.progress >= 1.0:
             self.model.stop_training = True

@@ -1,69 +1,90 @@
 """Distillation: trained networks whose answers a new one learns beside the labels (Hinton et al. 2015).
 
-At temperature 1 the two losses, 0.5 CE(label) + 0.5 KL(teachers), have the gradient of one cross-entropy
-with a blend of label and answer, so all that a teacher changes is the targets. Where a data set has no labels
-for a head, the answer is all there is: what FER2013's faces teach about gender, and FairFace's about
-expression (cross-pseudo-labels).
+Teachers and student see the very same random view of a face, each time anew: what a teacher makes of a
+turned, dim, half hidden face is the lesson (Beyer et al. 2022, doi:10.48550/arXiv.2106.05237). Where a data
+set has no labels for a head, the answer is all there is: what FER2013's faces teach about gender, and
+FairFace's about expression (cross-pseudo-labels).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import keras
+from keras import ops
 
-from inference.classifier import softmax
-from training.augment import plain
-from training.batches import Source
+from training.architectures import architecture, build_in
 from training.errors import RunError
-from training.losses import Targets
 from training.recipes import Config
 from training.runs import MODEL_FILE, read_config
-from training.validation import batched, keras_logits, load_keras, taken
+from training.validation import load_keras
 
 
-def taught(sources: Sequence[Source], config: Config) -> list[Source]:
-    """The sources with targets into which the teachers' answers are blended; as they are without teachers.
+class Lesson(keras.layers.Layer):
+    """Hands a head's logits (n, k) on, and adds to the loss how far they are from the teachers' (n, k).
 
-    Raises RunError for a teacher that is no trained run, that sees clips, or that lacks all heads that
-    are trained.
+    That is the cross-entropy of the student's answers with the mean of the teachers' probabilities, times
+    `share`. At temperature 1 its gradient is that of their divergence.
+    """
+
+    def __init__(self, share: float, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self._share = share
+
+    def call(self, logits: Any, answers: Sequence[Any]) -> Any:
+        """The logits as they are."""
+        mean = ops.mean(ops.stack([ops.softmax(answer) for answer in answers]), axis=0)
+        apart = keras.losses.categorical_crossentropy(ops.stop_gradient(mean), logits, from_logits=True)
+        self.add_loss(self._share * ops.mean(apart))
+        return logits
+
+
+def check_teachers(config: Config) -> None:
+    """Refuse, before anything is built or written, teachers that cannot teach such a network.
+
+    Raises RunError for one that is no run, takes other pictures, or lacks all heads that are trained.
+    """
+    wanted = architecture(config.arch)
+    for name in config.teachers:
+        lessons = read_config(Path(name))
+        given = architecture(lessons.arch)
+        if (given.size, given.frames) != (wanted.size, wanted.frames):
+            raise RunError(f"{name}: {lessons.arch} takes other pictures than {config.arch}")
+        if not set(lessons.heads) & set(config.heads):
+            raise RunError(f"{name}: its network has none of the heads {', '.join(config.heads)}")
+
+
+def attended(student: keras.Model, config: Config) -> keras.Model:
+    """The student, as a model that learns from its teachers as well; itself where it has none.
+
+    Both have the same layers and weights: what one learns, the other knows. Raises RunError for a teacher
+    that was never finished.
     """
     if not config.teachers:
-        return list(sources)
-    runs = [Path(name) for name in config.teachers]
-    return [_blended(source, [_answers(run, source, config) for run in runs], config) for source in sources]
+        return student
+    # As layers of one model they need names of their own.
+    teachers = [
+        keras.Model(teacher.input, teacher.output, name=f"teacher{number}")
+        for number, teacher in enumerate((_teacher(Path(run), config) for run in config.teachers), start=1)
+    ]
+    answers = [teacher(student.input, training=False) for teacher in teachers]
+    outputs = {
+        head: _taught(logits, [answer[head] for answer in answers if head in answer], head, config.taught)
+        for head, logits in student.output.items()
+    }
+    return keras.Model(student.input, outputs, name="attended")
 
 
-def _blended(source: Source, answers: Sequence[Targets], config: Config) -> Source:
-    targets = dict(source.targets)
-    for head in config.heads:
-        given = [answer[head] for answer in answers if head in answer]
-        if given:
-            targets[head] = _blend(targets.get(head), np.mean(given, axis=0, dtype=np.float32), config.taught)
-    return replace(source, targets=targets)
+def _taught(logits: Any, answers: Sequence[Any], head: str, share: float) -> Any:
+    return Lesson(share, name=f"lesson_{head}")(logits, answers) if answers else logits
 
 
-def _blend(
-    known: NDArray[np.float32] | None, answer: NDArray[np.float32], share: float
-) -> NDArray[np.float32]:
-    """Labels (n, k), zeros where there is none, and answers (n, k): an answer alone weighs `share`."""
-    taught = np.float32(share) * answer
-    return taught if known is None else np.float32(1 - share) * known + taught
-
-
-def _answers(run: Path, source: Source, config: Config) -> Targets:
-    """A teacher's probabilities (n, k) for each head, each face seen as it is and mirrored."""
-    read_config(run)  # Refuses what is no run: the card must say how its teachers were trained.
-    teacher = load_keras(run / MODEL_FILE)
-    size, frames = taken(teacher)
-    if frames is not None:
-        raise RunError(f"{run}: its network sees clips, a teacher must see single faces")
-    if not set(teacher.output_names) & set(config.heads):
-        raise RunError(f"{run}: its network has none of the heads {', '.join(config.heads)}")
-    # Nothing in the view is random: its placement is the square itself.
-    crops = plain(source.images, source.squares, size, np.random.default_rng(0))
-    views = [batched(keras_logits(teacher), seen) for seen in (crops, crops[:, :, ::-1])]
-    return {head: np.mean([softmax(view[head], 1.0) for view in views], axis=0) for head in views[0]}
+def _teacher(run: Path, config: Config) -> keras.Model:
+    """A run's network, which computes as precisely as its student does and learns no more."""
+    lessons = read_config(run)
+    teacher = build_in(config.precision, lessons.arch, lessons.widths, lessons.dropout)
+    teacher.set_weights(load_keras(run / MODEL_FILE).get_weights())
+    teacher.trainable = False
+    return teacher

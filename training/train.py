@@ -5,9 +5,12 @@ Read `fit` from top to bottom; `training.runs` keeps what it leaves behind.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +18,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from training import datasets
-from training.architectures import architecture, build
+from training.ahead import Ahead
+from training.architectures import architecture, build_in
+from training.backend import AT_ONCE
 from training.batches import (
     Batches,
     Source,
@@ -34,27 +39,39 @@ from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
 from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
 from training.schedule import Annealing
-from training.teachers import taught
+from training.teachers import attended, check_teachers
 from training.validation import load_keras
+
+SECONDS_TO_LOSE = 20.0
+"""An accelerator's epochs take less time than their checkpoints: what is younger than this may be lost."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """After each epoch: the weights with the optimizer's state, the history and its curves."""
+    """Now and then, and at the end: the weights with the optimizer's state, the history and its curves."""
 
     def __init__(self, run: Path, history: list[Row], heads: Sequence[str]) -> None:
         super().__init__()
         self._run, self._history, self._heads = run, history, heads
-        self._started = time.monotonic()
+        self._started = self._written = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write them; a run that is cut off goes on after the last epoch that was written."""
+        """Add a row to the history, and write everything if there is something to lose.
+
+        A run that is cut off goes on after the last epoch that was written.
+        """
+        values = {name: round(float(value), 5) for name, value in sorted(by_head(logs, self._heads).items())}
+        now = time.monotonic()
+        self._history.append({"epoch": epoch + 1, "seconds": round(now - self._started, 1)} | values)
+        self._started = now
+        last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if last or now - self._written > SECONDS_TO_LOSE:
+            self._write()
+            self._written = time.monotonic()
+
+    def _write(self) -> None:
         partial = self._run / "partial.weights.h5"
         self.model.save_weights(partial)
         partial.replace(self._run / CHECKPOINT)
-        values = {name: round(float(value), 5) for name, value in sorted(by_head(logs, self._heads).items())}
-        seconds = round(time.monotonic() - self._started, 1)
-        self._started = time.monotonic()
-        self._history.append({"epoch": epoch + 1, "seconds": seconds} | values)
         write_history(self._run, self._history)
         draw_curves(self._run, self._history, self._heads)
 
@@ -66,62 +83,74 @@ def fit(
     cache: Path,
     resume: bool,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    workers: int = 0,
 ) -> Path:
     """Train one network and return its HDF5 file; `callbacks` see each epoch after everything else.
 
-    Raises DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or was
-    made with another configuration.
+    So many `workers`, processes, make its batches; 0: a thread. The batches are the same. Raises
+    DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or was made with another
+    configuration.
     """
     keras.utils.set_random_seed(config.seed)
     learnt, known = load(config, data, cache)
-    learnt = taught(learnt, config)
+    check_teachers(config)
     history = open_run(run, config, resume)
     batches = Batches(learnt, config, epoch=len(history))
-    model = build_in(config.precision, config)
-    if config.trunk is not None:
-        borrow(model, Path(config.trunk), config)
-    compile_model(model, config)
-    if history:
-        # Its state must be there to be loaded.
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(run / CHECKPOINT)
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        initial_epoch=len(history),
-        validation_data=known,
-        validation_batch_size=512,
-        callbacks=[
-            Annealing(
-                config.learning_rate,
-                config.epochs * len(batches),
-                config.minutes,
-                config.warmup,
-                len(history) * len(batches),
-                sum(row["seconds"] for row in history),
-            ),
-            keras.callbacks.SwapEMAWeights(),
-            keras.callbacks.TerminateOnNaN(),
-            Checkpoint(run, history, config.heads),
-            Bar(config.heads, Console()),
-            *callbacks,
-        ],
-        verbose=0,
-    )
-    final = build_in("float32", config)
-    final.set_weights(model.get_weights())
+    with prepared(batches, len(history), workers) as steps:
+        student = network(config, config.precision)
+        if config.trunk is not None:
+            borrow(student, Path(config.trunk), config)
+        model = attended(student, config)
+        compile_model(model, config, math.gcd(len(batches), AT_ONCE))
+        if history:
+            # Its state must be there to be loaded.
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(run / CHECKPOINT)
+        model.fit(
+            steps,
+            # They are shuffled as they are made.
+            shuffle=False,
+            steps_per_epoch=len(batches),
+            epochs=config.epochs,
+            initial_epoch=len(history),
+            validation_data=known,
+            validation_batch_size=512,
+            callbacks=[
+                Annealing(
+                    config.learning_rate,
+                    config.epochs * len(batches),
+                    config.minutes,
+                    config.warmup,
+                    len(history) * len(batches),
+                    sum(row["seconds"] for row in history),
+                ),
+                keras.callbacks.SwapEMAWeights(),
+                keras.callbacks.TerminateOnNaN(),
+                Checkpoint(run, history, config.heads),
+                Bar(config.heads, Console()),
+                *callbacks,
+            ],
+            verbose=0,
+        )
+    final = network(config, "float32")
+    final.set_weights(student.get_weights())
     final.save(run / MODEL_FILE)
     return run / MODEL_FILE
 
 
-def build_in(precision: str, config: Config) -> keras.Model:
+def network(config: Config, precision: str) -> keras.Model:
     """A new network whose layers compute in the given precision; its weights are float32."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        return build(config.arch, config.widths, config.dropout)
-    finally:
-        keras.config.set_dtype_policy(before)
+    return build_in(precision, config.arch, config.widths, config.dropout)
+
+
+@contextmanager
+def prepared(batches: Batches, epochs: int, workers: int) -> Iterator[Any]:
+    """The batches after so many epochs, made by a thread, or ahead of time by so many processes."""
+    if not workers:
+        yield batches
+        return
+    with Ahead(batches.at, epochs * len(batches), workers) as ahead:
+        yield iter(ahead)
 
 
 def borrow(model: keras.Model, run: Path, config: Config) -> None:
@@ -161,13 +190,32 @@ def load(
     return learnt, validation(known, config)
 
 
-def compile_model(model: keras.Model, config: Config) -> None:
-    """Give a network its losses, and AdamW with exponentially averaged weights."""
+def compile_model(model: keras.Model, config: Config, at_once: int = 1) -> None:
+    """Give a network its losses, and an optimizer that averages its weights exponentially.
+
+    Of each loss, the labels have what the teachers leave them. So many steps are done at once: callbacks see
+    the last of them.
+    """
+    labels = 1 - config.taught if config.teachers else 1.0
     model.compile(
-        keras.optimizers.AdamW(
-            config.learning_rate, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema
-        ),
+        optimizer(config),
         loss=losses(config.heads),
-        loss_weights={head: config.gender_weight if head == "gender" else 1.0 for head in config.heads},
+        loss_weights={
+            head: labels * (config.gender_weight if head == "gender" else 1.0) for head in config.heads
+        },
         weighted_metrics=metrics(config.heads),
+        steps_per_execution=at_once,
     )
+
+
+def optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """AdamW or stochastic gradient descent, as configured, with exponentially averaged weights."""
+    common: dict[str, Any] = {
+        "learning_rate": config.learning_rate,
+        "weight_decay": config.weight_decay,
+        "use_ema": True,
+        "ema_momentum": config.ema,
+    }
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+    return keras.optimizers.AdamW(**common)

@@ -13,7 +13,7 @@ from functools import partial
 
 import keras
 
-from training.architectures.ours import mien
+from training.architectures.ours import mien, residual
 from training.architectures.paper import FRAMES, paper_cnn, paper_convlstm, paper_logreg, paper_lstm
 from training.architectures.parts import Heads
 from training.architectures.related import mane_mini_xception, mane_simple_cnn, pathar, refat_3pool, verma
@@ -35,6 +35,16 @@ def build(name: str, heads: Heads, dropout: float) -> keras.Model:
     return architecture(name).build(heads, dropout)
 
 
+def build_in(precision: str, name: str, heads: Heads, dropout: float) -> keras.Model:
+    """As `build`, with layers that compute in the given precision; the weights are float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return build(name, heads, dropout)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def architecture(name: str) -> Architecture:
     """The named architecture; raises UnknownArchitecture."""
     if name not in ARCHITECTURES:
@@ -52,6 +62,7 @@ VERMA = {
 
 ARCHITECTURES = {
     "mien": Architecture(mien),
+    "residual": Architecture(residual),
     "paper_cnn": Architecture(paper_cnn),
     "paper_convlstm": Architecture(paper_convlstm, frames=FRAMES),
     "paper_lstm": Architecture(paper_lstm, frames=FRAMES),

@@ -26,9 +26,13 @@ def scaled(x: keras.KerasTensor) -> keras.KerasTensor:
 
 def convolution(x: keras.KerasTensor, filters: int, name: str, kernel: int = 3) -> keras.KerasTensor:
     """A convolution of the same width and height, normalised by the batch, cut off at zero."""
+    return layers.ReLU(name=f"relu{name}")(normalised(x, filters, name, kernel))
+
+
+def normalised(x: keras.KerasTensor, filters: int, name: str, kernel: int = 3) -> keras.KerasTensor:
+    """A convolution of the same width and height, normalised by the batch."""
     x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=f"conv{name}")(x)
-    x = FusedBatchNormalization(name=f"norm{name}")(x)
-    return layers.ReLU(name=f"relu{name}")(x)
+    return FusedBatchNormalization(name=f"norm{name}")(x)
 
 
 Wrap = Callable[[layers.Layer], layers.Layer]

@@ -51,14 +51,23 @@ def fit(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training faces.")] = None,
     minutes: Minutes = None,
     seed: Seed = None,
+    optimizer: Annotated[
+        Literal["adamw", "sgd"] | None, typer.Option(help="How the weights follow the gradient.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay of AdamW.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay, decoupled.")] = None,
+    ema: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the averaged weights that each step keeps.")
+    ] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
     expression_batch: Annotated[int | None, typer.Option(min=1, help="FER2013 faces per step.")] = None,
     gender_batch: Annotated[int | None, typer.Option(min=1, help="FairFace faces per step.")] = None,
     precision: Precision = None,
     threads: Threads = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that make the batches; an accelerator needs many.")
+    ] = 0,
     resume: Resume = False,
     cache: Cache = CACHE,
 ) -> None:
@@ -79,7 +88,9 @@ def fit(
             epochs=epochs,
             minutes=minutes,
             seed=seed,
+            optimizer=optimizer,
             learning_rate=learning_rate,
+            ema=ema,
             weight_decay=weight_decay,
             dropout=dropout,
             mixup=mixup,
@@ -88,7 +99,7 @@ def fit(
             precision=precision,
         )
         config = replace(recipe(arch), **chosen)
-        console.print(f"wrote {run_fit(config, data, out, cache, resume)}")
+        console.print(f"wrote {run_fit(config, data, out, cache, resume, workers=workers)}")
 
 
 @app.command()
