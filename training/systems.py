@@ -136,7 +136,6 @@ SYSTEMS = (
         "paper_convlstm",
         "ConvLSTM2D in place of the third convolution, clips of 3",
         "paper_convlstm",
-        EMOTION,
         apart=STILLS,
     ),
 )
