@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from inference.classifier import Classifier
 from inference.errors import ModelError
 from inference.model_file import read_checksums
+from tests.training_data import tiny
 from training.architectures import ARCHITECTURES, architecture, build
 from training.card import options, publish, worthwhile
 from training.costs import costs
@@ -26,7 +29,7 @@ from training.evaluate import evaluate
 from training.export import TOLERANCE, export, export_run, parity
 from training.inputs import network_input
 from training.pictures import PICTURES
-from training.recipes import RECIPES, TASKS, Config, Task, recipe
+from training.recipes import RECIPES, TASKS, Task, recipe
 from training.runs import (
     CURVES_FILE,
     HISTORY_FILE,
@@ -41,10 +44,6 @@ from training.train import fit, network
 from training.validation import load_keras
 
 WIDTHS = recipe("mien").widths
-
-
-def tiny(arch: str, **changes: object) -> Config:
-    return replace(recipe(arch), epochs=1, expression_batch=7, gender_batch=8, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +282,15 @@ def test_int8_ships_where_it_is_faster_and_nearly_as_right(
 
     metrics = {"float32": figures(0.9, 1.0), "int8": figures(right, milliseconds)}
     assert worthwhile(metrics) is expected
+
+
+def test_a_model_can_be_read_by_whoever_reads_models_alone(run: Path) -> None:
+    program = "import sys; from pathlib import Path; from training.validation import load_keras; "
+    read = f"{program}print(load_keras(Path(sys.argv[1])).count_params())"
+    done = subprocess.run(
+        [sys.executable, "-c", read, run / MODEL_FILE], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "1178672", done.stderr
 
 
 def test_figures_of_hdf5_and_onnx_agree(run: Path, data: Path, cache: Path) -> None:

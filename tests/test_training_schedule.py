@@ -9,6 +9,9 @@ import pytest
 
 from training.schedule import LOWEST, Annealing
 
+EPOCH = 20
+"""Steps of an epoch."""
+
 
 class Optimizer:
     learning_rate = 0.0
@@ -23,11 +26,15 @@ def rates(annealing: Annealing, most: int) -> list[float]:
     """The rate of every step until the run stops itself."""
     model = Model()
     annealing.set_model(model)
-    found = []
-    while not model.stop_training and len(found) < most:
-        annealing.on_train_batch_begin(0)
-        found.append(model.optimizer.learning_rate)
-        annealing.on_train_batch_end(0)
+    found: list[float] = []
+    for epoch in range(most // EPOCH):
+        annealing.on_epoch_begin(epoch)
+        for batch in range(EPOCH):
+            annealing.on_train_batch_begin(batch)
+            found.append(model.optimizer.learning_rate)
+            annealing.on_train_batch_end(batch)
+            if model.stop_training:
+                return found
     return found
 
 
@@ -64,3 +71,23 @@ def test_time_spent_before_counts() -> None:
     assert Annealing(0.1, 1000, minutes=10, warmup=0.0, seconds_done=300).progress == pytest.approx(
         0.5, abs=0.01
     )
+
+
+def test_steps_that_are_done_at_once_all_count() -> None:
+    annealing = Annealing(0.1, steps=40, minutes=None, warmup=0.0)
+    annealing.set_model(Model())
+    for epoch in range(2):
+        annealing.on_epoch_begin(epoch)
+        for last in (9, 19):
+            annealing.on_train_batch_end(last)
+            assert annealing.progress == pytest.approx((20 * epoch + last + 1) / 40)
+
+
+def test_time_counts_from_the_end_of_the_first_step_which_builds_the_graph() -> None:
+    annealing = Annealing(0.1, steps=10**9, minutes=0.1 / 60, warmup=0.0)
+    annealing.set_model(Model())
+    time.sleep(0.15)
+    assert annealing.progress == 0
+    annealing.on_train_batch_end(0)
+    time.sleep(0.15)
+    assert annealing.progress == 1

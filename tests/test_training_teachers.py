@@ -1,24 +1,23 @@
-"""Distillation: what teachers do to the targets, and a run that learns from another."""
+"""Distillation: what teachers do to the loss, and a run that learns from others."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference.classifier import softmax
+from tests.training_data import tiny
 from training import datasets
-from training.batches import Batches, Source, expression_source, gender_source
+from training.batches import Batches, expression_source, gender_source
 from training.card import commands
 from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
-from training.inputs import fer_pictures, network_input
-from training.recipes import Config, recipe
+from training.recipes import Config
 from training.runs import MODEL_FILE, read_config
-from training.teachers import taught
-from training.train import fit
+from training.teachers import attended, shares
+from training.train import compile_model, fit, network
 from training.validation import load_keras
 
 
@@ -29,56 +28,66 @@ def teacher(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
-def tiny(arch: str, **changes: object) -> Config:
-    return replace(recipe(arch), epochs=1, expression_batch=7, gender_batch=8, **changes)
+@pytest.fixture(scope="module")
+def gender_teacher(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "gender_teacher"
+    fit(tiny("paper_logreg", task="gender", seed=2), data, folder, cache, resume=False)
+    return folder
 
 
-def sources(data: Path, cache: Path, config: Config) -> list[Source]:
-    faces = datasets.unseen(load_fer2013(data, cache))
-    return [
-        expression_source(faces, config),
-        gender_source(load_fairface(data, cache, "train"), config),
-    ]
+def first_batch(data: Path, cache: Path, config: Config) -> tuple:
+    faces, people = datasets.unseen(load_fer2013(data, cache)), load_fairface(data, cache, "train")
+    return Batches([expression_source(faces, config), gender_source(people, config)], config, 0)[0]
 
 
-def test_an_answer_is_blended_with_a_label_and_stands_alone_at_its_weight(
-    data: Path, cache: Path, teacher: Path
+def crossentropy(targets: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    return -(targets * np.log(softmax(np.asarray(logits), 1.0))).sum(axis=1)
+
+
+@pytest.mark.parametrize("teachers", [["teacher"], ["teacher", "gender_teacher"]])
+def test_the_loss_is_that_of_labels_and_of_the_teachers_mean_answer_to_the_same_view(
+    teachers: list[str], data: Path, cache: Path, request: pytest.FixtureRequest
 ) -> None:
-    config = tiny("mien", teachers=(str(teacher),), taught=0.25)
-    before = sources(data, cache, config)
-    after = taught(before, config)
-    model = load_keras(teacher / MODEL_FILE)
-    pictures = fer_pictures(datasets.unseen(load_fer2013(data, cache)), 48)
-    views = [model(network_input(seen), training=False) for seen in (pictures, pictures[:, :, ::-1])]
-    answers = {
-        head: np.mean([softmax(np.asarray(view[head]), 1.0) for view in views], axis=0)
-        for head in datasets.HEADS
-    }
-    for head in ("expression", "fer2013"):
-        blended = 0.75 * before[0].targets[head] + 0.25 * answers[head]
-        assert after[0].targets[head] == pytest.approx(blended, abs=1e-5)
-    assert after[0].targets["gender"] == pytest.approx(0.25 * answers["gender"], abs=1e-5)
-    assert after[1].targets["gender"].sum(axis=1) == pytest.approx(1, abs=1e-5)
-    assert after[1].targets["expression"].sum(axis=1) == pytest.approx(0.25, abs=1e-5)
-    _, _, weights = Batches(after, replace(config, mixup=0.0), 0)[0]
-    assert weights["gender"] == pytest.approx([0.25] * 7 + [1.0] * 8, abs=1e-5)
+    runs = [request.getfixturevalue(name) for name in teachers]
+    config = tiny("paper_logreg", teachers=tuple(map(str, runs)), taught=0.25, gender_weight=1.0)
+    student = network(config, "float32")
+    model = attended(student, config)
+    compile_model(model, config, shares(config))
+    pictures, targets, weights = first_batch(data, cache, config)
+    assert pictures.dtype == np.uint8
+    found = model.test_on_batch(pictures, targets, weights, return_dict=True)["loss"]
+    answers = [load_keras(run / MODEL_FILE).predict_on_batch(pictures) for run in runs]
+    own = student.predict_on_batch(pictures)
+    expected = 0.0
+    for head in datasets.HEADS:
+        mean = np.mean([softmax(answer[head], 1.0) for answer in answers if head in answer], axis=0)
+        labels = np.average(crossentropy(targets[head], own[head]), weights=weights[head])
+        expected += 0.75 * labels + 0.25 * crossentropy(mean, own[head]).mean()
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
-def test_two_teachers_teach_their_mean(data: Path, cache: Path, teacher: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    fit(tiny("paper_logreg", seed=2), data, other, cache, resume=False)
-    one, two, both = (
-        taught(sources(data, cache, config), config)[0].targets["gender"]
-        for names in ((teacher,), (other,), (teacher, other))
-        for config in [tiny("mien", teachers=tuple(map(str, names)))]
-    )
-    assert both == pytest.approx((one + two) / 2, abs=1e-5)
+def test_a_head_that_no_teacher_has_learns_from_its_labels_alone(gender_teacher: Path) -> None:
+    config = tiny("mien", teachers=(str(gender_teacher),), taught=0.25)
+    assert shares(config) == {"expression": 0.0, "fer2013": 0.0, "gender": 0.25}
 
 
-def test_without_teachers_the_targets_are_the_labels(data: Path, cache: Path) -> None:
-    config = tiny("mien")
-    before = sources(data, cache, config)
-    assert taught(before, config) == before
+def test_without_teachers_the_student_is_trained_as_it_is() -> None:
+    config = tiny("paper_logreg")
+    student = network(config, "float32")
+    assert attended(student, config) is student
+    assert set(shares(config).values()) == {0.0}
+
+
+def test_the_student_alone_learns_and_is_all_that_is_saved(
+    data: Path, cache: Path, teacher: Path, tmp_path: Path
+) -> None:
+    before = (teacher / MODEL_FILE).read_bytes()
+    config = tiny("paper_cnn", teachers=(str(teacher), str(teacher)), trunk=str(teacher))
+    student = load_keras(fit(config, data, tmp_path / "student", cache, resume=False))
+    taught = load_keras(teacher / MODEL_FILE)
+    assert [layer.name for layer in student.layers] == [layer.name for layer in taught.layers]
+    assert not np.array_equal(*(each.get_layer("conv1").get_weights()[0] for each in (student, taught)))
+    assert (teacher / MODEL_FILE).read_bytes() == before
 
 
 def test_a_run_that_was_taught_says_by_whom_and_how_to_repeat_it(
@@ -87,15 +96,22 @@ def test_a_run_that_was_taught_says_by_whom_and_how_to_repeat_it(
     config = tiny("paper_cnn", teachers=(str(teacher),))
     fit(config, data, tmp_path / "student", cache, resume=False)
     assert read_config(tmp_path / "student") == config
-    first, second, *_ = commands(config, "runs/student").splitlines()
+    first, second, *_ = commands(config, str(tmp_path / "student")).splitlines()
+    assert first.strip().startswith("mien train fit --arch paper_cnn")
     assert first.strip().endswith(f"--out {teacher}")
     assert f"--teacher {teacher}" in second
+
+
+def test_a_run_with_another_backend_says_so(data: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text('{"backend": "jax"}')
+    assert commands(tiny("mien"), str(tmp_path)).strip().startswith("KERAS_BACKEND=jax mien train fit")
 
 
 @pytest.mark.parametrize(
     ("arch", "task", "complaint"),
     [
-        ("paper_lstm", "gender", "its network sees clips"),
+        ("paper_lstm", "gender", "paper_lstm takes other pictures than mien"),
+        ("mane_simple_cnn", "emotion", "mane_simple_cnn takes other pictures than mien"),
         ("paper_logreg", "gender", "none of the heads expression, fer2013"),
     ],
 )
@@ -105,7 +121,7 @@ def test_a_teacher_that_cannot_teach_is_refused(
     fit(tiny(arch, task=task), data, tmp_path / "teacher", cache, resume=False)
     config = tiny("mien", task="emotion", teachers=(str(tmp_path / "teacher"),))
     with pytest.raises(RunError, match=complaint):
-        taught(sources(data, cache, config)[:1], config)
+        shares(config)
 
 
 def test_a_teacher_that_is_no_run_is_refused_before_anything_is_written(

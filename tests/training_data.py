@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ingest.demo.sheet import load_sheet
 from training.datasets import EXPRESSIONS, FERPLUS_COLUMNS, GENDERS
+from training.recipes import Config, recipe
 
 RACES = ("Black", "East Asian", "White")
 AGES = ("3-9", "20-29", "more than 70")
@@ -46,6 +48,11 @@ def write_data(folder: Path, faces: int = 84, people: int = 64, tested: int = 12
             (fairface / f"fairface_label_{split}.csv").write_text("\n".join(table) + "\n")
     (fairface / "face_boxes.csv").write_text("\n".join(boxes) + "\n")
     return folder
+
+
+def tiny(arch: str, **changes: object) -> Config:
+    """One pass of an architecture's recipe over such data."""
+    return replace(recipe(arch), epochs=1, expression_batch=7, gender_batch=8, **changes)
 
 
 def votes_for(expression: str, count: int = 10) -> list[int]:

@@ -14,7 +14,7 @@ from training.errors import RunError
 from training.pictures import PICTURES, draw
 from training.publishing import read_metrics, ship
 from training.recipes import Config, recipe
-from training.runs import ONNX_FILES, PARTS, metrics_file, read_config, read_history
+from training.runs import ONNX_FILES, PARTS, metrics_file, read_backend, read_config, read_history
 
 NAME = "faces"
 PREFIX = f"{NAME}-"
@@ -137,7 +137,8 @@ With the data folder in the environment variable `MIEN_DATA`:
 
 $commands
 
-$epochs passes over FER2013 took $minutes minutes on a shared machine. Figures as JSON: `$json`.
+Passes over FER2013, and what they took: $went. Where a run is given minutes, these decide how
+many passes it has. Figures as JSON: `$json`.
 """)
 
 
@@ -170,7 +171,7 @@ def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
 
     `images` is the way from the card to the folder of its pictures.
     """
-    config, history = read_config(run), read_history(run)
+    config = read_config(run)
     validation, test = metrics["float32"]["validation"], metrics["float32"]["test"]
     gender = test["gender"]
     confusion, calibration, risk, bias = (f"{images}/{PREFIX}{name}.png" for name in PICTURES)
@@ -179,9 +180,8 @@ def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
         json=f"{NAME}.json",
         arch=config.arch,
         taught=_taught(config),
-        commands=commands(config, f"runs/{run.name}"),
-        epochs=len(history),
-        minutes=round(sum(row["seconds"] for row in history) / 60),
+        commands=commands(config, str(run)),
+        went=", ".join(_went(Path(name)) for name in (*config.teachers, str(run))),
         size=test["model"]["size"],
         parameters=f"{test['costs']['parameters']:,}",
         mmacs=test["costs"]["mmacs"],
@@ -214,9 +214,21 @@ def commands(config: Config, run: str) -> str:
         for part in PARTS
         for precision, source in ONNX_FILES.items()
     ]
-    taught = [f"mien train fit {options(read_config(Path(name)))} --out {name}" for name in config.teachers]
-    made = [*taught, f"mien train fit {options(config)} --out {run}", f"mien train export {run}"]
+    trained = [*((read_config(Path(name)), name) for name in config.teachers), (config, run)]
+    made = [*(_fit(*each) for each in trained), f"mien train export {run}"]
     return "\n".join(f"    {line}" for line in (*made, *measured, f"mien train publish {run}"))
+
+
+def _fit(config: Config, run: str) -> str:
+    backend = read_backend(Path(run))
+    chosen = "" if backend == "tensorflow" else f"KERAS_BACKEND={backend} "
+    return f"{chosen}mien train fit {options(config)} --out {run}"
+
+
+def _went(run: Path) -> str:
+    history, backend = read_history(run), {"tensorflow": "TensorFlow", "jax": "JAX"}[read_backend(run)]
+    minutes = sum(row["seconds"] for row in history) / 60
+    return f"{len(history)} in {minutes:.0f} minutes (`{run.name}`, Keras on {backend})"
 
 
 def options(config: Config) -> str:
@@ -233,10 +245,12 @@ def options(config: Config) -> str:
 def _taught(config: Config) -> str:
     if not config.teachers:
         return "It learns from labels alone."
+    archs = " and ".join(f"`{read_config(Path(name)).arch}`" for name in config.teachers)
     return (
-        f"Of each target, {config.taught:.0%} is the mean answer of {len(config.teachers)} network(s)\n"
-        "trained before on the same faces. A face that has no label for a head learns that answer\n"
-        "alone, at that weight: gender on FER2013's faces, expressions on FairFace's."
+        f"{config.taught:.0%} of each loss is the distance to the mean answer\n"
+        f"of networks trained before on the same faces ({archs}), which see the\n"
+        "same view. A face that has no label for a head learns that answer alone: gender on FER2013's\n"
+        "faces, expressions on FairFace's."
     )
 
 

@@ -18,21 +18,27 @@ from training.card import table
 from training.drawing import CALM, INK, STRONG, bare
 from training.errors import ReportError, RunError
 from training.recipes import TASKS
-from training.runs import read_config, read_history
+from training.runs import read_backend, read_config, read_history
 
 KEPT, CHART = Path("docs/compute.json"), Path("docs/images/compute.png")
 
 HEADS = {"fer2013": "FER2013 labels", "expression": "FER+ votes", "gender": "perceived gender"}
 
+SHIPS = "mien"
+"""The network whose runs are compared; others are there as its teachers."""
+
 Ran = Mapping[str, Any]
 
 
-def gathered(runs: Sequence[Path]) -> list[Ran]:
+def gathered(runs: Sequence[Path], path: Path = KEPT) -> list[Ran]:
     """What each run went through, the shortest first: passes, minutes, teachers, accuracies by pass.
 
-    Raises RunError for a folder without a run, or a run that lacks one of the heads.
+    Runs that were kept before stay, unless one of the same name takes their place. Raises RunError for a
+    folder without a run, or a run that lacks one of the heads.
     """
-    return sorted((_ran(run) for run in runs), key=lambda ran: int(ran["passes"]))
+    before: list[Ran] = json.loads(path.read_text()) if path.exists() else []
+    found = {run["run"]: run for run in (*before, *map(_ran, runs))}
+    return sorted(found.values(), key=lambda run: int(run["passes"]))
 
 
 def kept(path: Path = KEPT) -> list[Ran]:
@@ -44,24 +50,29 @@ def kept(path: Path = KEPT) -> list[Ran]:
 
 
 def compute_table(ran: Sequence[Ran]) -> str:
-    """Where each run ended on validation pictures, and the gain over the one before (Markdown)."""
-    columns = ("passes", "minutes", "learns from", *(f"{name}, validation %" for name in HEADS.values()))
-    rows = []
-    for before, run in zip((None, *ran), ran, strict=False):
-        teachers = f"labels and {run['teachers']} teacher" if run["teachers"] else "labels"
+    """Where each run ended on validation pictures, and the gain over the network's one before (Markdown)."""
+    columns = ("network", "passes", "minutes", "with Keras on", "learns from")
+    rows, longest = [], dict[str, Ran]()
+    for run in ran:
+        teachers = f"labels, and teachers: {run['teachers']}" if run["teachers"] else "labels"
+        minutes, before = f"{run['minutes']:.0f}", longest.get(run["network"])
         cells = [_cell(run, before, head) for head in HEADS]
-        rows.append((str(run["passes"]), f"{run['minutes']:.0f}", teachers, *cells))
-    return table(columns, rows)
+        rows.append((f"`{run['network']}`", str(run["passes"]), minutes, run["backend"], teachers, *cells))
+        longest[run["network"]] = run
+    return table((*columns, *(f"{name}, validation %" for name in HEADS.values())), rows)
 
 
 def draw(ran: Sequence[Ran], target: Path = CHART) -> None:
-    """Accuracy on validation pictures by pass: a line per run, a dot where it ends."""
+    """Accuracy on validation pictures by pass: a line per run, a dot where it ends; teachers are dotted."""
     figure = Figure(figsize=(4 * len(HEADS), 3.4), layout="constrained")
     for axis, (head, name) in zip(figure.subplots(1, len(HEADS)), HEADS.items(), strict=True):
         for number, run in enumerate(ran):
             accuracy = [100 * value for value in run["accuracy"][head]]
-            axis.plot(range(1, len(accuracy) + 1), accuracy, color=CALM, linewidth=1)
-            axis.plot(len(accuracy), accuracy[-1], "o", color=STRONG, markersize=5)
+            style = "-" if run["network"] == SHIPS else ":"
+            axis.plot(range(1, len(accuracy) + 1), accuracy, style, color=CALM, linewidth=1)
+            axis.plot(len(accuracy), accuracy[-1], "o", color=STRONG if style == "-" else CALM, markersize=5)
+            if style == ":":
+                continue
             axis.annotate(
                 f"{accuracy[-1]:.1f}",
                 (len(accuracy), accuracy[-1]),
@@ -86,8 +97,10 @@ def _ran(run: Path) -> Ran:
         raise RunError(f"{run} was trained for {config.task}; runs for both are compared")
     return {
         "run": run.name,
+        "network": config.arch,
         "passes": len(history),
         "minutes": round(sum(row["seconds"] for row in history) / 60, 1),
+        "backend": read_backend(run),
         "teachers": len(config.teachers),
         "accuracy": {head: [row[f"val_{head}_accuracy"] for row in history] for head in HEADS},
     }

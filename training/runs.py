@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import platform
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CONFIG_FILE = "config.json"
+ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 CHECKPOINT = "checkpoint.weights.h5"
 MODEL_FILE = "model.h5"
@@ -53,7 +55,7 @@ def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
     if not path.exists():
         run.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
-        write_json(run / "environment.json", environment())
+        write_json(run / ENVIRONMENT_FILE, environment())
         return []
     if not resume:
         raise RunError(f"{run} holds a run already; pass --resume to go on with it")
@@ -94,13 +96,22 @@ def metrics_file(precision: str, part: str) -> str:
 
 def environment() -> dict[str, str]:
     """Versions of what a result depends on, as far as it is installed, and what Keras computes with."""
-    installed = {found.name: found.version for found in distributions() if found.name in PACKAGES}
-    return {
+    found = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "backend": keras.backend.backend(),
-        **{name: installed[name] for name in PACKAGES if name in installed},
     }
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def read_backend(run: Path) -> str:
+    """What Keras computed with in a run; runs that do not say computed with TensorFlow."""
+    path = run / ENVIRONMENT_FILE
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return found.get("backend", "tensorflow")
 
 
 def read_history(run: Path) -> list[Row]:

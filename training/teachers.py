@@ -41,26 +41,30 @@ class Lesson(keras.layers.Layer):
         return logits
 
 
-def check_teachers(config: Config) -> None:
-    """Refuse, before anything is built or written, teachers that cannot teach such a network.
+def shares(config: Config) -> dict[str, float]:
+    """How much of each head's loss is the teachers', 0 where none of them has the head.
 
-    Raises RunError for one that is no run, takes other pictures, or lacks all heads that are trained.
+    It is all read from their configurations, before anything is built or written. Raises RunError for a
+    teacher that is no run, takes other pictures, or lacks all heads that are trained.
     """
+    found = dict.fromkeys(config.heads, 0.0)
     wanted = architecture(config.arch)
     for name in config.teachers:
         lessons = read_config(Path(name))
         given = architecture(lessons.arch)
         if (given.size, given.frames) != (wanted.size, wanted.frames):
             raise RunError(f"{name}: {lessons.arch} takes other pictures than {config.arch}")
-        if not set(lessons.heads) & set(config.heads):
+        if not (heads := set(lessons.heads) & set(config.heads)):
             raise RunError(f"{name}: its network has none of the heads {', '.join(config.heads)}")
+        found |= dict.fromkeys(heads, config.taught)
+    return found
 
 
 def attended(student: keras.Model, config: Config) -> keras.Model:
     """The student, as a model that learns from its teachers as well; itself where it has none.
 
-    Both have the same layers and weights: what one learns, the other knows. Raises RunError for a teacher
-    that was never finished.
+    Both have the same layers and weights: what one learns, the other knows. Raises RunError as `shares`
+    does, and for a teacher that was never finished.
     """
     if not config.teachers:
         return student
@@ -70,15 +74,12 @@ def attended(student: keras.Model, config: Config) -> keras.Model:
         for number, teacher in enumerate((_teacher(Path(run), config) for run in config.teachers), start=1)
     ]
     answers = [teacher(student.input, training=False) for teacher in teachers]
-    outputs = {
-        head: _taught(logits, [answer[head] for answer in answers if head in answer], head, config.taught)
-        for head, logits in student.output.items()
-    }
+    outputs = dict(student.output)
+    for head, share in shares(config).items():
+        if share:
+            given = [answer[head] for answer in answers if head in answer]
+            outputs[head] = Lesson(share, name=f"lesson_{head}")(outputs[head], given)
     return keras.Model(student.input, outputs, name="attended")
-
-
-def _taught(logits: Any, answers: Sequence[Any], head: str, share: float) -> Any:
-    return Lesson(share, name=f"lesson_{head}")(logits, answers) if answers else logits
 
 
 def _teacher(run: Path, config: Config) -> keras.Model:

@@ -39,7 +39,7 @@ from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
 from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
 from training.schedule import Annealing
-from training.teachers import attended, check_teachers
+from training.teachers import attended, shares
 from training.validation import load_keras
 
 SECONDS_TO_LOSE = 20.0
@@ -93,7 +93,7 @@ def fit(
     """
     keras.utils.set_random_seed(config.seed)
     learnt, known = load(config, data, cache)
-    check_teachers(config)
+    taught = shares(config)
     history = open_run(run, config, resume)
     batches = Batches(learnt, config, epoch=len(history))
     with prepared(batches, len(history), workers) as steps:
@@ -101,7 +101,7 @@ def fit(
         if config.trunk is not None:
             borrow(student, Path(config.trunk), config)
         model = attended(student, config)
-        compile_model(model, config, math.gcd(len(batches), AT_ONCE))
+        compile_model(model, config, taught, math.gcd(len(batches), AT_ONCE))
         if history:
             # Its state must be there to be loaded.
             model.optimizer.build(model.trainable_variables)
@@ -190,18 +190,18 @@ def load(
     return learnt, validation(known, config)
 
 
-def compile_model(model: keras.Model, config: Config, at_once: int = 1) -> None:
+def compile_model(model: keras.Model, config: Config, taught: Mapping[str, float], at_once: int = 1) -> None:
     """Give a network its losses, and an optimizer that averages its weights exponentially.
 
-    Of each loss, the labels have what the teachers leave them. So many steps are done at once: callbacks see
-    the last of them.
+    Of each loss, the labels have what is not `taught`. So many steps are done at once: callbacks see the last
+    of them.
     """
-    labels = 1 - config.taught if config.teachers else 1.0
     model.compile(
         optimizer(config),
         loss=losses(config.heads),
         loss_weights={
-            head: labels * (config.gender_weight if head == "gender" else 1.0) for head in config.heads
+            head: (1 - taught[head]) * (config.gender_weight if head == "gender" else 1.0)
+            for head in config.heads
         },
         weighted_metrics=metrics(config.heads),
         steps_per_execution=at_once,

@@ -23,6 +23,7 @@ from training.datasets import HEADS
 from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fairface_pictures, fer_pictures, network_input
+from training.layers import FusedBatchNormalization
 from training.losses import one_hot
 
 Part = Literal["validation", "test"]
@@ -42,6 +43,9 @@ WANTED = {"expression": 0.5, "gender": 0.7}
 """A face is "unknown" to a runtime head where its label is right to less than this share."""
 
 BATCH = 256
+
+LAYERS = {"mien>FusedBatchNormalization": FusedBatchNormalization}
+"""What Keras does not know by itself, under the name that HDF5 files have for it."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def outputs(logits: Logits, pictures: Pictures, heads: Collection[str] = tuple(H
 def load_keras(path: Path) -> keras.Model:
     """A model from its HDF5 file; raises RunError where there is none."""
     try:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, LAYERS, compile=False)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not a trained model: {error}") from error
 

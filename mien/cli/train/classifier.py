@@ -59,6 +59,9 @@ def fit(
     ema: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the averaged weights that each step keeps.")
     ] = None,
+    warmup: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the run in which the rate rises.")
+    ] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
     expression_batch: Annotated[int | None, typer.Option(min=1, help="FER2013 faces per step.")] = None,
@@ -91,6 +94,7 @@ def fit(
             optimizer=optimizer,
             learning_rate=learning_rate,
             ema=ema,
+            warmup=warmup,
             weight_decay=weight_decay,
             dropout=dropout,
             mixup=mixup,

@@ -19,7 +19,10 @@ def compute(
         "docs/models.md"
     ),
 ) -> None:
-    """Compare where runs of different length end: table and chart of validation figures by passes."""
+    """Compare where runs of different length end: table and chart of validation figures by passes.
+
+    Runs that were compared before stay.
+    """
     with one_line_errors():
         from training.compute import KEPT, draw, gathered
         from training.report import write_report
