@@ -137,8 +137,8 @@ With the data folder in the environment variable `MIEN_DATA`:
 
 $commands
 
-Passes over FER2013, and what they took: $went. Where a run is given minutes, these decide how
-many passes it has. Figures as JSON: `$json`.
+Passes over FER2013: $went. Where a run
+is given minutes, these decide how many passes it has. Figures as JSON: `$json`.
 """)
 
 
@@ -228,7 +228,7 @@ def _fit(config: Config, run: str) -> str:
 def _went(run: Path) -> str:
     history, backend = read_history(run), {"tensorflow": "TensorFlow", "jax": "JAX"}[read_backend(run)]
     minutes = sum(row["seconds"] for row in history) / 60
-    return f"{len(history)} in {minutes:.0f} minutes (`{run.name}`, Keras on {backend})"
+    return f"`{run.name}` {len(history)} in {minutes:.0f} minutes with {backend}"
 
 
 def options(config: Config) -> str:
