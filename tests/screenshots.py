@@ -37,12 +37,11 @@ def main(folder: Path, minutes: float) -> None:
     """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "annotated.jpg"), annotated(), [cv2.IMWRITE_JPEG_QUALITY, 88])
-    with tempfile.TemporaryDirectory() as name, demo(Path(name)) as (address, process):
+    with chromium() as browser, tempfile.TemporaryDirectory() as name, demo(Path(name)) as (address, process):
         time.sleep(minutes * 60)
-        with chromium() as browser:
-            for scheme in ("light", "dark"):
-                photograph(browser, address, scheme, folder / f"overview-{scheme}.png", height=1080)
-            photograph(browser, address, "light", folder / "cameras-light.png", height=460, page="Cameras")
+        for scheme in ("light", "dark"):
+            photograph(browser, address, scheme, folder / f"overview-{scheme}.png", height=1080)
+        photograph(browser, address, "light", folder / "cameras-light.png", height=460, page="Cameras")
         end(process)
 
 
