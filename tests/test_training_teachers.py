@@ -51,8 +51,9 @@ def test_the_loss_is_that_of_labels_and_of_the_teachers_mean_answer_to_the_same_
     runs = [request.getfixturevalue(name) for name in teachers]
     config = tiny("paper_logreg", teachers=tuple(map(str, runs)), taught=0.25, gender_weight=1.0)
     student = network(config, "float32")
-    model = attended(student, config)
-    compile_model(model, config, shares(config))
+    taught = shares(config)
+    model = attended(student, config, taught)
+    compile_model(model, config, taught)
     pictures, targets, weights = first_batch(data, cache, config)
     assert pictures.dtype == np.uint8
     found = model.test_on_batch(pictures, targets, weights, return_dict=True)["loss"]
@@ -74,7 +75,7 @@ def test_a_head_that_no_teacher_has_learns_from_its_labels_alone(gender_teacher:
 def test_without_teachers_the_student_is_trained_as_it_is() -> None:
     config = tiny("paper_logreg")
     student = network(config, "float32")
-    assert attended(student, config) is student
+    assert attended(student, config, shares(config)) is student
     assert set(shares(config).values()) == {0.0}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -245,7 +246,8 @@ def options(config: Config) -> str:
 def _taught(config: Config) -> str:
     if not config.teachers:
         return "It learns from labels alone."
-    archs = " and ".join(f"`{read_config(Path(name)).arch}`" for name in config.teachers)
+    counted = Counter(read_config(Path(name)).arch for name in config.teachers)
+    archs = " and ".join(f"{count} x `{arch}`" for arch, count in counted.items())
     return (
         f"{config.taught:.0%} of each loss is the distance to the mean answer\n"
         f"of networks trained before on the same faces ({archs}), which see the\n"

@@ -8,7 +8,7 @@ FairFace's about expression (cross-pseudo-labels).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ def shares(config: Config) -> dict[str, float]:
     return found
 
 
-def attended(student: keras.Model, config: Config) -> keras.Model:
+def attended(student: keras.Model, config: Config, taught: Mapping[str, float]) -> keras.Model:
     """The student, as a model that learns from its teachers as well; itself where it has none.
 
-    Both have the same layers and weights: what one learns, the other knows. Raises RunError as `shares`
-    does, and for a teacher that was never finished.
+    `taught` are the `shares`. Both have the same layers and weights: what one learns, the other knows. Raises
+    RunError for a teacher that was never finished.
     """
     if not config.teachers:
         return student
@@ -75,7 +75,7 @@ def attended(student: keras.Model, config: Config) -> keras.Model:
     ]
     answers = [teacher(student.input, training=False) for teacher in teachers]
     outputs = dict(student.output)
-    for head, share in shares(config).items():
+    for head, share in taught.items():
         if share:
             given = [answer[head] for answer in answers if head in answer]
             outputs[head] = Lesson(share, name=f"lesson_{head}")(outputs[head], given)

@@ -100,7 +100,7 @@ def fit(
         student = network(config, config.precision)
         if config.trunk is not None:
             borrow(student, Path(config.trunk), config)
-        model = attended(student, config)
+        model = attended(student, config, taught)
         compile_model(model, config, taught, math.gcd(len(batches), AT_ONCE))
         if history:
             # Its state must be there to be loaded.
@@ -110,7 +110,7 @@ def fit(
             steps,
             # They are shuffled as they are made.
             shuffle=False,
-            steps_per_epoch=len(batches),
+            steps_per_epoch=len(batches) if workers else None,
             epochs=config.epochs,
             initial_epoch=len(history),
             validation_data=known,
