@@ -26,7 +26,7 @@ def refused(*arguments: object) -> str:
 
 def test_fit_names_the_architectures_that_there_are(tmp_path: Path) -> None:
     line = refused("fit", "--data", tmp_path, "--out", tmp_path / "run", "--arch", "resnet")
-    assert line.startswith("error: architecture 'resnet' is unknown; known: mien, paper_cnn, ")
+    assert line.startswith("error: architecture 'resnet' is unknown; known: mien, residual, paper_cnn, ")
     assert not (tmp_path / "run").exists()
 
 

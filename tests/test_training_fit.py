@@ -72,7 +72,7 @@ def test_every_architecture_has_a_recipe_and_heads_in_float32() -> None:
 def test_an_unknown_architecture_is_refused_with_those_that_there_are() -> None:
     for refuse in (lambda: recipe("resnet"), lambda: build("resnet", WIDTHS, 0.1)):
         with pytest.raises(
-            UnknownArchitecture, match="'resnet' is unknown; known: mien, paper_cnn, paper_convlstm"
+            UnknownArchitecture, match="'resnet' is unknown; known: mien, residual, paper_cnn"
         ):
             refuse()
 

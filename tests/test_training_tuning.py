@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.train.app import app
+from training import train
 from training.errors import RunError
 from training.recipes import recipe
 from training.runs import as_stored, read_config, read_history
@@ -37,6 +38,7 @@ def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(
     whole = search(BASE, 2, data, tmp_path / "whole", cache, resume=False)
     assert "optuna" not in "".join(capfd.readouterr()).lower()
     cut, on_epoch_end = tmp_path / "cut", Watch.on_epoch_end
+    monkeypatch.setattr(train, "SECONDS_TO_LOSE", 0.0)
 
     def pull_the_plug(watch: Watch, epoch: int, logs: dict[str, float]) -> None:
         if (cut / "001").exists():
