@@ -10,21 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import ahead, datasets
+from tests.training_data import tiny
+from training import ahead
 from training.ahead import Ahead
-from training.batches import Batches, expression_source, gender_source
+from training.batches import Batches
 from training.errors import RunError
-from training.importers import load_fairface, load_fer2013
-from training.recipes import recipe
 from training.runs import read_history
-from training.train import fit, prepared
+from training.train import fit, load, prepared
 
-CONFIG = replace(recipe("mien"), epochs=2, expression_batch=7, gender_batch=8)
+CONFIG = replace(tiny("mien"), epochs=2)
 
 
 def batches(data: Path, cache: Path) -> Batches:
-    faces, people = datasets.unseen(load_fer2013(data, cache)), load_fairface(data, cache, "train")
-    return Batches([expression_source(faces, CONFIG), gender_source(people, CONFIG)], CONFIG, 0)
+    learnt, _ = load(CONFIG, data, cache)
+    return Batches(learnt, CONFIG, 0)
 
 
 def test_what_several_processes_make_comes_in_order_from_where_it_begins() -> None:

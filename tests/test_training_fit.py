@@ -28,6 +28,7 @@ from training.errors import RunError, UnknownArchitecture
 from training.evaluate import evaluate
 from training.export import TOLERANCE, export, export_run, parity
 from training.inputs import network_input
+from training.network import network
 from training.pictures import PICTURES
 from training.recipes import RECIPES, TASKS, Task, recipe
 from training.runs import (
@@ -40,7 +41,7 @@ from training.runs import (
     read_history,
     write_json,
 )
-from training.train import fit, network
+from training.train import fit
 from training.validation import load_keras
 
 WIDTHS = recipe("mien").widths

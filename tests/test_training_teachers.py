@@ -10,14 +10,14 @@ import pytest
 from inference.classifier import softmax
 from tests.training_data import tiny
 from training import datasets
-from training.batches import Batches, expression_source, gender_source
+from training.batches import Batches
 from training.card import commands
 from training.errors import RunError
-from training.importers import load_fairface, load_fer2013
+from training.network import network
 from training.recipes import Config
 from training.runs import MODEL_FILE, read_config
 from training.teachers import attended, shares
-from training.train import compile_model, fit, network
+from training.train import compile_model, fit, load
 from training.validation import load_keras
 
 
@@ -36,8 +36,8 @@ def gender_teacher(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def first_batch(data: Path, cache: Path, config: Config) -> tuple:
-    faces, people = datasets.unseen(load_fer2013(data, cache)), load_fairface(data, cache, "train")
-    return Batches([expression_source(faces, config), gender_source(people, config)], config, 0)[0]
+    learnt, _ = load(config, data, cache)
+    return Batches(learnt, config, 0)[0]
 
 
 def crossentropy(targets: np.ndarray, logits: np.ndarray) -> np.ndarray:

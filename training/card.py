@@ -15,7 +15,7 @@ from training.errors import RunError
 from training.pictures import PICTURES, draw
 from training.publishing import read_metrics, ship
 from training.recipes import Config, recipe
-from training.runs import ONNX_FILES, PARTS, metrics_file, read_backend, read_config, read_history
+from training.runs import ONNX_FILES, PARTS, metrics_file, read_backend, read_config, read_history, spent
 
 NAME = "faces"
 PREFIX = f"{NAME}-"
@@ -228,8 +228,7 @@ def _fit(config: Config, run: str) -> str:
 
 def _went(run: Path) -> str:
     history, backend = read_history(run), {"tensorflow": "TensorFlow", "jax": "JAX"}[read_backend(run)]
-    minutes = sum(row["seconds"] for row in history) / 60
-    return f"`{run.name}` {len(history)} in {minutes:.0f} minutes with {backend}"
+    return f"`{run.name}` {len(history)} in {spent(history) / 60:.0f} minutes with {backend}"
 
 
 def options(config: Config) -> str:

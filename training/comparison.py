@@ -21,7 +21,7 @@ from training.architectures.paper import FRAMES
 from training.costs import costs
 from training.evaluate import by_data_set, headline
 from training.export import export
-from training.runs import MODEL_FILE, ONNX_FILES, read_history, write_json
+from training.runs import MODEL_FILE, ONNX_FILES, read_history, spent, write_json
 from training.systems import REMEDIES, SYSTEMS, System
 from training.train import fit
 from training.validation import (
@@ -78,7 +78,7 @@ def measured(system: System, run: Path, data: Path, cache: Path) -> Measured:
     history = read_history(run)
     return {
         "passes": len(history),
-        "minutes": round(sum(row["seconds"] for row in history) / 60, 1),
+        "minutes": round(spent(history) / 60, 1),
         "parts": {part: _figures(outputs(logits, seen, heads), seen) for part, seen in parts.items()},
         "costs": costs(target),
         "curves": {

@@ -18,7 +18,7 @@ from training.card import table
 from training.drawing import CALM, INK, STRONG, bare
 from training.errors import ReportError, RunError
 from training.recipes import TASKS
-from training.runs import read_backend, read_config, read_history
+from training.runs import read_backend, read_config, read_history, spent
 
 KEPT, CHART = Path("docs/compute.json"), Path("docs/images/compute.png")
 
@@ -36,7 +36,7 @@ def gathered(runs: Sequence[Path], path: Path = KEPT) -> list[Ran]:
     Runs that were kept before stay, unless one of the same name takes their place. Raises RunError for a
     folder without a run, or a run that lacks one of the heads.
     """
-    before: list[Ran] = json.loads(path.read_text()) if path.exists() else []
+    before = kept(path) if path.exists() else []
     found = {run["run"]: run for run in (*before, *map(_ran, runs))}
     return sorted(found.values(), key=lambda run: int(run["passes"]))
 
@@ -68,20 +68,19 @@ def draw(ran: Sequence[Ran], target: Path = CHART) -> None:
     for axis, (head, name) in zip(figure.subplots(1, len(HEADS)), HEADS.items(), strict=True):
         for number, run in enumerate(ran):
             accuracy = [100 * value for value in run["accuracy"][head]]
-            style = "-" if run["network"] == SHIPS else ":"
-            axis.plot(range(1, len(accuracy) + 1), accuracy, style, color=CALM, linewidth=1)
-            axis.plot(len(accuracy), accuracy[-1], "o", color=STRONG if style == "-" else CALM, markersize=5)
-            if style == ":":
-                continue
-            axis.annotate(
-                f"{accuracy[-1]:.1f}",
-                (len(accuracy), accuracy[-1]),
-                (0, -14 if number % 2 else 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-                color=INK,
-            )
+            end, ships = (len(accuracy), accuracy[-1]), run["network"] == SHIPS
+            axis.plot(range(1, len(accuracy) + 1), accuracy, "-" if ships else ":", color=CALM, linewidth=1)
+            axis.plot(*end, "o", color=STRONG if ships else CALM, markersize=5)
+            if ships:
+                axis.annotate(
+                    f"{accuracy[-1]:.1f}",
+                    end,
+                    (0, -14 if number % 2 else 6),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8,
+                    color=INK,
+                )
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(ScalarFormatter())
         axis.margins(y=0.1)
@@ -99,7 +98,7 @@ def _ran(run: Path) -> Ran:
         "run": run.name,
         "network": config.arch,
         "passes": len(history),
-        "minutes": round(sum(row["seconds"] for row in history) / 60, 1),
+        "minutes": round(spent(history) / 60, 1),
         "backend": read_backend(run),
         "teachers": len(config.teachers),
         "accuracy": {head: [row[f"val_{head}_accuracy"] for row in history] for head in HEADS},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -118,6 +119,11 @@ def read_history(run: Path) -> list[Row]:
     """One row per epoch."""
     with (run / HISTORY_FILE).open(newline="") as stream:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def spent(history: Sequence[Row]) -> float:
+    """The seconds that all its epochs took."""
+    return sum(row["seconds"] for row in history)
 
 
 def write_history(run: Path, history: list[Row]) -> None:

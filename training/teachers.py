@@ -15,8 +15,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from training.architectures import architecture, build_in
+from training.architectures import architecture
 from training.errors import RunError
+from training.network import network
 from training.recipes import Config
 from training.runs import MODEL_FILE, read_config
 from training.validation import load_keras
@@ -84,8 +85,7 @@ def attended(student: keras.Model, config: Config, taught: Mapping[str, float]) 
 
 def _teacher(run: Path, config: Config) -> keras.Model:
     """A run's network, which computes as precisely as its student does and learns no more."""
-    lessons = read_config(run)
-    teacher = build_in(config.precision, lessons.arch, lessons.widths, lessons.dropout)
+    teacher = network(read_config(run), config.precision)
     teacher.set_weights(load_keras(run / MODEL_FILE).get_weights())
     teacher.trainable = False
     return teacher

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from training import datasets
 from training.ahead import Ahead
-from training.architectures import architecture, build_in
+from training.architectures import architecture
 from training.backend import AT_ONCE
 from training.batches import (
     Batches,
@@ -35,9 +35,10 @@ from training.errors import RunError
 from training.importers import load_fairface, load_fer2013
 from training.inputs import fairface_pictures, fer_pictures
 from training.losses import Targets, losses, metrics
+from training.network import network
 from training.progress import Bar, by_head, draw_curves
 from training.recipes import Config
-from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, write_history
+from training.runs import CHECKPOINT, MODEL_FILE, Row, open_run, spent, write_history
 from training.schedule import Annealing
 from training.teachers import attended, shares
 from training.validation import load_keras
@@ -122,7 +123,7 @@ def fit(
                     config.minutes,
                     config.warmup,
                     len(history) * len(batches),
-                    sum(row["seconds"] for row in history),
+                    spent(history),
                 ),
                 keras.callbacks.SwapEMAWeights(),
                 keras.callbacks.TerminateOnNaN(),
@@ -136,11 +137,6 @@ def fit(
     final.set_weights(student.get_weights())
     final.save(run / MODEL_FILE)
     return run / MODEL_FILE
-
-
-def network(config: Config, precision: str) -> keras.Model:
-    """A new network whose layers compute in the given precision; its weights are float32."""
-    return build_in(precision, config.arch, config.widths, config.dropout)
 
 
 @contextmanager

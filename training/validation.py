@@ -44,7 +44,7 @@ WANTED = {"expression": 0.5, "gender": 0.7}
 
 BATCH = 256
 
-LAYERS = {"mien>FusedBatchNormalization": FusedBatchNormalization}
+LAYERS = {keras.saving.get_registered_name(FusedBatchNormalization): FusedBatchNormalization}
 """What Keras does not know by itself, under the name that HDF5 files have for it."""
 
 

@@ -35,16 +35,6 @@ def build(name: str, heads: Heads, dropout: float) -> keras.Model:
     return architecture(name).build(heads, dropout)
 
 
-def build_in(precision: str, name: str, heads: Heads, dropout: float) -> keras.Model:
-    """As `build`, with layers that compute in the given precision; the weights are float32."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        return build(name, heads, dropout)
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def architecture(name: str) -> Architecture:
     """The named architecture; raises UnknownArchitecture."""
     if name not in ARCHITECTURES:

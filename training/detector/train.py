@@ -21,7 +21,8 @@ from training.detector.network import HALF_RANGE, build
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import assign
 from training.errors import DatasetError, RunError
-from training.runs import CHECKPOINT, Row, open_run, read_stored_config, write_history
+from training.precision import computing_in
+from training.runs import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
 from training.schedule import Annealing
 
 MODEL_FILE = "model.keras"
@@ -131,7 +132,7 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         config.minutes,
         config.warmup,
         len(history) * len(batches),
-        sum(row["seconds"] for row in history),
+        spent(history),
     )
     model.fit(
         batches,
@@ -182,12 +183,8 @@ def read_config(run: Path) -> DetectorConfig:
 
 def compiled(config: DetectorConfig) -> keras.Model:
     """The network with its loss and optimizer, computing in the configured precision."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.precision)
-    try:
+    with computing_in(config.precision):
         model = build(config.widths)
-    finally:
-        keras.config.set_dtype_policy(before)
     optimizer = keras.optimizers.AdamW(
         config.learning_rate,
         weight_decay=config.weight_decay,
