@@ -72,8 +72,9 @@ class CommitProxy:
                 if fate is Break.AFTER:
                     server.sendall(data)
                     down.join()
-                _close(client)
+                # Who is told of the break may ask about it at once.
                 self.broken.set()
+                _close(client)
                 if fate is Break.LATE and self._may_deliver.wait(60):
                     server.sendall(data)
                     down.join()

@@ -103,9 +103,9 @@ def fit(
             borrow(student, Path(config.trunk), config)
         model = attended(student, config, taught)
         compile_model(model, config, taught, math.gcd(len(batches), AT_ONCE))
+        # Its state must be there to be loaded, and a step that need not make it is traced sooner.
+        model.optimizer.build(model.trainable_variables)
         if history:
-            # Its state must be there to be loaded.
-            model.optimizer.build(model.trainable_variables)
             model.load_weights(run / CHECKPOINT)
         model.fit(
             steps,
