@@ -15,7 +15,7 @@ REPEATS = 60
 
 
 def costs(path: Path) -> dict[str, float]:
-    """What an ONNX file counts, and its CPU milliseconds per face, or clip, one at a time and in sixteens.
+    """The `counts` of an ONNX file, and its CPU milliseconds per face, or clip, alone and in sixteens.
 
     Times are those of the network on one thread, median of 60 runs, by the process's own clock, so that
     other work on the machine counts little.

@@ -103,8 +103,6 @@ def fit(
             borrow(student, Path(config.trunk), config)
         model = attended(student, config, taught)
         compile_model(model, config, taught, math.gcd(len(batches), AT_ONCE))
-        # Its state must be there to be loaded, and a step that need not make it is traced sooner.
-        model.optimizer.build(model.trainable_variables)
         if history:
             model.load_weights(run / CHECKPOINT)
         model.fit(
@@ -187,7 +185,7 @@ def load(
 
 
 def compile_model(model: keras.Model, config: Config, taught: Mapping[str, float], at_once: int = 1) -> None:
-    """Give a network its losses, and an optimizer that averages its weights exponentially.
+    """Give a network its losses, and an optimizer, with its state, that averages its weights exponentially.
 
     Of each loss, the labels have what is not `taught`. So many steps are done at once: callbacks see the last
     of them.
@@ -202,6 +200,8 @@ def compile_model(model: keras.Model, config: Config, taught: Mapping[str, float
         weighted_metrics=metrics(config.heads),
         steps_per_execution=at_once,
     )
+    # A checkpoint is loaded into this state, and a step that need not make it is traced sooner.
+    model.optimizer.build(model.trainable_variables)
 
 
 def optimizer(config: Config) -> keras.optimizers.Optimizer:

@@ -121,8 +121,6 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
     history = open_run(run, config, resume)
     model = compiled(config)
     if history:
-        # Its state must be there to be loaded.
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(run / CHECKPOINT)
     batches = Batches(synthesis, config, len(history))
     rounds = math.ceil(config.samples / (len(batches) * config.batch))
@@ -182,7 +180,7 @@ def read_config(run: Path) -> DetectorConfig:
 
 
 def compiled(config: DetectorConfig) -> keras.Model:
-    """The network with its loss and optimizer, computing in the configured precision."""
+    """The network with its loss, its optimizer and its state, computing in the configured precision."""
     with computing_in(config.precision):
         model = build(config.widths)
     optimizer = keras.optimizers.AdamW(
@@ -193,4 +191,6 @@ def compiled(config: DetectorConfig) -> keras.Model:
         clipnorm=10.0,
     )
     model.compile(optimizer, loss=DetectionLoss(config.size))
+    # A checkpoint is loaded into this state, and a step that need not make it is traced sooner.
+    model.optimizer.build(model.trainable_variables)
     return model
