@@ -1,9 +1,9 @@
-# Mien as one small image: the runtime alone, no compiler, no root. `compose.yaml` runs it.
+# Mien as one small image: the runtime only, without compiler and root. `compose.yaml` runs it.
 FROM python:3.11.14-slim-bookworm AS build
 RUN python -m venv /opt/mien
 ENV PATH=/opt/mien/bin:$PATH
 WORKDIR /src
-# Apart from the code, which changes more often than what it needs.
+# Dependencies first: they change less often than the code, so that Docker can reuse this layer.
 COPY pyproject.toml constraints.txt ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > dependencies.txt \
     && pip install --no-cache-dir -c constraints.txt -r dependencies.txt
@@ -11,7 +11,7 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps . && pip uninstall -q -y pip setuptools
 
 FROM python:3.11.14-slim-bookworm
-# What OpenCV loads.
+# Libraries that OpenCV loads.
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libgl1 libglib2.0-0 >/dev/null \
     && rm -rf /var/lib/apt/lists/* \

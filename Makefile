@@ -1,21 +1,28 @@
-# Everything a newcomer types. `make help` lists it.
+# All targets for development; `make help` lists them.
 PYTHON ?= python3
 MIEN := .venv/bin/mien
 PIP := .venv/bin/python -m pip --disable-pip-version-check -q
+# Parallel test processes, more than two cores can run: many tests wait for other processes.
+WORKERS ?= 4
+PARALLEL := -q -n $(WORKERS) --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak chaos compose-test screenshots clean
+.PHONY: help demo test test-fast lint bench soak chaos compose-test screenshots clean
 
-help: ## what can be made
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: .venv/runtime ## three simulated cameras and the dashboard; Ctrl-C stops
+demo: .venv/runtime ## run three simulated cameras and the dashboard; Ctrl-C stops
 	@exec $(MIEN) demo
 
-test: .venv/dev lint ## lint, types, import rules and every test
-	.venv/bin/pytest
+test: .venv/dev lint ## run lint, types, import rules and all tests
+	.venv/bin/pytest $(PARALLEL)
 
-lint: .venv/dev ## style, types and import rules alone
+test-fast: .venv/dev ## run the unit tests only: no servers, browser or training
+	.venv/bin/pytest $(PARALLEL) -m "not integration" --ignore=tests/integration --ignore=tests/training \
+		--ignore=tests/benchmarks --ignore-glob='*/test_train*.py'
+
+lint: .venv/dev ## check style, types and import rules only
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -25,27 +32,27 @@ bench: .venv/dev ## measure this machine, write docs/benchmarks.md (MIEN_DATA na
 	.venv/bin/python -m benchmarks
 	.venv/bin/python -m benchmarks.readme
 
-soak: .venv/dev ## ten minutes of eight cameras: their memory, onto the same page
+soak: .venv/dev ## measure memory during ten minutes of eight cameras, write docs/benchmarks.md
 	.venv/bin/python -m benchmarks --only memory
 	.venv/bin/python -m benchmarks.readme
 
-chaos: .venv/dev ## break workers, broker and database, count what is lost, write docs/reliability.md
+chaos: .venv/dev ## inject faults, count lost and doubled frames, write docs/reliability.md
 	.venv/bin/python -m tests.chaos --report docs/reliability.md
 
 compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a browser; needs Docker
 	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py
 
-screenshots: .venv/dev ## the README's pictures anew, from the demo in a real browser
+screenshots: .venv/dev ## take the README's pictures again, from the demo in a real browser
 	.venv/bin/python -m tests.support.screenshots docs/images
 
-clean: ## forget the virtual environment and caches; databases stay
+clean: ## delete the virtual environment and caches; databases stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mien needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' || { echo "Python's venv is missing: apt-get install python3-venv"; exit 2; }
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libGL.so.1"); ctypes.CDLL("libglib-2.0.so.0")' 2>/dev/null || { echo "OpenCV needs two libraries: apt-get install libgl1 libglib2.0-0"; exit 2; }
-	@echo "Making .venv ..."
+	@echo "Creating .venv ..."
 	@$(PYTHON) -m venv .venv
 
 .venv/runtime: .venv/bin/python pyproject.toml constraints.txt

@@ -1,1 +1,1 @@
-"""What this machine does: measured, never estimated."""
+"""Benchmarks: throughput, latency, capacity and memory, measured on the present machine."""

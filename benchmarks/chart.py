@@ -1,4 +1,4 @@
-"""The figures as one picture."""
+"""Chart of the figures, one PNG."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.latency import LIMIT_MS
-from benchmarks.live import Live
+from benchmarks.live import LiveLatency
 from benchmarks.memory import Memory
 from benchmarks.throughput import Throughput
+from common import palette
 
-_COLOURS = ("#9aa5b1", "#2a78d6", "#1b4f8f")
-_LINE = "#2a78d6"
-_LIMIT = "#c0392b"
+_COLOURS = (palette.MUTED, palette.LIGHT["female"], palette.LIGHT["accent"])
+_LINE = palette.LIGHT["accent"]
+_LIMIT = palette.STRONG
 
 
-def draw(figures: Mapping[str, Any], path: Path) -> None:
-    """Throughput, latency by cameras and memory over time, as far as they were measured, as PNG."""
+def draw_chart(figures: Mapping[str, Any], path: Path) -> None:
+    """Draw those of throughput, latency by cameras and memory over time that were measured, as PNG."""
     panels: dict[str, Callable[[Axes, Any], None]] = {
-        "throughput": _throughput,
-        "capacity": _capacity,
-        "memory": _memory,
+        "throughput": _draw_throughput,
+        "capacity": _draw_capacity,
+        "memory": _draw_memory,
     }
     present = [name for name in panels if name in figures]
     if not present:
@@ -37,12 +38,12 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path)
 
 
-def _throughput(axes: Axes, results: list[dict[str, Any]]) -> None:
+def _draw_throughput(axes: Axes, results: list[dict[str, Any]]) -> None:
     each = [Throughput(**result) for result in results]
-    ways = {"kernels alone": "floor", "bus to rows": "chain", "video to rows": "whole"}
-    for number, ((label, name), colour) in enumerate(zip(ways.items(), _COLOURS, strict=True)):
-        places = [place + 0.27 * (number - 1) for place in range(len(each))]
-        bars = axes.bar(places, [getattr(one, name) for one in each], 0.25, label=label, color=colour)
+    bars_by_label = {"kernels alone": "floor", "bus to database": "chain", "video to database": "whole"}
+    for number, ((label, name), colour) in enumerate(zip(bars_by_label.items(), _COLOURS, strict=True)):
+        positions = [group + 0.27 * (number - 1) for group in range(len(each))]
+        bars = axes.bar(positions, [getattr(one, name) for one in each], 0.25, label=label, color=colour)
         axes.bar_label(bars, fmt="%.0f", fontsize=7)
     names = [f"{one.workload.partition(',')[0]}\n{one.cores} core{'s' * (one.cores > 1)}" for one in each]
     axes.set_xticks(range(len(each)), names, fontsize=8)
@@ -51,19 +52,19 @@ def _throughput(axes: Axes, results: list[dict[str, Any]]) -> None:
     axes.legend(fontsize=7, frameon=False, ncols=3, loc="upper center")
 
 
-def _capacity(axes: Axes, results: list[dict[str, Any]]) -> None:
-    loads = [Live(**result) for result in results]
+def _draw_capacity(axes: Axes, results: list[dict[str, Any]]) -> None:
+    loads = [LiveLatency(**result) for result in results]
     cameras = [load.cameras for load in loads]
     axes.plot(cameras, [load.p95_ms for load in loads], "o-", color=_LINE, label="95 % of frames")
     axes.plot(cameras, [load.p50_ms for load in loads], "o:", color=_LINE, label="half of the frames")
     axes.axhline(LIMIT_MS, color=_LIMIT, linewidth=1, linestyle="--")
     axes.set_yscale("log")
-    axes.set_title(f"Capture to row (ms), cameras at {loads[0].fps:g} frames/s", fontsize=10)
+    axes.set_title(f"Capture to database (ms), cameras at {loads[0].fps:g} frames/s", fontsize=10)
     axes.set_xlabel("cameras", fontsize=8)
     axes.legend(fontsize=7, frameon=False)
 
 
-def _memory(axes: Axes, result: dict[str, Any]) -> None:
+def _draw_memory(axes: Axes, result: dict[str, Any]) -> None:
     memory = Memory(**result)
     axes.plot([second / 60 for second in memory.seconds], memory.resident_mb, color=_LINE)
     axes.set_ylim(0, 1.25 * max(memory.resident_mb))

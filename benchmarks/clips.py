@@ -1,6 +1,6 @@
-"""What is shown to the cameras: real clips, made as long and as large as a benchmark needs.
+"""Real clips as camera input, in the length and size that a benchmark needs.
 
-The clips lie in `videos/` of the data folder; see its README for what they show.
+The clips are in `videos/` of the data folder; its README describes them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Gray = NDArray[np.uint8]
 """(height, width) uint8 luminance."""
 
 FPS = 15.0
-"""Pictures per second of the clips that are written, a common rate of shop cameras."""
+"""Frames per second of the written clips, a common rate of shop cameras."""
 
 
 def two_faces(data: Path) -> list[Gray]:
     """A woman and a man who turn their heads, side by side: 640 x 480 pixels, faces about 150 pixels."""
     woman = _read(data, "head-pose-face-detection-female")
     man = _read(data, "head-pose-face-detection-male")
-    pairs = zip(cycle(_to_and_fro(woman)), _to_and_fro(man), strict=False)
-    return [np.hstack([_portrait(left), _portrait(right)]) for left, right in pairs]
+    pairs = zip(cycle(_append_reversed(woman)), _append_reversed(man), strict=False)
+    return [np.hstack([_cut_middle(left), _cut_middle(right)]) for left, right in pairs]
 
 
 def walking(data: Path) -> list[Gray]:
@@ -40,13 +40,13 @@ WORKLOADS: dict[str, Callable[[Path], list[Gray]]] = {
 }
 
 
-def repeated(frames: list[Gray], count: int) -> Iterator[Gray]:
-    """`count` frames, from the first one again after the last."""
+def repeat(frames: list[Gray], count: int) -> Iterator[Gray]:
+    """`count` frames; after the last one the clip repeats."""
     return islice(cycle(frames), count)
 
 
-def jpegs(frames: list[Gray], count: int, quality: int) -> list[bytes]:
-    """`count` frames as a capture encodes them."""
+def encode_jpegs(frames: list[Gray], count: int, quality: int) -> list[bytes]:
+    """`count` frames, encoded as a capture encodes them."""
     encoded = [
         cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes() for frame in frames
     ]
@@ -59,8 +59,8 @@ def write_video(frames: list[Gray], count: int, path: Path) -> Path:
     fourcc = cv2.VideoWriter.fourcc(*"mp4v")
     writer = cv2.VideoWriter(str(path), fourcc, FPS, (width, height), isColor=False)
     if not writer.isOpened():
-        raise OSError(f"{path}: OpenCV cannot write videos here")
-    for frame in repeated(frames, count):
+        raise OSError(f"{path}: OpenCV cannot write this video")
+    for frame in repeat(frames, count):
         writer.write(frame)
     writer.release()
     return path
@@ -73,18 +73,18 @@ def _read(data: Path, name: str) -> list[Gray]:
     while (read := capture.read())[0]:
         frames.append(np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8))
     if not frames:
-        raise OSError(f"{path}: no clip there; MIEN_DATA names the data folder")
+        raise OSError(f"{path}: no such clip; set MIEN_DATA to the data folder")
     return frames
 
 
-def _to_and_fro(frames: list[Gray]) -> list[Gray]:
-    """Forth and back again, so that nobody jumps where the clip begins anew."""
+def _append_reversed(frames: list[Gray]) -> list[Gray]:
+    """The frames forwards, then backwards, so that nobody jumps when the clip repeats."""
     return list(chain(frames, frames[-2:0:-1]))
 
 
-def _portrait(frame: Gray) -> Gray:
+def _cut_middle(frame: Gray) -> Gray:
     """The middle of a 480 x 270 frame, 320 x 480 pixels."""
     height, width = frame.shape
-    whole = cv2.resize(frame, (round(width * 480 / height), 480))
-    left = (whole.shape[1] - 320) // 2
-    return np.asarray(whole[:, left : left + 320], np.uint8)
+    scaled = cv2.resize(frame, (round(width * 480 / height), 480))
+    left = (scaled.shape[1] - 320) // 2
+    return np.asarray(scaled[:, left : left + 320], np.uint8)

@@ -1,4 +1,4 @@
-"""A measurement in a process of its own, on the cores that it claims."""
+"""Measurements in a separate process, bound to a number of cores."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def on_cores(cores: int, measure: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`measure(...)` in a new process that may use the first `cores` cores and no other.
+def run_on_cores(cores: int, measure: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `measure(...)` in a new process that is bound to the first `cores` cores.
 
-    Raises ValueError where there are fewer, and whatever `measure` raises.
+    Raises ValueError if the machine has fewer cores, and whatever `measure` raises.
     """
     available = sorted(os.sched_getaffinity(0))
     if cores > len(available):

@@ -1,4 +1,4 @@
-"""Live cameras through the real parts, with a stop-watch from capture to commit."""
+"""Latency of live cameras, measured in one process from capture to commit."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import sqlalchemy as sa
+from typing_extensions import override
 
 from bus.embedded import EmbeddedBus
 from bus.messages import Partition, Positions
 from bus.transport import Batch, FrameReader, Record
-from inference.worker import wall_clock_us
-from ingest.cameras import Camera
-from mien import wiring
-from mien.pipeline import Pipeline, Workforce
+from common.clock import wall_clock_us
+from ingest.cameras import Camera, CameraList
+from mien.loops.run import Pipeline
+from mien.loops.work import WorkerPool
 from mien.settings import load as load_settings
+from mien.wiring.parts import AnalyserFactory, RunOptions, create_supervisor, create_worker
 from storage import tables
 from storage.engine import open_database
-from storage.writer import OUTAGES, Writer
+from storage.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Cameras that all show one video, over and over."""
+    """Cameras that all play one video in a loop."""
 
     video: Path
     cameras: int
@@ -41,8 +43,8 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What came of a load: milliseconds from capture to commit, and how many frames made it."""
+class LiveLatency:
+    """Result of a load: milliseconds from capture to commit, and the number of stored frames."""
 
     cameras: int
     fps: float
@@ -50,39 +52,39 @@ class Live:
     p95_ms: float
     p99_ms: float
     stored: int
-    """Frames that became rows in the measured time."""
+    """Frames that were stored during the measurement."""
     wanted: int
-    """Frames that the cameras were asked for in the measured time."""
+    """Frames that were requested from the cameras during the measurement."""
     cores_busy: float
 
     @property
     def share(self) -> float:
-        """Stored frames, of those that were wanted."""
+        """Share of the requested frames that were stored."""
         return self.stored / self.wanted
 
 
-def run(load: Load) -> Live:
-    """Watch for a while, and measure after the warm-up."""
-    watch = _StopWatch()
+def measure(load: Load) -> LiveLatency:
+    """Run the load, and measure it after the warm-up."""
+    latencies: list[int] = []
     with tempfile.TemporaryDirectory() as name:
         engine = open_database(f"sqlite:///{name}/mien.db")
-        pipeline = _pipeline(load, Writer(engine), watch)
+        pipeline = _make_pipeline(load, Writer(engine), latencies)
         stop = threading.Event()
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(pipeline.run, stop)
             time.sleep(load.warm_up_s)
-            before = _Moment.now(engine, watch)
+            before = _LoadSnapshot.now(engine, latencies)
             time.sleep(load.seconds)
-            after = _Moment.now(engine, watch)
+            after = _LoadSnapshot.now(engine, latencies)
             stop.set()
             running.result()
         engine.dispose()
     seconds = after.time_s - before.time_s
-    latencies = np.array(watch.latencies[before.frames : after.frames]) / 1000
-    if not len(latencies):
-        raise ValueError(f"{load}: no frame came through")
-    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
-    return Live(
+    measured_ms = np.array(latencies[before.frames : after.frames]) / 1000
+    if not len(measured_ms):
+        raise ValueError(f"{load}: no frame was stored")
+    p50, p95, p99 = np.percentile(measured_ms, [50, 95, 99]).tolist()
+    return LiveLatency(
         cameras=load.cameras,
         fps=load.fps,
         p50_ms=p50,
@@ -94,28 +96,28 @@ def run(load: Load) -> Live:
     )
 
 
-def _pipeline(load: Load, writer: Writer, watch: _StopWatch) -> Pipeline:
-    settings, analysers = load_settings(), wiring.Analysers()
+def _make_pipeline(load: Load, writer: Writer, latencies: list[int]) -> Pipeline:
+    settings, analysers = load_settings(), AnalyserFactory()
     bus = EmbeddedBus(load.workers)
     frames = bus.writer()
     workers = [
-        wiring.worker(
+        create_worker(
             settings,
-            _TimedReader(bus.reader([number], writer.positions), watch),
+            _TimedReader(bus.reader([number], writer.positions), latencies),
             writer,
-            analysers.one(),
+            analysers.create(),
             every_frame=False,
         )
         for number in range(load.workers)
     ]
     cameras = [Camera(f"camera-{n}", str(load.video), load.fps) for n in range(load.cameras)]
-    captures = wiring.captures(settings, _Cameras(cameras), frames, writer, wiring.Watch(loop=True))
-    return Pipeline(captures, frames, Workforce(workers), lambda: None, OUTAGES)
+    supervisor = create_supervisor(settings, _FixedCameras(cameras), frames, writer, RunOptions(loop=True))
+    return Pipeline(supervisor, frames, WorkerPool(workers), lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
-    """Where everything stood at one time."""
+class _LoadSnapshot:
+    """Counters at one time."""
 
     time_s: float
     busy_s: float
@@ -123,60 +125,61 @@ class _Moment:
     stored: int
 
     @classmethod
-    def now(cls, engine: sa.Engine, watch: _StopWatch) -> Self:
+    def now(cls, engine: sa.Engine, latencies: list[int]) -> Self:
         with engine.connect() as connection:
             stored = connection.scalar(sa.select(sa.func.sum(tables.camera_minutes.c.analysed)))
-        return cls(time.monotonic(), time.process_time(), len(watch.latencies), stored or 0)
+        return cls(time.monotonic(), time.process_time(), len(latencies), stored or 0)
 
 
 @dataclass(frozen=True)
-class _Cameras:
-    """A list of cameras that never changes."""
+class _FixedCameras(CameraList):
+    """A camera list that never changes."""
 
     all: Sequence[Camera]
 
+    @override
     def cameras(self) -> Sequence[Camera]:
         return self.all
 
 
-@dataclass
-class _StopWatch:
-    """Microseconds from capture to commit, in the order of the commits; shared by all workers."""
+class _TimedReader(FrameReader):
+    """A reader that records how old frames are when their results are committed.
 
-    latencies: list[int] = field(default_factory=list)
-
-
-class _TimedReader:
-    """A reader that notes how old frames are when their results have been committed.
-
-    A worker acknowledges right after the commit. Frames that it skipped as stale are noted too: they are
-    older than anybody wants.
+    `latencies` receives the microseconds from capture to commit, in the order of the commits; all workers
+    share it. A worker acknowledges immediately after the commit. Stale frames, which it skips, are recorded
+    too.
     """
 
-    def __init__(self, reader: FrameReader, watch: _StopWatch) -> None:
+    def __init__(self, reader: FrameReader, latencies: list[int]) -> None:
         self._reader = reader
-        self._watch = watch
+        self._latencies = latencies
         self._captured: deque[int] = deque()
 
+    @override
     def poll(self, limit: int, timeout: float) -> Batch:
         batch = self._reader.poll(limit, timeout)
-        self._captured.extend(int(record.headers["captured_at"]) for record in batch.records)
+        self._captured.extend(int(dict(record.headers)["captured_at"]) for record in batch.records)
         return batch
 
+    @override
     def acknowledge(self, positions: Positions) -> None:
         self._reader.acknowledge(positions)
         now = wall_clock_us()
-        self._watch.latencies.extend(now - captured_at for captured_at in self._captured)
+        self._latencies.extend(now - captured_at for captured_at in self._captured)
         self._captured.clear()
 
+    @override
     def resume(self, partitions: Iterable[Partition]) -> None:
         self._reader.resume(partitions)
 
+    @override
     def hold(self, timeout: float) -> None:
         self._reader.hold(timeout)
 
+    @override
     def reject(self, record: Record, reason: str) -> None:
         self._reader.reject(record, reason)
 
+    @override
     def close(self) -> None:
         self._reader.close()

@@ -1,4 +1,4 @@
-"""The machine that figures belong to."""
+"""Description of the machine on which figures were measured."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _KIB, _GIB = 2**10, 2**30
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Hardware, system and versions; whatever changes here makes figures incomparable."""
+    """Hardware, system and versions; figures are comparable only if all of them are equal."""
 
     cpu: str
     cores: int
     int8: bool
-    """Whether the processor has instructions for INT8 networks, which are then used where there are any."""
+    """Whether the processor has instructions for INT8 networks; the INT8 models are used only then."""
     memory_gb: float
     system: str
     python: str
@@ -32,13 +32,13 @@ class Machine:
     models: dict[str, str]
     """First digits of the SHA-256 of each shipped model."""
 
-    def json(self) -> dict[str, Any]:
-        """Plain data."""
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types."""
         return asdict(self)
 
 
-def describe() -> Machine:
-    """This machine, as Linux tells it."""
+def describe_machine() -> Machine:
+    """Describe this machine; Linux only."""
     return Machine(
         cpu=_processor(),
         cores=len(os.sched_getaffinity(0)),
@@ -52,12 +52,12 @@ def describe() -> Machine:
 
 
 def load_average() -> float:
-    """Processes that wanted a core over the last minute."""
+    """Mean number of processes over the last minute that ran or waited for a core."""
     return os.getloadavg()[0]
 
 
 def resident_mb(pid: int) -> float:
-    """Memory of a process that lies in RAM, in MB (10^6 bytes)."""
+    """Resident memory of a process in MB (10^6 bytes)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * _KIB / 1e6

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and parts of a document that are made from figures."""
+"""Markdown tables, and generated sections of a document."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import re
 from collections.abc import Iterable, Sequence
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table with a line for each row."""
+def render_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
-def begin(name: str) -> str:
-    """The mark before a part of a document that is made from figures."""
+def start_mark(name: str) -> str:
+    """The mark before a generated section of a document."""
     return f"<!-- {name}: written by `python -m benchmarks.readme`, checked by the tests -->\n"
 
 
-def end(name: str) -> str:
-    """The mark after it."""
+def end_mark(name: str) -> str:
+    """The mark after a generated section."""
     return f"<!-- /{name} -->"
 
 
-def refilled(document: str, name: str, text: str) -> str:
-    """A document with what stands between the marks of a part replaced.
+def replace_section(document: str, name: str, text: str) -> str:
+    """The document with a new text between the marks of a section.
 
-    Raises ValueError where it has no such part.
+    Raises ValueError if it has no such section.
     """
-    before, after = begin(name), end(name)
+    before, after = start_mark(name), end_mark(name)
     if document.find(before) < 0 or document.find(after) < document.find(before):
         raise ValueError(f"no {before.strip()} with {after} after it")
     return re.sub(

@@ -1,4 +1,4 @@
-"""Memory of `mien run` as an operator starts it, watched from outside while it works."""
+"""Resident memory of `mien run` over time, measured from outside the process."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Memory:
     seconds: list[float]
     resident_mb: list[float]
     analysed: int
-    """Frames that became rows meanwhile."""
+    """Frames that were stored."""
     database_mb: float
     """Size of the database's files at the end."""
 
     @property
     def settled_mb(self) -> float:
-        """The mean over the tenth of the time that follows the first one, in which everything is loaded."""
+        """The mean over the second tenth of the time; everything is loaded during the first."""
         tenth = max(len(self.resident_mb) // 10, 1)
         return fmean(self.resident_mb[tenth : 2 * tenth] or self.resident_mb)
 
@@ -45,9 +45,9 @@ class Memory:
 
 
 def measure(data: Path, cameras: int, seconds: float, every_s: float) -> Memory:
-    """Let cameras run for so long, looking at the memory every now and then.
+    """Run cameras for `seconds`, and sample the memory every `every_s` seconds.
 
-    Raises RuntimeError with what the process said where it ends early or with an error.
+    Raises RuntimeError with the end of the log if the process ends early or with an error.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -61,7 +61,7 @@ def measure(data: Path, cameras: int, seconds: float, every_s: float) -> Memory:
                 stderr=log,
                 env=os.environ | {"MIEN_DATABASE": "sqlite:///mien.db"},
             )
-            times, sizes = _watch(process, seconds, every_s)
+            times, sizes = _sample_memory(process, seconds, every_s)
             ended_early = process.poll() is not None
             process.terminate()
             if (code := process.wait(_STOP_S)) or ended_early:
@@ -72,12 +72,12 @@ def measure(data: Path, cameras: int, seconds: float, every_s: float) -> Memory:
             fps=FPS,
             seconds=times,
             resident_mb=sizes,
-            analysed=_analysed(folder / "mien.db"),
+            analysed=_count_analysed(folder / "mien.db"),
             database_mb=sum(path.stat().st_size for path in folder.glob("mien.db*")) / 1e6,
         )
 
 
-def _watch(
+def _sample_memory(
     process: subprocess.Popen[bytes], seconds: float, every_s: float
 ) -> tuple[list[float], list[float]]:
     began = time.monotonic()
@@ -94,7 +94,7 @@ def _watch(
     return times, sizes
 
 
-def _analysed(database: Path) -> int:
+def _count_analysed(database: Path) -> int:
     connection = sqlite3.connect(database)
     try:
         return int(connection.execute("SELECT sum(analysed) FROM camera_minutes").fetchone()[0] or 0)

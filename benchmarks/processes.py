@@ -1,4 +1,4 @@
-"""Processes of many machines' mode: on which cores they run, what they cost, what they say of themselves."""
+"""Processes of scaled mode: CPU affinity, processor time and metrics."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.support.processes import free_port, surroundings
 
 _MIEN = str(Path(sys.executable).with_name("mien"))
 _STOP_S = 30.0
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _ENDED = (FileNotFoundError, ProcessLookupError)
-"""What reading of a process raises once it has ended."""
+"""What reading the state of a process raises after it has ended."""
 
 Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
 """Labels and value of every sample, by name."""
 
 
 class Process:
-    """`mien ARGUMENTS` as an operator starts it, with its metrics; stopped by SIGTERM.
+    """A process `mien ARGUMENTS` with its metrics; stopped by SIGTERM.
 
     Args:
-        folder: where it runs and its log lies.
+        folder: its working directory, which also contains its log.
         variables: its settings, by environment variable.
     """
 
@@ -55,15 +55,15 @@ class Process:
         return self._process.pid
 
     def samples(self) -> Samples:
-        """What /metrics says now, nothing before it answers.
+        """The present samples of /metrics; empty before it responds.
 
-        Raises RuntimeError with the end of the log where the process has ended.
+        Raises RuntimeError with the end of the log if the process has ended.
         """
         if (code := self._process.poll()) is not None:
             raise RuntimeError(f"{self._log.stem} ended with {code}: {self._log.read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(self._metrics, timeout=5) as answer:
-                text = answer.read().decode()
+            with urllib.request.urlopen(self._metrics, timeout=5) as response:
+                text = response.read().decode()
         except OSError:
             return {}
         found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
@@ -89,19 +89,19 @@ class Process:
 def wait_for(processes: Iterable[Process], name: str, seconds: float = 90.0) -> None:
     """Wait until every process has a sample of that name.
 
-    Raises TimeoutError.
+    Raises TimeoutError after `seconds`.
     """
     deadline = time.monotonic() + seconds
     for process in processes:
         while name not in process.samples():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {name} within {seconds:g} s")
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
 
 
 @contextmanager
-def pinned(cores: Collection[int]) -> Iterator[None]:
-    """What this thread starts within the block runs on these cores and no other."""
+def bind_to_cores(cores: Collection[int]) -> Iterator[None]:
+    """Bind this thread, and the processes that it starts within the block, to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -110,23 +110,23 @@ def pinned(cores: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def move(pids: Iterable[int], cores: Collection[int]) -> None:
-    """Let running processes and all that they started go on on these cores alone."""
-    for pid in _families(pids):
+def rebind(pids: Iterable[int], cores: Collection[int]) -> None:
+    """Bind running processes and their descendants to these cores."""
+    for pid in _find_descendants(pids):
         with suppress(*_ENDED):
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Processor time of processes and of all that they started, those that have ended included."""
-    return sum(sum(each[11:15]) for each in _stats(_families(pids)).values()) / _TICKS_PER_S
+    """Processor time of processes and their descendants, including those that have ended."""
+    return sum(sum(each[11:15]) for each in _read_stats(_find_descendants(pids)).values()) / _TICKS_PER_S
 
 
-def _families(pids: Iterable[int]) -> set[int]:
-    """The processes with their descendants."""
+def _find_descendants(pids: Iterable[int]) -> set[int]:
+    """The processes and their descendants."""
     parents = {
-        pid: stat[1] for pid, stat in _stats(map(int, filter(str.isdigit, os.listdir("/proc")))).items()
+        pid: stat[1] for pid, stat in _read_stats(map(int, filter(str.isdigit, os.listdir("/proc")))).items()
     }
     family = set(pids)
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
@@ -134,10 +134,10 @@ def _families(pids: Iterable[int]) -> set[int]:
     return family
 
 
-def _stats(pids: Iterable[int]) -> dict[int, list[int]]:
-    """The numbers of /proc/PID/stat that follow the name, by process; the first, a letter, reads as 0.
+def _read_stats(pids: Iterable[int]) -> dict[int, list[int]]:
+    """The numbers of /proc/PID/stat after the name, by process; the first, a letter, is replaced by 0.
 
-    A process may end at any moment: those that have are left out.
+    Processes that have ended are left out.
     """
     found = {}
     for pid in pids:

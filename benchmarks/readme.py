@@ -1,6 +1,6 @@
-"""Tables of figures in the README and in docs/operations.md, from what the measurements wrote.
+"""Documents with figures: README.md, docs/operations.md and docs/benchmarks.md, rendered from stored figures.
 
-`python -m benchmarks.readme` makes them anew.
+`python -m benchmarks.readme` updates all three without a measurement.
 """
 
 from __future__ import annotations
@@ -10,42 +10,44 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sizing_table
-from benchmarks.fleet import Fleet
-from benchmarks.latency import FPS, LIMIT_MS, WORKLOAD, most_held
-from benchmarks.live import Live
-from benchmarks.many import Many
-from benchmarks.markdown import refilled, table
+from benchmarks import report, sizing_table
+from benchmarks.latency import FPS, LIMIT_MS, WORKLOAD, find_capacity
+from benchmarks.live import LiveLatency
+from benchmarks.markdown import render_table, replace_section
 from benchmarks.memory import Memory
+from benchmarks.scaled_latency import ScaledLatency
+from benchmarks.scaled_mode import ScaledMode
 from benchmarks.throughput import Throughput
 
 ROOT = Path(__file__).parents[1]
 CLASSIFIER, DETECTOR, SPEED = (
-    "inference/models/faces.json",
-    "inference/models/detector.json",
-    "docs/benchmarks.json",
+    "docs/figures/faces.json",
+    "docs/figures/detector.json",
+    "docs/figures/benchmarks.json",
 )
 
 Rows = list[tuple[str, str]]
 
 
-def documents(root: Path) -> dict[Path, str]:
-    """What the documents below `root` should say, by path."""
+def render_documents(root: Path) -> dict[Path, str]:
+    """The text of each document below `root` with up-to-date tables, by path."""
     readme, operations = root / "README.md", root / "docs" / "operations.md"
     measured = json.loads((root / SPEED).read_text())
+    figures = render_table(("", "", "from"), make_rows(root))
     return {
-        readme: refilled(readme.read_text(), "figures", table(("", "", "from"), rows(root))),
-        operations: refilled(operations.read_text(), "sizing", sizing_table.markdown(measured)),
+        readme: replace_section(readme.read_text(), "figures", figures),
+        operations: replace_section(operations.read_text(), "sizing", sizing_table.render_tables(measured)),
+        root / "docs" / "benchmarks.md": report.render_page(measured),
     }
 
 
-def rows(root: Path) -> list[tuple[str, str, str]]:
-    """What was measured, the figures, and the file that they are from."""
+def make_rows(root: Path) -> list[tuple[str, str, str]]:
+    """What was measured, the figures, and a link to their file."""
     read = {name: json.loads((root / name).read_text()) for name in (CLASSIFIER, DETECTOR, SPEED)}
     found = {
-        CLASSIFIER: _classifier(_running(read[CLASSIFIER])),
-        DETECTOR: _detector(_running(read[DETECTOR])),
-        SPEED: _speed(read[SPEED]),
+        CLASSIFIER: _classifier_rows(_select_test_figures(read[CLASSIFIER])),
+        DETECTOR: _detector_rows(_select_test_figures(read[DETECTOR])),
+        SPEED: _speed_rows(read[SPEED]),
     }
     return [
         (what, figure, f"[{Path(name).name}]({name})")
@@ -54,24 +56,24 @@ def rows(root: Path) -> list[tuple[str, str, str]]:
     ]
 
 
-def _running(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The figures of the file that most processors run, on pictures that decided nothing."""
+def _select_test_figures(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures on the test split of the model file that most processors run."""
     figures: Mapping[str, Any] = metrics.get("int8", metrics["float32"])["test"]
     return figures
 
 
-def _classifier(test: Mapping[str, Any]) -> Rows:
+def _classifier_rows(test: Mapping[str, Any]) -> Rows:
     heads, groups = test["headline"], test["gender"]["groups"]
     worst = test["gender"]["worst_group"]
     return [
-        ("expression, FER+ votes with a majority, right", _share(heads["ferplus_strict"])),
-        ("expression, FER2013 PrivateTest by its own labels, right", _share(heads["fer2013"])),
-        ("perceived gender, FairFace's validation part, right", _share(heads["gender"])),
-        (f"the same in the group served worst ({worst})", _share(groups[worst])),
+        ("expression, correct, FER+ pictures with a majority of votes", _share(heads["ferplus_strict"])),
+        ("expression, correct, FER2013 PrivateTest with its own labels", _share(heads["fer2013"])),
+        ("perceived gender, correct, FairFace validation split", _share(heads["gender"])),
+        (f"perceived gender, correct, in the worst group ({worst})", _share(groups[worst])),
     ]
 
 
-def _detector(test: Mapping[str, Any]) -> Rows:
+def _detector_rows(test: Mapping[str, Any]) -> Rows:
     compared = test["compared"]
     recalls = compared["recall_at_false_per_1000_goods"]
     found = " and ".join(f"{recalls[count]['value']:.0%}" for count in ("1", "10"))
@@ -79,64 +81,73 @@ def _detector(test: Mapping[str, Any]) -> Rows:
     between = f"{precision['low']:.2f} to {precision['high']:.2f}"
     return [
         (
-            f"faces from 24 pixels on, average precision at {compared['longest_side']} pixels",
+            f"faces of at least 24 pixels, average precision at {compared['longest_side']} pixels",
             f"{precision['value']:.2f} ({between})",
         ),
-        ("faces found at 1 and at 10 false ones per 1000 photographs of goods", found),
+        ("faces found at 1 and at 10 false detections per 1000 photographs of goods", found),
     ]
 
 
-def _speed(figures: Mapping[str, Any]) -> Rows:
-    """What of it was measured on this machine."""
+def _speed_rows(figures: Mapping[str, Any]) -> Rows:
+    """Rows of the benchmarks that were measured."""
     sections: dict[str, Callable[[Mapping[str, Any]], Rows]] = {
-        "throughput": _throughput,
-        "latency": _live,
-        "capacity": _capacity,
-        "memory": _memory,
-        "scaled": _scaled,
+        "throughput": _throughput_rows,
+        "latency": _latency_rows,
+        "capacity": _capacity_rows,
+        "memory": _memory_rows,
+        "scaled": _scaled_rows,
     }
-    return [row for name, tell in sections.items() if name in figures for row in tell(figures)]
+    return [row for name, make in sections.items() if name in figures for row in make(figures)]
 
 
-def _throughput(figures: Mapping[str, Any]) -> Rows:
+def _throughput_rows(figures: Mapping[str, Any]) -> Rows:
     single = next(
         each
         for each in (Throughput(**result) for result in figures["throughput"])
         if each.workload == WORKLOAD and each.cores == 1
     )
-    return [(f"frames per second and core, bus to rows ({WORKLOAD})", f"{single.chain:.0f}")]
+    return [(f"frames per second and core, bus to database ({WORKLOAD})", f"{single.chain:.0f}")]
 
 
-def _live(figures: Mapping[str, Any]) -> Rows:
-    live = [Live(**result) for result in figures["latency"]][-1]
-    what = f"capture to row, {live.cameras} cameras at {FPS:g} frames/s, median and 95 %"
+def _latency_rows(figures: Mapping[str, Any]) -> Rows:
+    live = [LiveLatency(**result) for result in figures["latency"]][-1]
+    what = f"latency from capture to database, {live.cameras} cameras at {FPS:g} frames/s, median and 95 %"
     return [(what, _latency(live))]
 
 
-def _capacity(figures: Mapping[str, Any]) -> Rows:
-    held = most_held([Live(**result) for result in figures["capacity"]])
+def _capacity_rows(figures: Mapping[str, Any]) -> Rows:
+    held = find_capacity([LiveLatency(**result) for result in figures["capacity"]])
     cores = figures["machine"]["cores"]
-    return [(f"cameras at {FPS:g} frames/s held within {LIMIT_MS:g} ms on {cores} cores", str(held))]
+    return [(f"cameras at {FPS:g} frames/s within {LIMIT_MS:g} ms on {cores} cores", str(held))]
 
 
-def _memory(figures: Mapping[str, Any]) -> Rows:
+def _memory_rows(figures: Mapping[str, Any]) -> Rows:
     memory = Memory(**figures["memory"])
     minutes = memory.seconds[-1] / 60
-    return [(f"memory after {minutes:.0f} minutes of {memory.cameras} cameras", f"{memory.last_mb:.0f} MB")]
+    return [(f"memory after {minutes:.0f} minutes with {memory.cameras} cameras", f"{memory.last_mb:.0f} MB")]
 
 
-def _scaled(figures: Mapping[str, Any]) -> Rows:
-    many = Many.of(figures["scaled"])
-    one, *more = many.throughput
-    live = many.latency
+def _scaled_rows(figures: Mapping[str, Any]) -> Rows:
+    scaled = ScaledMode.from_figures(figures["scaled"])
+    one, *more = scaled.throughput
+    live = scaled.latency
     return [
-        ("one worker with Kafka and PostgreSQL, of embedded mode's rate", f"{one.rate / one.embedded:.0%}"),
-        *((f"{each.workers} workers, times the rate of one", f"{each.rate / one.rate:.2f}") for each in more),
-        (f"capture to row there, {live.cameras} cameras, median and 95 %", _latency(live)),
+        (
+            "scaled mode (Kafka, PostgreSQL): rate of one worker, of that of embedded mode",
+            f"{one.rate / one.embedded:.0%}",
+        ),
+        *(
+            (f"scaled mode: rate of {each.workers} workers, times that of one", f"{each.rate / one.rate:.2f}")
+            for each in more
+        ),
+        (
+            f"scaled mode: latency from capture to database, {live.cameras} cameras, median and 95 %",
+            _latency(live),
+        ),
     ]
 
 
-def _latency(live: Live | Fleet) -> str:
+def _latency(live: LiveLatency | ScaledLatency) -> str:
     return f"{live.p50_ms:.0f} and {live.p95_ms:.0f} ms"
 
 
@@ -145,5 +156,5 @@ def _share(figure: Mapping[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in documents(ROOT).items():
+    for path, text in render_documents(ROOT).items():
         path.write_text(text)

@@ -1,13 +1,15 @@
-"""What the two networks were asked and answered for some frames, so that each can be timed apart."""
+"""Recording of the inputs and outputs of both networks, so that each stage can be timed separately."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 from benchmarks.clips import Gray
 from bus.messages import MICROSECONDS, Results
-from inference.analyser import Analyser
+from inference.analyser import Analyser, FaceClassifier, FaceDetector
 from inference.classifier import Classes, Classifier
 from inference.detector import Detector, Faces
 
@@ -16,8 +18,8 @@ FPS = 5
 
 
 @dataclass
-class Recorder:
-    """The real detector and classifier; keeps what goes in and comes out."""
+class Recorder(FaceDetector, FaceClassifier):
+    """The real detector and classifier; records their inputs and outputs."""
 
     detector: Detector
     classifier: Classifier
@@ -32,48 +34,53 @@ class Recorder:
         self.gender_head = self.classifier.gender_head
 
     @property
+    @override
     def size(self) -> int:
-        """See `inference.analyser.FaceClassifier`."""
         return self.classifier.size
 
+    @override
     def detect(self, gray: Gray, lowest: float | None = None) -> Faces:
-        """See `inference.analyser.FaceDetector`."""
         self.faces.append(self.detector.detect(gray, lowest))
         return self.faces[-1]
 
+    @override
     def classify(self, crops: Gray) -> Classes:
-        """See `inference.analyser.FaceClassifier`."""
         self.crops.append(crops)
         self.classes.append(self.classifier.classify(crops))
         return self.classes[-1]
 
 
-class Replay:
-    """A detector and a classifier that answer at once, frame by frame as in a recording."""
+class Replay(FaceDetector, FaceClassifier):
+    """A detector and a classifier that return recorded outputs, frame by frame, without computing them."""
 
     def __init__(self, recorded: Recorder) -> None:
         self.levels = recorded.levels
         self.expression_head = recorded.expression_head
         self.gender_head = recorded.gender_head
-        self.size = recorded.size
+        self._size = recorded.size
         self._faces: Iterator[Faces] = iter(recorded.faces)
         self._classes: Iterator[Classes] = iter(recorded.classes)
 
+    @property
+    @override
+    def size(self) -> int:
+        return self._size
+
+    @override
     def detect(self, gray: Gray, lowest: float | None = None) -> Faces:
-        """See `inference.analyser.FaceDetector`."""
         return next(self._faces)
 
+    @override
     def classify(self, crops: Gray) -> Classes:
-        """See `inference.analyser.FaceClassifier`."""
         return next(self._classes)
 
 
 def analyse(networks: Recorder | Replay, grays: Sequence[Gray]) -> list[Results]:
-    """What an analyser makes of one camera's frames."""
+    """The results of an analyser for the frames of one camera."""
     analyser = Analyser(networks, networks, "benchmark")
     return [analyser.analyse("camera", captured_at(seq), gray).results for seq, gray in enumerate(grays)]
 
 
 def captured_at(seq: int) -> int:
-    """When the n-th frame of a camera was captured, microseconds UTC."""
+    """Capture time of frame `seq` of a camera, microseconds UTC."""
     return EPOCH + seq * MICROSECONDS // FPS

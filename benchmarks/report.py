@@ -1,14 +1,14 @@
-"""The page that tells the figures."""
+"""The page docs/benchmarks.md, rendered from the figures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import many
-from benchmarks.latency import FPS, LEAST_SHARE, LIMIT_MS, WORKLOAD, most_held
-from benchmarks.live import Live
-from benchmarks.markdown import table
+from benchmarks import scaled_mode
+from benchmarks.latency import FPS, LIMIT_MS, MIN_SHARE, WORKLOAD, find_capacity
+from benchmarks.live import LiveLatency
+from benchmarks.markdown import render_table
 from benchmarks.memory import Memory
 from benchmarks.stages import Stage
 from benchmarks.throughput import Throughput
@@ -17,56 +17,57 @@ CHART = "images/benchmarks.png"
 
 _HEAD = f"""# Benchmarks
 
-`make bench` measures the machine on which it runs and writes this page; the figures themselves are in
-[benchmarks.json](benchmarks.json). Every measurement runs in a process of its own, bound to the cores that
-it names. Frames are real clips: a woman and a man side by side (640x480, both always in view), and three
-people who walk up and stop (640x360).
+`make bench` measures the present machine and writes this page; the figures are also in
+[benchmarks.json](figures/benchmarks.json). Each measurement runs in a separate process, bound to the number
+of cores that is given with it. The frames are from real clips: a woman and a man side by side (640x480, both
+always in view), and three people who approach and stop (640x360).
 
 ![Throughput, latency and memory]({CHART})
 """
 _THROUGHPUT = """## Throughput
 
-Frames per second. The kernels are JPEG decoding, detector and classifier with nothing around them; from the
-bus to rows come tracking, pooling, counting and the database; from a video to rows also the video's decoding
-and the JPEG encoding. In brackets: of the kernels' rate.
+Frames per second. The kernels are JPEG decoding, detector and classifier alone. "Bus to database" adds the
+bus, tracking, pooling, counting and the database; "video to database" also adds video decoding and JPEG
+encoding. The share of the kernels' rate is in brackets.
 """
 _STAGES = f"""## Stages
 
-Milliseconds per frame on one core, each stage by itself ({WORKLOAD}).
+Milliseconds per frame on one core, each stage measured separately ({WORKLOAD}).
 """
 _LATENCY = f"""## Latency
 
-Milliseconds from the capture of a frame to the commit of what was seen in it: cameras at {FPS:g} frames per
-second, all in one process, video decoding included ({WORKLOAD}, SQLite).
+Milliseconds from the capture of a frame to the commit of its results: cameras at {FPS:g} frames per second,
+all in one process, including video decoding ({WORKLOAD}, SQLite).
 """
 _CAPACITY = f"""## Capacity
 
-**{{held}} cameras** at {FPS:g} frames per second are held in one process: 95 % of frames are rows within
-{LIMIT_MS:g} ms, and at least {LEAST_SHARE:.0%} of the wanted frames become rows. What was tried:
+One process sustains **{{sustained}} cameras** at {FPS:g} frames per second: 95 % of the frames are in the
+database within {LIMIT_MS:g} ms, and at least {MIN_SHARE:.0%} of the requested frames are stored. All loads of
+the search:
 """
 _MEMORY = """## Memory
 
-Resident memory of `mien run` without its dashboard, {cameras} cameras at {fps:g} frames per second for
+Resident memory of `mien run` without the dashboard, with {cameras} cameras at {fps:g} frames per second for
 {minutes:.1f} minutes.
 """
 
 
-def markdown(figures: Mapping[str, Any]) -> str:
-    """The page for what was measured; sections that were not are left out."""
+def render_page(figures: Mapping[str, Any]) -> str:
+    """The page in Markdown; sections without figures are left out."""
     sections: dict[str, Callable[[Any], str]] = {
-        "throughput": _throughput,
-        "stages": _stages,
-        "latency": _latency,
-        "capacity": _capacity,
-        "scaled": many.markdown,
-        "memory": _memory,
+        "throughput": _render_throughput,
+        "stages": _render_stages,
+        "latency": _render_latency,
+        "capacity": _render_capacity,
+        "scaled": scaled_mode.render_section,
+        "memory": _render_memory,
     }
-    parts = [_HEAD, _machine(figures)]
-    parts += [write(figures[name]) for name, write in sections.items() if name in figures]
+    parts = [_HEAD, _render_machine(figures)]
+    parts += [render(figures[name]) for name, render in sections.items() if name in figures]
     return "\n".join(parts)
 
 
-def _machine(figures: Mapping[str, Any]) -> str:
+def _render_machine(figures: Mapping[str, Any]) -> str:
     machine = figures["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     models = ", ".join(f"{name} {digest}" for name, digest in machine["models"].items())
@@ -78,39 +79,39 @@ def _machine(figures: Mapping[str, Any]) -> str:
         ("packages", packages),
         ("models", models),
         ("date", figures["date"]),
-        ("load before", f"{figures['load']:.2f} processes"),
+        ("load average before", f"{figures['load']:.2f} processes"),
     ]
-    return _section("## Machine\n", table(("", ""), rows))
+    return _join("## Machine\n", render_table(("", ""), rows))
 
 
-def _throughput(results: Sequence[Mapping[str, Any]]) -> str:
+def _render_throughput(results: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for each in (Throughput(**result) for result in results):
         chain, whole = (f"{rate:.0f} ({rate / each.floor:.0%})" for rate in (each.chain, each.whole))
         rows.append((each.workload, each.cores, f"{each.floor:.0f}", chain, whole))
-    head = ("frames", "cores", "kernels alone", "bus to rows", "video to rows")
-    return _section(_THROUGHPUT, table(head, rows))
+    head = ("frames", "cores", "kernels alone", "bus to database", "video to database")
+    return _join(_THROUGHPUT, render_table(head, rows))
 
 
-def _stages(results: Sequence[Mapping[str, Any]]) -> str:
+def _render_stages(results: Sequence[Mapping[str, Any]]) -> str:
     stages = [Stage(**result) for result in results]
     total = sum(stage.milliseconds for stage in stages)
     rows = [(each.name, f"{each.milliseconds:.2f}", f"{each.milliseconds / total:.0%}") for each in stages]
     rows.append(("all", f"{total:.2f}", "100%"))
-    return _section(_STAGES, table(("stage", "ms", "share"), rows))
+    return _join(_STAGES, render_table(("stage", "ms", "share"), rows))
 
 
-def _latency(results: Sequence[Mapping[str, Any]]) -> str:
-    return _section(_LATENCY, _loads(Live(**result) for result in results))
+def _render_latency(results: Sequence[Mapping[str, Any]]) -> str:
+    return _join(_LATENCY, _render_loads(LiveLatency(**result) for result in results))
 
 
-def _capacity(results: Sequence[Mapping[str, Any]]) -> str:
-    loads = [Live(**result) for result in results]
-    return _section(_CAPACITY.format(held=most_held(loads)), _loads(loads))
+def _render_capacity(results: Sequence[Mapping[str, Any]]) -> str:
+    loads = [LiveLatency(**result) for result in results]
+    return _join(_CAPACITY.format(sustained=find_capacity(loads)), _render_loads(loads))
 
 
-def _loads(loads: Iterable[Live]) -> str:
-    head = ("cameras", "p50", "p95", "p99", "frames stored", "of those wanted", "cores busy")
+def _render_loads(loads: Iterable[LiveLatency]) -> str:
+    head = ("cameras", "p50", "p95", "p99", "frames stored", "of those requested", "cores busy")
     rows = [
         (
             each.cameras,
@@ -123,21 +124,21 @@ def _loads(loads: Iterable[Live]) -> str:
         )
         for each in loads
     ]
-    return table(head, rows)
+    return render_table(head, rows)
 
 
-def _memory(result: Mapping[str, Any]) -> str:
+def _render_memory(result: Mapping[str, Any]) -> str:
     memory = Memory(**result)
     rows = [
-        ("settled, after a tenth of the time", f"{memory.settled_mb:.0f} MB"),
+        ("after a tenth of the time", f"{memory.settled_mb:.0f} MB"),
         ("at the end", f"{memory.last_mb:.0f} MB"),
-        ("most", f"{max(memory.resident_mb):.0f} MB"),
-        ("frames that became rows", f"{memory.analysed}"),
+        ("maximum", f"{max(memory.resident_mb):.0f} MB"),
+        ("frames stored", f"{memory.analysed}"),
         ("database", f"{memory.database_mb:.1f} MB"),
     ]
     text = _MEMORY.format(cameras=memory.cameras, fps=memory.fps, minutes=memory.seconds[-1] / 60)
-    return _section(text, table(("", ""), rows))
+    return _join(text, render_table(("", ""), rows))
 
 
-def _section(text: str, body: str) -> str:
+def _join(text: str, body: str) -> str:
     return f"{text}\n{body}"

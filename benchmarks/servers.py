@@ -1,4 +1,4 @@
-"""A broker and a PostgreSQL of the benchmarks' own, and for each measurement a topic and a database."""
+"""Private broker and PostgreSQL for the benchmarks, with a topic and a database for each measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import create_topics
-from mien.upkeep import now_us
+from common.clock import wall_clock_us
 from storage.engine import open_database
 from storage.maintenance import maintain
 from storage.retention import Retention
@@ -23,15 +23,15 @@ from tests.support.brokers import POM, Broker, jars
 from tests.support.postgres import Server, private_server
 
 
-class Unavailable(Exception):
-    """A broker or a PostgreSQL cannot be had on this machine; the message says what is missing."""
+class ServersUnavailable(Exception):
+    """This machine has no broker or no PostgreSQL; the message names what is missing."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """An empty topic and an empty database.
 
-    `variables`: the settings that lead there, by environment variable.
+    `variables`: the settings that select them, by environment variable.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Servers:
-    """Both servers. `versions`: of both, by name."""
+    """Both servers, running. `versions`: of both, by name."""
 
     folder: Path
     broker: Broker
@@ -51,17 +51,17 @@ class Servers:
 
     @property
     def broker_pids(self) -> list[int]:
-        """The broker's process."""
+        """The process id of the broker."""
         return [self.broker.pid]
 
     @property
     def database_pids(self) -> list[int]:
-        """PostgreSQL's first process; it starts the others."""
+        """The process id of PostgreSQL's first process, the parent of the others."""
         return [int((self.database.folder / "data" / "postmaster.pid").read_text().split()[0])]
 
     @contextmanager
-    def place(self, partitions: int) -> Iterator[Place]:
-        """A topic with so many partitions and a database, dropped afterwards."""
+    def make_workspace(self, partitions: int) -> Iterator[Workspace]:
+        """Create a topic with that many partitions and a database; the database is dropped afterwards."""
         topic = f"frames-{uuid.uuid4().hex}"
         folder = self.folder / topic
         folder.mkdir()
@@ -71,18 +71,18 @@ class Servers:
             cluster = parse_url(bus, {})
             create_topics(cluster, partitions, retention_minutes=60)
             engine = open_database(url)
-            maintain(engine, Retention(), now_us())
+            maintain(engine, Retention(), wall_clock_us())
             try:
-                yield Place(folder, {"MIEN_BUS": bus, "MIEN_DATABASE": url}, cluster, engine)
+                yield Workspace(folder, {"MIEN_BUS": bus, "MIEN_DATABASE": url}, cluster, engine)
             finally:
                 engine.dispose()
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Both, running, PostgreSQL as durable as it is by default.
+def start_servers() -> Iterator[Servers]:
+    """Start both servers, PostgreSQL with its default durability settings.
 
-    Raises Unavailable.
+    Raises ServersUnavailable.
     """
     try:
         libraries = jars()
@@ -97,7 +97,7 @@ def servers() -> Iterator[Servers]:
             finally:
                 broker.stop()
     except pytest.skip.Exception as reason:
-        raise Unavailable(str(reason)) from None
+        raise ServersUnavailable(str(reason)) from None
 
 
 def _versions(database: Server) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where the time of one frame goes: each stage of the chain by itself, on one core."""
+"""Time per frame of each stage of the pipeline, measured separately on one core."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ import cv2
 
 from benchmarks import clips
 from benchmarks.clips import Gray
-from benchmarks.isolation import on_cores
+from benchmarks.isolation import run_on_cores
 from benchmarks.recorded import EPOCH, Recorder, Replay, analyse, captured_at
 from benchmarks.throughput import QUALITY
 from bus.embedded import EmbeddedBus
 from bus.messages import Frame, Partition, Results
 from inference.classifier import Classifier
 from inference.detector import Detector
-from ingest.pictures import encode_jpeg, to_gray
+from ingest.encoding import encode_jpeg, to_gray
 from ingest.sources import open_source
 from media.images import decode_gray
 from storage.engine import open_database
 from storage.writer import Writer
 
 _BATCH = 16
-"""Frames per write, as many as a worker takes at most."""
+"""Frames per write: the largest batch of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Milliseconds that one frame spends in a stage, the median of the repeats."""
+    """Milliseconds per frame in a stage, the median of the repeats."""
 
     name: str
     milliseconds: float
 
 
 def measure(data: Path, workload: str, frames: int, repeats: int) -> list[Stage]:
-    """All stages, in the order in which a frame passes them."""
-    return on_cores(1, _stages, data, workload, frames, repeats)
+    """Measure all stages, in the order in which a frame passes them."""
+    return run_on_cores(1, _measure_stages, data, workload, frames, repeats)
 
 
-def _stages(data: Path, workload: str, frames: int, repeats: int) -> list[Stage]:
+def _measure_stages(data: Path, workload: str, frames: int, repeats: int) -> list[Stage]:
     cv2.setNumThreads(1)
     pictures = clips.WORKLOADS[workload](data)
-    jpegs = clips.jpegs(pictures, frames, QUALITY)
+    jpegs = clips.encode_jpegs(pictures, frames, QUALITY)
     grays = [decode_gray(jpeg) for jpeg in jpegs]
     networks = Recorder(Detector(), Classifier())
     results = analyse(networks, grays)
@@ -57,7 +57,7 @@ def _stages(data: Path, workload: str, frames: int, repeats: int) -> list[Stage]
         stages: dict[str, Callable[[], object]] = {
             "read the video": partial(_read, video),
             "grey, JPEG": lambda: [encode_jpeg(to_gray(gray, 1280), QUALITY) for gray in grays],
-            "bus": partial(_carry, jpegs, grays[0].shape),
+            "bus": partial(_pass_through_bus, jpegs, grays[0].shape),
             "decode": lambda: [decode_gray(jpeg) for jpeg in jpegs],
             "detect": partial(_detect, networks.detector, grays),
             "track, crop, pool": lambda: analyse(Replay(networks), grays),
@@ -80,11 +80,11 @@ def _milliseconds(run: Callable[[], object], frames: int, repeats: int) -> float
 def _read(video: Path) -> None:
     source = open_source(str(video))
     while picture := source.read():
-        _ = picture.pixels
+        _ = picture.decode
     source.close()
 
 
-def _carry(jpegs: Sequence[bytes], shape: tuple[int, ...]) -> None:
+def _pass_through_bus(jpegs: Sequence[bytes], shape: tuple[int, ...]) -> None:
     """Publish, poll and acknowledge all frames."""
     bus = EmbeddedBus(capacity=len(jpegs))
     writer, reader = bus.writer(), bus.reader([0], lambda _: {})
@@ -95,7 +95,7 @@ def _carry(jpegs: Sequence[bytes], shape: tuple[int, ...]) -> None:
 
 
 def _detect(detector: Detector, grays: Sequence[Gray]) -> None:
-    """Detect as the analyser does: weak candidates, too, help to follow a face."""
+    """Detect with the threshold of the analyser, which tracks weak detections too."""
     for gray in grays:
         detector.detect(gray, detector.levels.weak)
 
@@ -107,12 +107,12 @@ def _store(results: Sequence[Results], folder: Path) -> None:
         writer = Writer(engine)
         for start in range(0, len(results), _BATCH):
             batch = results[start : start + _BATCH]
-            writer.write(joined(batch), {Partition("embedded", 0): start + len(batch)})
+            writer.write(join_results(batch), {Partition("embedded", 0): start + len(batch)})
         engine.dispose()
 
 
-def joined(parts: Sequence[Results]) -> Results:
-    """Visits and observations of several frames."""
+def join_results(parts: Sequence[Results]) -> Results:
+    """Join the results of several frames."""
     return Results(
         visits=tuple(visit for part in parts for visit in part.visits),
         observations=tuple(seen for part in parts for seen in part.observations),

@@ -1,4 +1,4 @@
-"""Which benchmarks there are, and how long each runs."""
+"""The list of benchmarks, and how long each runs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import latency, many, memory, stages, throughput
+from benchmarks import latency, memory, scaled_mode, stages, throughput
 from benchmarks.latency import Times
 
 SOAK = "memory"
-"""The benchmark that takes as long as all others together: it runs where it is named."""
+"""The benchmark that takes as long as all others together: it runs only on request (`--only`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is measured; seconds, and frames per core."""
+class SuitePlan:
+    """Extent of all measurements; `frames` are per core."""
 
     frames: int
     repeats: int
@@ -24,53 +24,55 @@ class Plan:
     cameras: tuple[int, ...]
     search: Times
     most_cameras: int
-    scaled: many.Plan
+    scaled: scaled_mode.ScaledPlan
     soak_s: float
     soak_cameras: int
     sample_s: float
 
 
-FULL = Plan(
+FULL = SuitePlan(
     frames=300,
     repeats=3,
     live=Times(5, 25),
     cameras=(1, 8, 16),
     search=Times(5, 15),
     most_cameras=256,
-    scaled=many.Plan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
+    scaled=scaled_mode.ScaledPlan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
     soak_s=600,
     soak_cameras=8,
     sample_s=2,
 )
-QUICK = Plan(
+QUICK = SuitePlan(
     frames=40,
     repeats=1,
     live=Times(2, 3),
     cameras=(1, 4),
     search=Times(2, 3),
     most_cameras=8,
-    scaled=many.Plan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
+    scaled=scaled_mode.ScaledPlan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
     soak_s=10,
     soak_cameras=8,
     sample_s=0.5,
 )
 
 
-def benchmarks(data: Path, cores: int, plan: Plan) -> dict[str, Callable[[], Any]]:
-    """Every benchmark by name, in the order in which they run; each returns plain data.
+def benchmarks(data: Path, cores: int, plan: SuitePlan) -> dict[str, Callable[[], Any]]:
+    """Every benchmark by name, in the order in which they run; each returns JSON types.
 
-    They raise `benchmarks.servers.Unavailable` where this machine lacks what they need.
+    They raise `benchmarks.servers.ServersUnavailable` if this machine lacks the servers that they need.
     """
     counts = sorted({1, min(2, cores)})
     return {
-        "throughput": lambda: _plain(throughput.measure(data, counts, plan.frames, plan.repeats)),
-        "stages": lambda: _plain(stages.measure(data, latency.WORKLOAD, plan.frames, plan.repeats)),
-        "latency": lambda: _plain(latency.latency(data, counts[-1], plan.cameras, plan.live)),
-        "capacity": lambda: _plain(latency.capacity(data, counts[-1], plan.most_cameras, plan.search)),
-        "scaled": lambda: asdict(many.measure(data, counts, plan.scaled)),
+        "throughput": lambda: _to_dicts(throughput.measure(data, counts, plan.frames, plan.repeats)),
+        "stages": lambda: _to_dicts(stages.measure(data, latency.WORKLOAD, plan.frames, plan.repeats)),
+        "latency": lambda: _to_dicts(latency.measure_latency(data, counts[-1], plan.cameras, plan.live)),
+        "capacity": lambda: _to_dicts(
+            latency.measure_capacity(data, counts[-1], plan.most_cameras, plan.search)
+        ),
+        "scaled": lambda: asdict(scaled_mode.measure(data, counts, plan.scaled)),
         "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
     }
 
 
-def _plain(results: list[Any]) -> list[dict[str, Any]]:
+def _to_dicts(results: list[Any]) -> list[dict[str, Any]]:
     return [asdict(each) for each in results]

@@ -1,4 +1,4 @@
-"""Frames per second: the kernels alone, from the bus to rows, and from a video to rows."""
+"""Throughput: of the kernels alone, from bus to database, and from video to database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import clips
 from benchmarks.clips import Gray
-from benchmarks.isolation import on_cores
+from benchmarks.isolation import run_on_cores
 from benchmarks.recorded import EPOCH, Recorder, analyse, captured_at
 from bus.embedded import EmbeddedBus
 from bus.messages import Frame
@@ -24,18 +24,21 @@ from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.worker import Worker
-from mien import wiring
+from mien.loops.run import Pipeline
+from mien.loops.work import WorkerPool
 from mien.settings import Settings
+from mien.wiring.embedded import create_parts
+from mien.wiring.parts import RunOptions, open_settings_database
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
-from storage.writer import OUTAGES, Writer
+from storage.writer import Writer
 
 QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Frames per second of one workload on some cores, each the median of its repeats."""
+    """Frames per second of one workload on a number of cores, each the median of its repeats."""
 
     workload: str
     cores: int
@@ -44,48 +47,48 @@ class Throughput:
     floor: float
     """JPEG decoding, detector and classifier alone."""
     chain: float
-    """From the bus to rows: what one adds to a machine that gets frames from elsewhere."""
+    """From bus to database."""
     whole: float
-    """From a video file to rows: the file's decoding and the JPEG encoding included."""
+    """From video to database, including video decoding and JPEG encoding."""
 
 
 def measure(data: Path, cores: Sequence[int], frames: int, repeats: int) -> list[Throughput]:
-    """Every workload on each number of cores."""
+    """Measure every workload on each number of cores."""
     return [
-        on_cores(count, _throughput, data, workload, count, frames * count, repeats)
+        run_on_cores(count, _measure_workload, data, workload, count, frames * count, repeats)
         for workload in clips.WORKLOADS
         for count in cores
     ]
 
 
-def _throughput(data: Path, workload: str, cores: int, frames: int, repeats: int) -> Throughput:
+def _measure_workload(data: Path, workload: str, cores: int, frames: int, repeats: int) -> Throughput:
     cv2.setNumThreads(1)
     pictures = clips.WORKLOADS[workload](data)
-    jpegs = clips.jpegs(pictures, frames, QUALITY)
+    jpegs = clips.encode_jpegs(pictures, frames, QUALITY)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         video = clips.write_video(pictures, frames // cores, folder / "clip.mp4")
         kernels, chain = Kernels(jpegs, cores), Chain(jpegs, cores, folder)
-        ways = (kernels.run, chain.run, lambda: run_whole(video, cores, frames))
-        floor, from_bus, whole = (frames / seconds for seconds in _medians(ways, repeats))
+        runs = (kernels.run, chain.run, lambda: run_pipeline(video, cores, frames))
+        floor, from_bus, whole = (frames / seconds for seconds in _medians(runs, repeats))
     return Throughput(workload, cores, frames, floor, from_bus, whole)
 
 
-def _medians(ways: Sequence[Callable[[], float]], repeats: int) -> list[float]:
-    """Seconds of each way, in turns, so that a slow moment hits all; the first round only warms up."""
-    for run in ways:
+def _medians(runs: Sequence[Callable[[], float]], repeats: int) -> list[float]:
+    """Median seconds of each run; they alternate, so that a disturbance affects all. Round 1 is a warm-up."""
+    for run in runs:
         run()
-    rounds = [[run() for run in ways] for _ in range(repeats)]
+    rounds = [[run() for run in runs] for _ in range(repeats)]
     return [median(column) for column in zip(*rounds, strict=True)]
 
 
 class Kernels:
-    """Decoding, detection and classification with nothing around them, on one thread per core."""
+    """Decoding, detection and classification alone, on one thread per core."""
 
     def __init__(self, jpegs: list[bytes], threads: int) -> None:
         self._parts = [jpegs[n::threads] for n in range(threads)]
         self._detector, self._classifier = Detector(), Classifier()
-        self._crops = [self._faces(part) for part in self._parts]
+        self._crops = [self._find_crops(part) for part in self._parts]
 
     def run(self) -> float:
         """Seconds for all frames."""
@@ -99,15 +102,15 @@ class Kernels:
             self._detector.detect(_decode(jpeg), self._detector.levels.weak)
             self._classifier.classify(faces)
 
-    def _faces(self, jpegs: list[bytes]) -> list[Gray]:
-        """What the classifier is asked, found beforehand: the way from boxes to crops is no kernel."""
+    def _find_crops(self, jpegs: list[bytes]) -> list[Gray]:
+        """The inputs of the classifier, found beforehand: cropping is not a kernel."""
         networks = Recorder(self._detector, self._classifier)
         analyse(networks, [_decode(jpeg) for jpeg in jpegs])
         return networks.crops
 
 
 class Chain:
-    """Workers between a bus that is full of frames and a database, one per core and camera."""
+    """Workers between a bus that is full of frames and a database, one worker and camera per core."""
 
     def __init__(self, jpegs: list[bytes], workers: int, folder: Path) -> None:
         self._jpegs = jpegs
@@ -116,14 +119,14 @@ class Chain:
         self._detector, self._classifier = Detector(), Classifier()
 
     def run(self) -> float:
-        """Seconds until all frames are rows."""
+        """Seconds until all frames are stored."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             engine = open_database(f"sqlite:///{name}/mien.db")
             sink = Writer(engine)
             bus = EmbeddedBus(self._workers, capacity=len(self._jpegs))
             self._publish(bus)
             workers = [
-                Worker(bus.reader([n], sink.positions), sink, self._analyser(), pace=None, outages=OUTAGES)
+                Worker(bus.reader([n], sink.positions), sink, self._analyser(), live_limits=None)
                 for n in range(self._workers)
             ]
             began = time.perf_counter()
@@ -146,24 +149,25 @@ class Chain:
         return Analyser(self._detector, self._classifier, "benchmark")
 
 
-def run_whole(video: Path, cameras: int, frames: int) -> float:
-    """Seconds from opening a video, once for each camera, until all its frames are rows.
+def run_pipeline(video: Path, cameras: int, frames: int) -> float:
+    """Seconds from opening a video, once for each camera, until all its frames are stored.
 
-    Raises ValueError where frames were lost on the way.
+    Raises ValueError if frames are lost.
     """
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(database=f"sqlite:///{name}/mien.db", workers=cameras)
-        engine = wiring.database(settings)
+        engine = open_settings_database(settings)
         rows = [CameraRow(f"camera-{n}", str(video)) for n in range(cameras)]
         CameraRegistry(engine).sync(rows)
-        pipeline, tally = wiring.pipeline(settings, engine, wiring.Watch(fast=True))
+        parts = create_parts(settings, engine, RunOptions(fast=True))
+        pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
         began = time.perf_counter()
         failures = pipeline.run(threading.Event())
         seconds = time.perf_counter() - began
         engine.dispose()
-        analysed = sum(each.frames["analysed"] for each in tally.cameras().values())
+        analysed = sum(each.frames["analysed"] for each in parts.store.totals().values())
         if failures or analysed != frames:
-            raise ValueError(f"{analysed} of {frames} frames became rows: {dict(failures)}")
+            raise ValueError(f"{analysed} of {frames} frames were stored: {dict(failures)}")
         return seconds
 
 

@@ -1,1 +1,1 @@
-"""The contract between processes, and the transports that keep it."""
+"""The contract between cameras, workers and storage, and the transports that implement it."""

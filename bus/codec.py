@@ -1,85 +1,128 @@
-"""Frames to and from what lies on the bus: the JPEG as the value, everything else as headers.
+"""Encoding of frames for the bus: the JPEG is the record's value, every other field is a header.
 
-The headers are ASCII bytes: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`. Fields are only ever
-added; a reader refuses a major version that it does not know.
+Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`. Later versions only add
+fields; a reader refuses an unknown major version. Records are untrusted: every field has a limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from bus.errors import BadFrame
-from bus.messages import Frame
+from bus.messages import MICROSECONDS, Frame
+
+Headers = Sequence[tuple[str, bytes]]
+"""Names and values, as Kafka carries them: a name may occur several times."""
 
 VERSION = b"1"
 MAX_JPEG_BYTES = 2_000_000
 MAX_SIDE = 4096
+MAX_NUMBER = 2**63 - 1
+"""The largest integer that a database column holds."""
+MAX_TIME_US = 4_102_444_800 * MICROSECONDS
+"""2100-01-01, the latest `captured_at`."""
+MAX_AHEAD_US = 86_400 * MICROSECONDS
+"""How far `captured_at` of a live camera may be in the future: one day, for clocks that are wrong."""
+
 _JPEG_START = b"\xff\xd8"
+_MAX_DIGITS = 19
+_MAX_SHOWN = 40
+_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h")
 
 
-def encode(frame: Frame) -> tuple[dict[str, bytes], bytes]:
-    """The headers and the value for `frame`."""
-    headers = {
-        "v": VERSION,
-        "camera": frame.camera_id.encode("ascii"),
-        "epoch": b"%d" % frame.epoch,
-        "seq": b"%d" % frame.seq,
-        "captured_at": b"%d" % frame.captured_at,
-        "w": b"%d" % frame.width,
-        "h": b"%d" % frame.height,
-    }
+def encode(frame: Frame) -> tuple[Headers, bytes]:
+    """The headers and the value of the record for `frame`."""
+    headers = (
+        ("v", VERSION),
+        ("camera", frame.camera_id.encode("ascii")),
+        ("epoch", b"%d" % frame.epoch),
+        ("seq", b"%d" % frame.seq),
+        ("captured_at", b"%d" % frame.captured_at),
+        ("w", b"%d" % frame.width),
+        ("h", b"%d" % frame.height),
+    )
     return headers, frame.jpeg
 
 
-def decode(headers: Mapping[str, bytes], value: bytes) -> Frame:
-    """The frame behind `headers` and `value`.
+def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Frame:
+    """The frame of a record. Of the JPEG only size and first bytes are checked.
 
-    The JPEG is looked at from outside only (size, first bytes): decoding it is the worker's work.
+    Args:
+        headers: of the record.
+        value: of the record.
+        latest_us: the latest `captured_at` that is accepted, microseconds UTC, at most `MAX_TIME_US`.
 
     Raises:
-        BadFrame: naming the field, what it holds and what was expected.
+        BadFrame: names the field, its value and the accepted values.
     """
-    version = headers.get("v", b"")
+    fields = _unique(headers)
+    version = fields.get("v", b"")
     if version.split(b".")[0] != VERSION:
-        raise BadFrame(f"v {version!r}: this reader knows version {VERSION.decode()} only")
+        raise BadFrame(f"v {version[:_MAX_SHOWN]!r}: expected version {VERSION.decode()}")
     if not value.startswith(_JPEG_START):
         raise BadFrame(f"value begins with {value[:4]!r}: expected a JPEG")
     if len(value) > MAX_JPEG_BYTES:
-        raise BadFrame(f"value has {len(value)} bytes: at most {MAX_JPEG_BYTES} are accepted")
+        raise BadFrame(f"value has {len(value)} bytes: expected at most {MAX_JPEG_BYTES}")
     try:
         return Frame(
-            camera_id=_text(headers, "camera"),
-            captured_at=_number(headers, "captured_at"),
-            seq=_number(headers, "seq"),
-            epoch=_number(headers, "epoch"),
-            width=_side(headers, "w"),
-            height=_side(headers, "h"),
+            camera_id=_field(fields, "camera")[: 2 * _MAX_SHOWN].decode("ascii", "replace"),
+            captured_at=_number(fields, "captured_at", 0, min(latest_us, MAX_TIME_US)),
+            seq=_number(fields, "seq", 0, MAX_NUMBER),
+            epoch=_number(fields, "epoch", 0, MAX_NUMBER),
+            width=_number(fields, "w", 1, MAX_SIDE),
+            height=_number(fields, "h", 1, MAX_SIDE),
             jpeg=value,
         )
     except ValueError as error:
         raise BadFrame(str(error)) from error
 
 
-def camera_of(headers: Mapping[str, bytes]) -> str | None:
-    """The camera that a record claims to be of, for counting one that cannot be decoded."""
-    return headers.get("camera", b"").decode("ascii", "replace") or None
+def camera_of(headers: Headers) -> str | None:
+    """The camera that a record names, for counting one that cannot be decoded; None without exactly one."""
+    named = {value for name, value in headers if name == "camera"}
+    return named.pop().decode("ascii", "replace") if len(named) == 1 else None
 
 
-def _text(headers: Mapping[str, bytes], name: str) -> str:
-    if name not in headers:
+def captured_at_of(headers: Headers) -> int | None:
+    """The time that a record names; None where there is no valid one."""
+    try:
+        return _number(_unique(headers), "captured_at", 0, MAX_TIME_US)
+    except BadFrame:
+        return None
+
+
+def sequence_of(headers: Headers) -> tuple[tuple[bytes, bytes], int] | None:
+    """The run of a capture (camera and epoch) and the sequence number; None where one is not valid."""
+    try:
+        fields = _unique(headers)
+        _number(fields, "epoch", 0, MAX_NUMBER)
+        return (_field(fields, "camera"), fields["epoch"]), _number(fields, "seq", 0, MAX_NUMBER)
+    except BadFrame:
+        return None
+
+
+def _unique(headers: Headers) -> dict[str, bytes]:
+    fields: dict[str, bytes] = {}
+    for name, value in headers:
+        if name in fields and name in _NAMES:
+            raise BadFrame(f"{name} occurs several times: expected once")
+        fields[name] = value
+    return fields
+
+
+def _field(fields: dict[str, bytes], name: str) -> bytes:
+    if name not in fields:
         raise BadFrame(f"{name} is missing")
-    return headers[name].decode("ascii", "replace")
+    return fields[name]
 
 
-def _number(headers: Mapping[str, bytes], name: str) -> int:
-    text = _text(headers, name)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BadFrame(f"{name} {text[:40]!r}: expected a whole number")
-    return int(text)
-
-
-def _side(headers: Mapping[str, bytes], name: str) -> int:
-    side = _number(headers, name)
-    if not 1 <= side <= MAX_SIDE:
-        raise BadFrame(f"{name} {side}: expected 1 to {MAX_SIDE} pixels")
-    return side
+def _number(fields: dict[str, bytes], name: str, least: int, most: int) -> int:
+    digits = _field(fields, name)
+    if not digits.isdigit() or len(digits) > _MAX_DIGITS:
+        raise BadFrame(
+            f"{name} {digits[:_MAX_SHOWN]!r}: expected 1 to {_MAX_DIGITS} decimal digits, {least} to {most}"
+        )
+    number = int(digits)
+    if not least <= number <= most:
+        raise BadFrame(f"{name} {number}: expected {least} to {most}")
+    return number

@@ -1,13 +1,13 @@
-"""What can go wrong on the bus.
+"""Errors of the bus; those of sinks are in `bus.sinks`.
 
 BusError
 ├── BadFrame              a record that can never be processed: damaged, or of an unknown version
-├── TransportClosed       the transport was closed while it was in use
-├── AddressError          the bus's URL, or a setting beside it, cannot be used
-├── LibraryError          a library that the transport needs is missing
-├── BrokerUnavailable     no broker answers, for now
-├── BrokerRefused         a broker answers and says no: credentials, certificate, permissions
-└── TopicError            the topic is missing, or not as it has to be
+├── TransportClosed       the transport was closed before the call
+├── AddressError          the bus's URL, or a setting for it, is invalid
+├── LibraryError          a library that the transport needs is not installed
+├── BrokerUnavailable     no broker answers, or a record cannot be stored at present
+├── BrokerRefused         the broker refuses: credentials, certificate, permissions
+└── TopicError            the topic is missing or has the wrong configuration
 """
 
 
@@ -16,31 +16,31 @@ class BusError(Exception):
 
 
 class BadFrame(BusError):
-    """A record that will fail the same way however often it is tried.
+    """A record that can never be processed, however often it is tried.
 
-    The message names the field, the value that was found and the value that was expected.
+    The message names the field, its value and the accepted values.
     """
 
 
 class TransportClosed(BusError):
-    """The transport was closed: nothing more can be published or read."""
+    """The transport is closed: it neither publishes nor reads."""
 
 
 class AddressError(BusError):
-    """The bus's URL, or a setting beside it, cannot be used; names the part and the fix, never a secret."""
+    """The bus's URL, or a setting for it, is invalid; names the part and the fix, never a secret."""
 
 
 class LibraryError(BusError):
-    """A library that the transport needs is missing; says how to install it."""
+    """A library that the transport needs is not installed; names the command that installs it."""
 
 
 class BrokerUnavailable(BusError):
-    """No broker answers: the same call may succeed later."""
+    """No broker answers, or a record cannot be stored at present: the same call may succeed later."""
 
 
 class BrokerRefused(BusError):
-    """A broker answers and says no: it will do so until credentials, certificate or permissions change."""
+    """The broker refuses, until credentials, certificate or permissions change."""
 
 
 class TopicError(BusError):
-    """The topic is missing, or has not what is needed; says how to mend it."""
+    """The topic is missing or has the wrong configuration; names the fix."""

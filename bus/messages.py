@@ -1,7 +1,6 @@
-"""What travels between the rooms: frames on the way in, numbers on the way out.
+"""Messages between cameras, workers and storage: frames, results, coverage and camera states.
 
-Times are integer microseconds since 1970-01-01 UTC. Every type is frozen and validates itself, so a
-value that exists is a value that can be stored.
+Times are integer microseconds since 1970-01-01 UTC. Every type is immutable and validates itself.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def minute_of(time_us: int) -> int:
 
 
 class Partition(NamedTuple):
-    """A lane of the bus: all frames of a camera travel through one, in order."""
+    """An ordered part of the bus: all frames of a camera travel through one partition."""
 
     topic: str
     number: int
@@ -49,10 +48,9 @@ Positions = Mapping[Partition, int]
 class Frame:
     """One sampled picture of one camera, as grey JPEG.
 
-    `captured_at` is set once, at capture, and is part of every key downstream. `epoch` tells one run
-    of a capture from the next (the time at which it was opened) and `seq` counts within it from 0, so
-    that (camera_id, epoch, seq) is unique and gaps in `seq` are drops. `width` and `height` are those
-    of the JPEG in pixels.
+    `captured_at` is set once, at capture. `epoch` identifies one run of a capture (the time at which its
+    source was opened), `seq` counts its frames from 0: (camera_id, epoch, seq) is unique, and gaps in `seq`
+    are drops. `width` and `height` are those of the JPEG in pixels.
     """
 
     camera_id: str
@@ -72,7 +70,7 @@ class Frame:
 
 
 class CameraState(StrEnum):
-    """What a capture is doing."""
+    """The state of a capture."""
 
     CONNECTING = "connecting"
     ONLINE = "online"
@@ -83,11 +81,11 @@ class CameraState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraHealth:
-    """The state of one capture, as an operator should read it.
+    """The state of one capture, for operators.
 
-    `reason` is one plain sentence without secrets, empty while all is well. `since` is when the state
-    began, `reported_at` when this was said. `fps` is what was sampled over the last seconds, `reconnects`
-    how often the source was opened again since the start.
+    `reason` is one sentence without secrets, empty while there is no problem. The state began at `since` and
+    is reported at `reported_at`. `fps` is the sampling rate of the last seconds, `reconnects` how often the
+    source was opened again since the start.
     """
 
     camera_id: str
@@ -107,16 +105,15 @@ class CameraHealth:
 
 @dataclass(frozen=True, slots=True)
 class CameraMinute:
-    """What became of the frames of one camera in one minute: an increment, to be added.
+    """Outcomes of the frames of one camera in one minute: an increment, to be added.
 
-    Every frame that a camera sampled is in `captured` and in exactly one of the other counts:
-    `analysed`, `stale` (too old when its turn came), `failed` (could never be decoded) and `dropped`
-    (by reason, before it reached a worker). It is in none of them while it is on its way, and for good
-    where the bus lost it: where Kafka deleted it unread, or its capture ended before Kafka had taken it
-    in. What is captured and not in another count is lost, then; no frame is in two.
+    Every sampled frame is in `captured` and in exactly one of the other counts: `analysed`, `stale` (too old
+    when a worker read it), `failed` (can never be processed) and `dropped` (by reason, before it reached a
+    worker). A frame in transit is in none of them, and so is a lost one: Kafka deleted it before it was read,
+    or its capture ended before Kafka acknowledged it. No frame is in two.
 
-    `watched_us` is the time covered by analysed frames, `age_sum_us` the sum of the analysed frames' ages
-    when they were done, `faces` the detections.
+    `watched_us` is the time that analysed frames cover, `age_sum_us` the sum of the ages of analysed frames
+    after analysis, `faces` the number of detections.
     """
 
     camera_id: str
@@ -133,16 +130,16 @@ class CameraMinute:
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)
         if self.minute % MINUTE_US:
-            raise ValueError(f"minute {self.minute}: must be a whole minute in microseconds")
+            raise ValueError(f"minute {self.minute}: expected a multiple of {MINUTE_US} microseconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Class probabilities of a face or of a track, and what may be said of them.
+    """Class probabilities of a face or of a track, and the labels that follow from them.
 
-    `expressions` maps the model's seven expression labels to probabilities, `female` is the
-    probability of a perceived woman. `expression` and `gender` are the top labels, or "unknown" where
-    the confidence is under the model's threshold.
+    `expressions` maps the model's seven expression labels to probabilities, `female` is the probability of a
+    perceived woman. `expression` and `gender` are the top labels, or "unknown" where the confidence is below
+    the model's threshold.
     """
 
     expressions: Mapping[str, float]
@@ -162,10 +159,9 @@ class Estimate:
 class Visit:
     """One confirmed face track in front of one camera, pooled over its frames.
 
-    The id is made for the track and lives as long as it does: it never identifies a person. The row
-    is written again while the visit is open, the one with the most `frames` counts, and a last time
-    with `closed`. `face_size` is the mean of the square root of the box area, in pixels; `quality` the
-    mean detector score.
+    The random id belongs to the track alone: it never identifies a person. The row is written repeatedly
+    while the visit is open (the one with the most `frames` is valid) and a last time with `closed`.
+    `face_size` is the mean of the square root of the box area, in pixels; `quality` the mean detector score.
     """
 
     visit_id: str
@@ -183,7 +179,7 @@ class Visit:
         check_camera_id(self.camera_id)
         _check_at_least("frames", self.frames, 1)
         if self.last_seen < self.first_seen:
-            raise ValueError(f"last_seen {self.last_seen} lies before first_seen {self.first_seen}")
+            raise ValueError(f"last_seen {self.last_seen} is before first_seen {self.first_seen}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +194,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything that one batch of frames amounts to, in the order in which it came about."""
+    """The results of one batch of frames, in order."""
 
     visits: tuple[Visit, ...] = ()
     observations: tuple[Observation, ...] = ()

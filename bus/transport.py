@@ -1,7 +1,7 @@
-"""The obligations between those who capture frames and those who analyse them.
+"""The contract between those who publish frames (captures) and those who read them (workers).
 
-A transport has partitions. All frames of a camera travel through one partition, in order; a partition
-is read by one reader at a time.
+A transport has partitions. All frames of a camera travel through one partition, in order; a partition is
+read by one reader at a time.
 """
 
 from __future__ import annotations
@@ -10,35 +10,36 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bus.codec import Headers
 from bus.messages import Frame, Partition, Positions
 
 Resume = Callable[[Iterable[Partition]], Positions]
-"""Asked on assignment: where to go on. A partition that is missing in the answer begins with the oldest
-record that is still there: what is too old by then is for the worker to skip and to count."""
+"""Returns the positions at which reading of newly assigned partitions starts, usually `ResultSink.positions`.
+A partition without a position starts with the oldest record that still exists; the worker skips and counts
+the frames that are too old."""
 
 DROPPED_OLDEST = "buffer full"
-"""The reason for a drop that every writer knows: the camera's frames came quicker than they left."""
+"""The reason for a drop that every writer has: frames of the camera come faster than they can be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One frame as it lies on the bus: not decoded yet, so that a bad one can be told from its batch."""
+    """One frame as it is on the bus, not yet decoded, so that a damaged one does not affect its batch."""
 
     partition: Partition
     offset: int
-    headers: Mapping[str, bytes]
+    headers: Headers
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one poll brought.
+    """The result of one poll.
 
-    `positions` hold for the state after these records: whoever stores the results stores them in the
-    same transaction. `revoked` lists partitions that this reader lost since the last poll: the state of
-    their cameras is to be forgotten, the results of records before them are not to be written any more.
-    `ended` is true once nothing more will come and all is stored, never before: every writer has closed, or,
-    where writers are not known, everything that was published before a reader that drains was made is stored.
+    `positions` are those after these records: store them in one transaction with the results. `revoked` are
+    the partitions that this reader lost since the last poll: forget the state of their cameras and write no
+    results of earlier records. `ended` is true once every record is stored and no more will come: all writers
+    are closed or, for a reader that drains, everything published before the reader was created is stored.
     """
 
     records: tuple[Record, ...] = ()
@@ -48,70 +49,74 @@ class Batch:
 
 
 class FrameWriter(Protocol):
-    """The capture's side of the bus."""
+    """The publishing side of the bus."""
 
     def publish(self, frame: Frame) -> bool:
-        """Hand a frame over, at once.
+        """Hand over a frame without blocking, in bounded memory.
 
-        Never blocks and never lets memory grow without bound. False means that a frame of this camera was
-        dropped to keep that promise (the oldest that waits); `take_drops` says how many and why.
+        False means that the oldest waiting frame of this camera was dropped; `take_drops` has counts and
+        reasons.
 
         Raises:
             TransportClosed: after `close`.
         """
 
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
-        """Wait until `publish` would drop nothing of this camera, at most `timeout` seconds.
+        """Wait until `publish` would drop no frame of this camera; False after `timeout` seconds.
 
-        For sources that can be slowed down (a file that is read as quickly as it goes); live captures do
-        not call it. False when the time ran out.
+        Back-pressure for sources that can wait, such as files; live captures do not call it.
         """
 
     def take_drops(self, camera_id: str) -> Mapping[str, int]:
-        """Frames of this camera dropped since the last call, by reason; each is told exactly once."""
+        """Frames of this camera dropped since the last call, by reason; each is reported exactly once."""
 
     def close(self) -> None:
-        """Say that nothing more will be published; what waits is still delivered.
+        """Publish nothing more; waiting frames are still delivered.
 
-        Where that takes too long, what was not sent yet is dropped and counted, and what was sent and is not
-        acknowledged is not: who reads it counts it, if it arrived.
+        After a time-out, waiting frames are dropped and counted. Frames that were sent and not acknowledged
+        are not: the worker that reads them counts them, if they arrived.
         """
 
 
 class FrameReader(Protocol):
-    """The worker's side of the bus. Not thread-safe: one thread polls, acknowledges and closes."""
+    """The reading side of the bus. Not thread-safe: one thread polls, acknowledges and closes."""
 
     def poll(self, limit: int, timeout: float) -> Batch:
-        """Up to `limit` records, waiting at most `timeout` seconds for the first; may be empty.
+        """Up to `limit` records, after at most `timeout` seconds; may be empty.
 
-        Records of a camera come in the order in which they were published. No record comes twice unless
-        the reader resumed before it.
+        Records of a camera come in the order in which they were published. No record comes twice unless the
+        reader resumed at an earlier position.
 
         Raises:
             TransportClosed: after `close`.
         """
 
     def acknowledge(self, positions: Positions) -> None:
-        """Say that everything before `positions` is stored, so that it need not be kept."""
+        """Report that everything before `positions` is stored; the transport need not keep it."""
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Go on from where the sink is, as on assignment, in those that this reader still has.
+        """Continue at the sink's positions, in those partitions that this reader still has.
 
-        For a worker that was told that another one stores these results: what it polled and could not store
-        comes again, unless the sink holds it by now.
+        For a fenced worker: records that it polled and could not store come again, unless the sink has them.
 
-        Raises what the sink raises while it cannot be asked.
+        Raises:
+            SinkUnavailable: the sink's positions cannot be read at present.
         """
 
     def hold(self, timeout: float) -> None:
-        """Wait `timeout` seconds without reading on, and keep the partitions.
+        """Wait `timeout` seconds without reading, and keep the partitions.
 
-        To be called again and again in place of `poll` while results cannot be stored, which may take
-        minutes: a reader that is not heard of for long loses its partitions to another one.
+        Call it repeatedly instead of `poll` while results cannot be stored: a reader that is silent for
+        minutes loses its partitions to another one.
         """
 
     def reject(self, record: Record, reason: str) -> None:
-        """Set a record aside that can never be processed, with the reason, where an operator finds it."""
+        """Put a record that can never be processed into the dead-letter queue, with the reason.
+
+        Raises:
+            BrokerUnavailable: it cannot be stored at present; call again. Until this succeeds, store and
+                acknowledge no position after the record, or the record is lost.
+        """
 
     def close(self) -> None:
-        """Give the partitions back. What was not acknowledged is delivered again to the next reader."""
+        """Return the partitions. Records that were not acknowledged are delivered to the next reader."""

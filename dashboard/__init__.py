@@ -1,1 +1,1 @@
-"""What people see: pages drawn from `storage.trends`, nothing else."""
+"""The Streamlit dashboard. Every figure on its pages comes from `storage.trends`."""

@@ -1,4 +1,4 @@
-"""The dashboard's entry: what frames every page."""
+"""Entry point of the dashboard: configuration, logo, style and navigation of every page."""
 
 from __future__ import annotations
 

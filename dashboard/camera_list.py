@@ -1,24 +1,24 @@
-"""The cameras as a list: markup, pure. A table where there is room, a card for each where there is not."""
+"""The list of cameras as HTML: a table on a wide screen, a card for each camera on a narrow one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from dashboard import theme, words
+from dashboard import formats, theme
 from storage.trends import CameraStatus, Condition
 
 SLOW = 0.8
-"""Part of the expected frames a second under which a rate is marked."""
+"""The part of the expected frame rate below which a rate is marked as slow."""
 
 _COLUMNS = {
     "Camera": "Name, site and zone",
-    "State": "What it is doing, since when and why",
-    "Frames a second": "Sampled over the last seconds, of what is expected",
-    "Last frame": "Age of the newest picture that it delivered, as of its last report",
-    "Reconnects": "How often its source was opened again since its capture began",
+    "State": "What the camera is doing, since when and why",
+    "Frames a second": "The rate of the last seconds, and the expected rate",
+    "Last frame": "The age of the newest picture, according to the newest report",
+    "Reconnects": "How often the source was opened again since the capture started",
     "Delay": "From capture to result: mean of the frames analysed in the last hour",
-    "Frames of the last hour": "How many of the sampled frames were analysed, and what became of the others",
+    "Frames of the last hour": "How many of the sampled frames were analysed, and why others were not",
 }
 
 
@@ -38,23 +38,14 @@ def summary(cameras: Iterable[CameraStatus]) -> str:
     return ", ".join(f"{count} {name}" for count, name in counts if count)
 
 
-def dot(condition: Condition) -> str:
-    """A dot for a condition: full while something goes on, a ring while nothing is expected."""
-    series = (
-        theme.CAUTION if condition.down else theme.ACCENT if condition is Condition.ONLINE else theme.QUIET
-    )
-    shape = "dot" if condition.expected else "dot ring"
-    return f'<span class="{shape}" style="color:{theme.css(series)}"></span>'
-
-
 def _row(camera: CameraStatus, now: int, default_fps: float) -> str:
     cells = (
         _camera(camera),
         _state(camera, now),
         _rate(camera, default_fps),
-        words.NOTHING if camera.last_frame_at is None else f"{words.age(now - camera.last_frame_at)} ago",
-        words.count(camera.reconnects),
-        words.NOTHING if camera.frame_age_us is None else f"{camera.frame_age_us / 1000:.0f} ms",
+        _last_frame(camera, now),
+        formats.count(camera.reconnects),
+        formats.NO_VALUE if camera.frame_age_us is None else f"{camera.frame_age_us / 1000:.0f} ms",
         _frames(camera),
     )
     columns = [
@@ -69,13 +60,30 @@ def _camera(camera: CameraStatus) -> str:
 
 
 def _state(camera: CameraStatus, now: int) -> str:
-    since = "" if camera.since is None else f'<span class="quiet"> for {words.age(now - camera.since)}</span>'
-    return f"{dot(camera.condition)}{camera.condition.value}{since}{_small(escape(camera.reason))}"
+    since = ""
+    if camera.since is not None:
+        since = f'<span class="quiet"> for {formats.duration(now - camera.since)}</span>'
+    return f"{_dot(camera.condition)}{camera.condition.value}{since}{_small(escape(camera.reason))}"
+
+
+def _dot(condition: Condition) -> str:
+    """A dot in the colour of a condition; a ring where no pictures are expected."""
+    series = (
+        theme.CAUTION if condition.down else theme.ACCENT if condition is Condition.ONLINE else theme.QUIET
+    )
+    shape = "dot" if condition.expected else "dot ring"
+    return f'<span class="{shape}" style="color:{theme.css_colour(series)}"></span>'
+
+
+def _last_frame(camera: CameraStatus, now: int) -> str:
+    if camera.last_frame_at is None:
+        return formats.NO_VALUE
+    return f"{formats.duration(now - camera.last_frame_at)} ago"
 
 
 def _rate(camera: CameraStatus, default_fps: float) -> str:
     if camera.condition is not Condition.ONLINE:
-        return words.NOTHING
+        return formats.NO_VALUE
     expected = camera.fps_expected or default_fps
     rate = f'{camera.fps:.1f}<span class="quiet"> of {expected:g}</span>'
     return rate if camera.fps >= SLOW * expected else f"{rate}{_small('slow')}"
@@ -83,11 +91,11 @@ def _rate(camera: CameraStatus, default_fps: float) -> str:
 
 def _frames(camera: CameraStatus) -> str:
     if not camera.captured:
-        return words.NOTHING
+        return formats.NO_VALUE
     lost = {"too old": camera.stale, "unreadable": camera.failed, **camera.dropped}
-    others = ", ".join(f"{words.count(n)} {escape(why)}" for why, n in lost.items() if n)
-    analysed = words.percent(camera.analysed / camera.captured)
-    return f'{analysed}<span class="quiet"> of {words.count(camera.captured)}</span>{_small(others)}'
+    others = ", ".join(f"{formats.count(n)} {escape(reason)}" for reason, n in lost.items() if n)
+    analysed = formats.percent(camera.analysed / camera.captured)
+    return f'{analysed}<span class="quiet"> of {formats.count(camera.captured)}</span>{_small(others)}'
 
 
 def _small(text: str) -> str:

@@ -1,7 +1,8 @@
-"""Figures to charts: pure, no reading, no Streamlit.
+"""Conversion of figures to charts; pure functions without queries and without Streamlit.
 
-Colours are left to the viewer's theme (`dashboard.theme`), and whatever moves with time is in the data,
-never in the specification: it is made once, and the browser updates such a chart in place.
+The viewer's theme supplies the colours (`dashboard.theme`). Everything that changes with time is in the
+tables, never in the specification: the browser updates a chart in place as long as its specification stays
+the same.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from zoneinfo import ZoneInfo
 
 import altair as alt
 
-from dashboard import layers, rows, theme
-from dashboard.layers import Band
-from dashboard.periods import Span
-from dashboard.rows import Mix
+from dashboard import chart_layers as layers
+from dashboard import chart_tables as tables
+from dashboard import theme
+from dashboard.chart_layers import Band
+from dashboard.chart_tables import GetShares
+from dashboard.spans import Span
 from storage.trends import GENDERS, Interval, Slot
 
 _EXPRESSIONS, _VISITS, _EXPRESSIONS_STRIP = Band(6, 196), Band(212, 252), Band(262, 268)
@@ -28,84 +31,90 @@ _MOOD, _MOOD_STRIP = Band(6, 244), Band(254, 260)
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A Vega-Lite specification that is the same at every refresh, and the tables that it draws, by name."""
+    """A Vega-Lite specification, the same at every refresh, and the tables that it draws, by name."""
 
     specification: Mapping[str, Any]
     tables: Mapping[str, Any]
 
     def vega_lite(self) -> dict[str, Any]:
-        """Both together, as `st.vega_lite_chart` takes them."""
+        """Specification and tables as the argument of `st.vega_lite_chart`."""
         return {**self.specification, "datasets": {**self.specification.get("datasets", {}), **self.tables}}
 
 
 def expressions_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
-    """The stacked expression mix, the visits behind it and what was watched, over one time axis.
+    """The stacked expression shares, the number of visits and the coverage on one time axis.
 
-    Times are those of the wall clock of `zone`.
+    Times are local times of `zone`.
     """
-    tables = _stacked(slots, zone, span, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
-    return Chart(_expressions_specification(span), tables)
+    drawn = _stack_tables(slots, zone, span, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
+    return Chart(_expressions_specification(span), drawn)
 
 
 def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
-    """The stacked gender mix of the labelled visits and what was watched, over one time axis."""
-    tables = _stacked(slots, zone, span, GENDERS, attrgetter("genders"), _GENDERS)
-    return Chart(_genders_specification(span), tables)
+    """The stacked gender shares of the labelled visits and the coverage on one time axis."""
+    drawn = _stack_tables(slots, zone, span, GENDERS, attrgetter("genders"), _GENDERS)
+    return Chart(_genders_specification(span), drawn)
 
 
 def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
-    """The mood index of each slot in its interval and what was watched, over one time axis."""
-    return Chart(_mood_specification(span), {"slots": rows.slot_rows(slots, zone, span, (), lambda _: {})})
+    """The mood index of each slot with its interval, and the coverage, on one time axis."""
+    return Chart(_mood_specification(span), {"slots": tables.slot_table(slots, zone, span, (), lambda _: {})})
 
 
-def shares_now(shares: Mapping[str, Interval], labels: Sequence[str], row_high: int) -> Chart:
-    """One bar per label with its interval and its figure; faint where too few visits back it."""
-    return Chart(_shares_specification(row_high * len(labels)), {"shares": rows.share_rows(shares, labels)})
+def shares_of_period(shares: Mapping[str, Interval], labels: Sequence[str], row_height: int) -> Chart:
+    """One bar per label with its interval and its figure; the bar is faint where it is from few visits."""
+    height = row_height * len(labels)
+    return Chart(_shares_specification(height), {"shares": tables.share_table(shares, labels)})
 
 
-def _stacked(
-    slots: Sequence[Slot], zone: ZoneInfo, span: Span, labels: Sequence[str], mix: Mix, band: Band
+def _stack_tables(
+    slots: Sequence[Slot],
+    zone: ZoneInfo,
+    span: Span,
+    labels: Sequence[str],
+    get_shares: GetShares,
+    band: Band,
 ) -> dict[str, Any]:
     return {
-        "slots": rows.slot_rows(slots, zone, span, labels, mix),
-        "stack": rows.stack_rows(slots, zone, labels, mix),
-        "labels": rows.label_rows(slots, zone, labels, mix, band.top, band.bottom),
+        "slots": tables.slot_table(slots, zone, span, labels, get_shares),
+        "stack": tables.stack_table(slots, zone, labels, get_shares),
+        "labels": tables.label_table(slots, zone, labels, get_shares, band.top, band.bottom),
     }
 
 
 @cache
 def _expressions_specification(span: Span) -> dict[str, Any]:
-    base = layers.slots(span)
+    base = layers.slot_base(span)
     return layers.specification(
-        _EXPRESSIONS_STRIP.bottom + layers.AXIS_HIGH,
-        *layers.ground(base, _EXPRESSIONS),
-        *layers.stack(span, _EXPRESSIONS),
-        layers.visits(base, _VISITS),
-        layers.row_name("visits", _VISITS),
-        *layers.strip(base, _EXPRESSIONS_STRIP),
-        layers.hover(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), theme.EXPRESSIONS),
+        _EXPRESSIONS_STRIP.bottom + layers.AXIS_HEIGHT,
+        *layers.missing_figures(base, _EXPRESSIONS),
+        *layers.share_stack(span, _EXPRESSIONS),
+        layers.visit_bars(base, _VISITS),
+        layers.band_label("visits", _VISITS),
+        *layers.coverage_strip(base, _EXPRESSIONS_STRIP),
+        layers.tooltips(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), theme.EXPRESSIONS),
     )
 
 
 @cache
 def _genders_specification(span: Span) -> dict[str, Any]:
-    base = layers.slots(span)
+    base = layers.slot_base(span)
     return layers.specification(
-        _GENDERS_STRIP.bottom + layers.AXIS_HIGH,
-        *layers.ground(base, _GENDERS),
-        *layers.stack(span, _GENDERS),
-        *layers.strip(base, _GENDERS_STRIP),
-        layers.hover(base, Band(_GENDERS.top, _GENDERS_STRIP.bottom), GENDERS),
+        _GENDERS_STRIP.bottom + layers.AXIS_HEIGHT,
+        *layers.missing_figures(base, _GENDERS),
+        *layers.share_stack(span, _GENDERS),
+        *layers.coverage_strip(base, _GENDERS_STRIP),
+        layers.tooltips(base, Band(_GENDERS.top, _GENDERS_STRIP.bottom), GENDERS),
     )
 
 
 @cache
 def _mood_specification(span: Span) -> dict[str, Any]:
-    base = layers.slots(span)
+    base = layers.slot_base(span)
     y: dict[str, Any] = {
         "title": None,
         "scale": alt.Scale(range=[_MOOD.bottom, _MOOD.top], zero=True, nice=True),
-        "axis": layers.axis(
+        "axis": layers.vertical_axis(
             tickCount=4,
             tickMinStep=1,
             grid=True,
@@ -125,11 +134,11 @@ def _mood_specification(span: Span) -> dict[str, Any]:
         alt.Tooltip("mood_high:Q", title="to", format="+.1f"),
     ]
     return layers.specification(
-        _MOOD_STRIP.bottom + layers.AXIS_HIGH,
-        *layers.ground(base, _MOOD),
+        _MOOD_STRIP.bottom + layers.AXIS_HEIGHT,
+        *layers.missing_figures(base, _MOOD),
         alt.layer(interval, mean),
-        *layers.strip(base, _MOOD_STRIP),
-        layers.hover(base, Band(_MOOD.top, _MOOD_STRIP.bottom), (), figures),
+        *layers.coverage_strip(base, _MOOD_STRIP),
+        layers.tooltips(base, Band(_MOOD.top, _MOOD_STRIP.bottom), (), figures),
     )
 
 
@@ -140,7 +149,13 @@ def _shares_specification(height: int) -> dict[str, Any]:
         sort=None,
         title=None,
         axis=alt.Axis(
-            ticks=False, domain=False, labelPadding=10, labelFontSize=13, minExtent=74, maxExtent=74
+            ticks=False,
+            domain=False,
+            labelColor=layers.LABEL_COLOUR,
+            labelPadding=10,
+            labelFontSize=13,
+            minExtent=74,
+            maxExtent=74,
         ),
     )
     tooltip = [
@@ -150,10 +165,12 @@ def _shares_specification(height: int) -> dict[str, Any]:
         alt.Tooltip("high:Q", title="to", format=".1%"),
         alt.Tooltip("n:Q", title="of visits", format=","),
     ]
-    base = alt.Chart(layers.SHARES).encode(y=y, tooltip=tooltip, opacity=alt.Opacity("opacity:Q", scale=None))
+    base = alt.Chart(layers.SHARES).encode(y=y, tooltip=tooltip)
+    # Of marks of few visits the bar alone is faint: faint text has too little contrast.
     bar = base.mark_bar(height=12, cornerRadiusEnd=3).encode(
         x=alt.X("share:Q", title=None, scale=alt.Scale(domainMin=0, nice=False), axis=None),
         color=alt.Color("label:N", scale=layers.COLOUR),
+        opacity=alt.Opacity("opacity:Q", scale=None),
     )
     interval = base.mark_rule(strokeWidth=1.5).encode(
         x=alt.X("low:Q", title=None, axis=None), x2="high:Q", color=layers.colour(theme.INK)

@@ -1,4 +1,4 @@
-"""How the dashboard is started: as a process of its own, beside the one that reads cameras."""
+"""The command that starts the dashboard as a process of its own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 APP = Path(__file__).with_name("app.py")
 LOOPBACK = "127.0.0.1"
 ADDRESSES = (LOOPBACK, "localhost")
-"""Where it may be served: the names that `server.allowedHosts` in its configuration lets in."""
+"""The addresses of this machine alone, as in `server.allowedHosts` of `.streamlit/config.toml`."""
 
 
 def command(port: int, address: str = LOOPBACK, trusted_network: bool = False) -> list[str]:
     """The arguments that serve the dashboard on `address` and `port`.
 
-    The dashboard has no sign-in, so no other machine may reach it. `trusted_network` says that none can: the
-    address is that of a container, say, whose port is published on loopback alone.
+    The dashboard has no login, so other machines must not reach it. With `trusted_network` the caller
+    guarantees this for any address, such as that of a container whose port is published on loopback alone.
 
     Raises ValueError for an address that other machines may reach.
     """

@@ -1,61 +1,60 @@
-"""What a page says where it has no figures: five reasons that must never look alike."""
+"""Notices in place of figures: one for each of five reasons, so that a viewer can tell them apart."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import words
+from dashboard import formats
 from storage.trends import State
 
 
-def waiting_for_database(reason: str) -> None:
-    """There is no database, or it cannot be read now."""
-    _notice(
+def show_database_unavailable(reason: str) -> None:
+    """The database does not exist, or cannot be read at present."""
+    _show(
         ":material/database:",
         "Waiting for the database",
-        f"{words.plain(reason)}.",
-        "This page goes on by itself as soon as it can be read.",
+        f"{formats.escape_markdown(reason)}.",
+        "This page continues by itself as soon as the database can be read.",
     )
 
 
-def no_data_yet(cameras: int) -> None:
-    """Nothing was ever stored."""
-    what = "The first results follow within seconds." if cameras else "No camera is registered yet."
-    _notice(
+def show_no_data(cameras: int) -> None:
+    """The database has no results yet."""
+    _show(
         ":material/hourglass_top:",
         "No data yet",
-        what,
-        "Start cameras with `mien run --source ...`, or see it work with `mien demo`." if not cameras else "",
+        "The first results follow within seconds." if cameras else "No camera is registered yet.",
+        "" if cameras else "Start cameras with `mien run --source ...`, or simulated ones with `mien demo`.",
     )
 
 
-def no_figures(state: State, suppress_below: int) -> None:
-    """A period without figures, for the reason that `state` gives."""
+def show_no_figures(state: State, suppress_below: int) -> None:
+    """A period has no figures, for the reason `state`."""
     if state is State.UNOBSERVED:
-        _notice(
+        _show(
             ":material/visibility_off:",
             "Not observed",
-            "None of these cameras watched in this period, so nobody knows who was there.",
-            "Choose a longer period or other cameras, or see under Cameras what they are doing.",
+            "None of these cameras delivered pictures in this period, so the number of visitors is unknown.",
+            "Choose a longer period or other cameras; the page Cameras shows the state of each.",
         )
     elif state is State.NOBODY:
-        _notice(
+        _show(
             ":material/person_off:",
             "Nobody in this selection",
-            "These cameras watched, and saw no visitor in this period.",
+            "These cameras delivered pictures, and there was no visitor in this period.",
             "Choose a longer period or other cameras.",
         )
     else:
-        _notice(
+        _show(
             ":material/shield_person:",
             "Too few to show",
-            f"Figures appear from {suppress_below} visits on, so that no visitor can be read from them. "
-            "A selection that would give away the few visits of another camera is hidden, too.",
+            f"Figures appear from {suppress_below} visits on, so that they do not describe single visitors. "
+            "A selection is hidden as well if it would reveal the few visits of another camera.",
             "Choose a longer period or more cameras.",
         )
 
 
-def _notice(icon: str, title: str, text: str, advice: str) -> None:
+def _show(icon: str, title: str, text: str, advice: str) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="small", key="notice"):
         st.space("medium")
         st.header(icon, anchor=False, text_alignment="center")

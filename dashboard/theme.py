@@ -1,7 +1,8 @@
-"""Colours: `.streamlit/config.toml` holds them, this module says which one belongs to what.
+"""The colours of the dashboard: `common.palette` defines them, Streamlit reads `.streamlit/config.toml`.
 
-Charts name a series and leave the colour to the viewer's theme, so that switching between light and
-dark recolours them in the browser. Markup gets both colours and lets the browser choose.
+Charts refer to a colour by the name of its series, and the viewer's theme supplies it: the browser recolours
+them when the viewer changes between light and dark. Our own markup contains both colours, and the browser
+chooses one.
 """
 
 from __future__ import annotations
@@ -11,39 +12,38 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common import palette
+
 CONFIG = Path(__file__).parent / ".streamlit" / "config.toml"
 STYLE = Path(__file__).parent / "assets" / "style.css"
 
 EXPRESSIONS = ("happiness", "surprise", "neutral", "sadness", "fear", "disgust", "anger", "unknown")
-"""The order in which expressions are stacked and listed, from glad to angry."""
+"""The order in which expressions are stacked and listed, from pleasant to unpleasant."""
 
 ACCENT, BLANK, CAUTION, INK, QUIET = "accent", "not observed", "caution", "ink", "quiet"
 
-SERIES = (*EXPRESSIONS, "female", "male", ACCENT, BLANK, CAUTION, INK, QUIET)
-"""What the colours in `theme.*.chartCategoricalColors` stand for, in their order."""
+SERIES = tuple(palette.LIGHT)
+"""The names of the colours in `theme.*.chartCategoricalColors`, in their order."""
 
 FAINT = 0.45
-"""Opacity of what is not to be leaned upon."""
+"""Opacity of marks whose figures are incomplete or uncertain."""
 
 
-@cache
-def palette(scheme: str) -> dict[str, str]:
-    """The colour of every series, `#RRGGBB`, in the scheme "light" or "dark"."""
-    return dict(zip(SERIES, _config()[scheme]["chartCategoricalColors"], strict=True))
-
-
-def css(series: str) -> str:
+def css_colour(series: str) -> str:
     """The CSS colour of a series, as `stylesheet` defines it."""
-    return f"var(--mien-{series.replace(' ', '-')})"
+    return f"var({_variable(series)})"
 
 
 def stylesheet() -> str:
-    """The style of our own markup, its colours in both schemes: the browser picks the viewer's."""
-    light, dark = palette("light"), palette("dark")
-    pairs = {series: (light[series], dark[series]) for series in SERIES}
+    """The style of our own markup, with the colours of both schemes."""
+    pairs = {series: (palette.LIGHT[series], palette.DARK[series]) for series in SERIES}
     pairs["border"] = (_config()["light"]["borderColor"], _config()["dark"]["borderColor"])
-    colours = [f"{css(name)[4:-1]}: light-dark({one}, {other});" for name, (one, other) in pairs.items()]
+    colours = [f"{_variable(name)}: light-dark({light}, {dark});" for name, (light, dark) in pairs.items()]
     return f":root {{ {' '.join(colours)} }}\n{STYLE.read_text()}"
+
+
+def _variable(series: str) -> str:
+    return f"--mien-{series.replace(' ', '-')}"
 
 
 @cache

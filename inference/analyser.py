@@ -1,7 +1,7 @@
-"""Frames in, visits and observations out: no clock, no input or output, the same answer every time.
+"""Analyser that turns frames into visits and observations: deterministic, without a clock and without I/O.
 
-One analyser serves any number of cameras. It keeps a state for each: what is tracked there, what speaks
-for each track being a person, and the visits that are open.
+One analyser serves any number of cameras. It keeps a state for each camera: its tracks, the evidence that
+each track is a person, and the open visits.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.messages import MICROSECONDS, Observation, Results, Visit
-from inference.classifier import Classes, Head
+from inference.classifier import Classes, ClassifierHead
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
 from inference.evidence import Evidence
 from inference.tracking import Tracker, TrackerSettings
-from inference.visits import CONFIRMING_FACES, OpenVisit, Teller
+from inference.visits import CONFIRMING_FACES, OpenVisit, VisitBuilder
 
-ABSENCE_US = 10 * MICROSECONDS
-"""A track that did not convince for so long and does again is another visit: somebody stepped in front of a
-thing that is tracked."""
+MAX_ABSENCE_US = 10 * MICROSECONDS
+"""If a track is not a person's for longer than this and then is again, a new visit starts: somebody stepped
+in front of a tracked object."""
 
 
 class FaceDetector(Protocol):
-    """Finds faces; `inference.detector.Detector` is the one that ships."""
+    """Finds faces; the shipped implementation is `inference.detector.Detector`."""
 
     levels: ScoreLevels
 
     def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
-        """All faces of a grey picture (height, width) uint8 that score `lowest` or more, in any order.
+        """All faces of a grey picture (height, width) uint8 with a score of at least `lowest`, in any order.
 
-        `lowest` is `levels.face` where None.
+        None stands for `levels.face`.
         """
 
 
 class FaceClassifier(Protocol):
-    """Estimates expression and gender; `inference.classifier.Classifier` is the one that ships."""
+    """Estimates expression and gender; the shipped implementation is `inference.classifier.Classifier`."""
 
-    expression_head: Head
-    gender_head: Head
+    expression_head: ClassifierHead
+    gender_head: ClassifierHead
 
     @property
     def size(self) -> int:
@@ -54,37 +54,40 @@ class FaceClassifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What one frame gave: the number of people's faces in it, and what it adds to the results."""
+    """The result of one frame: the number of people's faces in it, and what it adds to the results."""
 
     faces: int
     results: Results
 
 
 @dataclass(slots=True)
-class _Camera:
-    teller: Teller
+class _CameraState:
+    builder: VisitBuilder
     tracker: Tracker
     evidence: dict[int, Evidence] = field(default_factory=dict)
+    """By track number, as `visits`."""
     visits: dict[int, OpenVisit] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class _Findings:
+class _NewRows:
+    """The rows of one frame, in the order in which they arise."""
+
     visits: list[Visit] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
 
-    def results(self) -> Results:
+    def to_results(self) -> Results:
         return Results(tuple(self.visits), tuple(self.observations))
 
 
 class Analyser:
-    """Detects, follows and classifies the faces of each camera's frames.
+    """Detects, tracks and classifies the faces of each camera's frames.
 
     Args:
         detector: finds the faces.
-        classifier: estimates expression and gender of the faces of people.
-        model: the name under which visits record what made their estimates.
-        tracking: how far a face may go and how long it may be away.
+        classifier: estimates expression and gender of people's faces.
+        model: the model name that is stored with each visit.
+        tracking: limits for matching faces to tracks.
     """
 
     def __init__(
@@ -98,79 +101,79 @@ class Analyser:
         self._classifier = classifier
         self._model = model
         self._tracking = tracking or TrackerSettings()
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, _CameraState] = {}
 
     def analyse(self, camera_id: str, captured_at: int, gray: NDArray[np.uint8]) -> Analysis:
-        """Take the next frame of a camera: grey (height, width) uint8, captured at microseconds UTC.
+        """Analyse the next frame of a camera: grey (height, width) uint8, captured at microseconds UTC.
 
-        A camera's frames are expected in the order of their capture; a time that lies before the last
-        one ends the camera's visits, as a gap does.
+        A camera's frames must come in the order of their capture; a time before that of the previous frame
+        ends the camera's visits, as a gap does.
         """
         if camera_id not in self._cameras:
-            self._cameras[camera_id] = self._camera(camera_id)
+            self._cameras[camera_id] = self._make_state(camera_id)
         camera = self._cameras[camera_id]
-        findings = _Findings()
-        _end(camera, [track.number for track in camera.tracker.expire(captured_at)], findings)
+        rows = _NewRows()
+        _end_tracks(camera, [track.number for track in camera.tracker.expire(captured_at)], rows)
         faces = self._detector.detect(gray, self._detector.levels.weak)
-        people = self._people(camera, faces, captured_at)
+        people = self._find_people(camera, faces, captured_at)
         indices = list(people)
         crops = crop(gray, faces.boxes[indices], self._classifier.size)
         classes = self._classifier.classify(crops)
         for row, (index, track) in enumerate(people.items()):
-            visit = _open(camera, track, captured_at, findings)
-            ended = camera.teller.observation(visit) if visit.ends_second(captured_at) else None
+            visit = _get_visit(camera, track, captured_at, rows)
+            ended = camera.builder.build_observation(visit) if visit.ends_second(captured_at) else None
             box, score = faces.boxes[index], float(faces.scores[index])
-            visit.see(classes, row, crops[row], box, score, captured_at)
+            visit.add_face(classes, row, crops[row], box, score, captured_at)
             if visit.faces == CONFIRMING_FACES or (visit.confirmed and ended):
-                findings.visits.append(camera.teller.visit(visit, closed=False))
+                rows.visits.append(camera.builder.build_visit(visit, closed=False))
             if visit.confirmed and ended:
-                findings.observations.append(ended)
-        return Analysis(len(people), findings.results())
+                rows.observations.append(ended)
+        return Analysis(len(people), rows.to_results())
 
     def close(self, camera_id: str) -> Results:
-        """End the open visits of a camera that shows nothing any more, and forget the camera."""
-        findings = _Findings()
+        """Close the open visits of a camera and drop its state."""
+        rows = _NewRows()
         camera = self._cameras.pop(camera_id, None)
         if camera is not None:
-            _end(camera, [track.number for track in camera.tracker.end()], findings)
-        return findings.results()
+            _end_tracks(camera, [track.number for track in camera.tracker.end()], rows)
+        return rows.to_results()
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The cameras for which a state is kept."""
+        """The cameras that have a state."""
         return tuple(self._cameras)
 
-    def _camera(self, camera_id: str) -> _Camera:
+    def _make_state(self, camera_id: str) -> _CameraState:
         heads = self._classifier.expression_head, self._classifier.gender_head
-        return _Camera(Teller(camera_id, *heads, self._model), Tracker(self._tracking))
+        return _CameraState(VisitBuilder(camera_id, *heads, self._model), Tracker(self._tracking))
 
-    def _people(self, camera: _Camera, faces: Faces, time_us: int) -> dict[int, int]:
-        """Which of the faces are people's: index of the face to number of its track."""
+    def _find_people(self, camera: _CameraState, faces: Faces, time_us: int) -> dict[int, int]:
+        """The faces that are people's: index of the face to number of its track."""
         people: dict[int, int] = {}
         for index, track in enumerate(camera.tracker.update(faces.boxes, time_us)):
             evidence = camera.evidence.setdefault(track.number, Evidence())
-            evidence.add(faces.boxes[index], float(faces.scores[index]), time_us)
-            if evidence.convinces(self._detector.levels):
+            evidence.add_detection(faces.boxes[index], float(faces.scores[index]), time_us)
+            if evidence.is_person(self._detector.levels):
                 people[index] = track.number
         return people
 
 
-def _open(camera: _Camera, track: int, time_us: int, findings: _Findings) -> OpenVisit:
-    """The open visit of a track, a new one where there is none."""
+def _get_visit(camera: _CameraState, track: int, time_us: int, rows: _NewRows) -> OpenVisit:
+    """The open visit of a track; starts one if there is none or if it was absent for too long."""
     visit = camera.visits.get(track)
-    if visit and time_us - visit.last_seen > ABSENCE_US:
-        _close(camera, track, findings)
+    if visit and time_us - visit.last_seen > MAX_ABSENCE_US:
+        _close_visit(camera, track, rows)
     return camera.visits.setdefault(track, OpenVisit(track, time_us, time_us))
 
 
-def _end(camera: _Camera, tracks: Iterable[int], findings: _Findings) -> None:
+def _end_tracks(camera: _CameraState, tracks: Iterable[int], rows: _NewRows) -> None:
     for track in tracks:
         del camera.evidence[track]
-        _close(camera, track, findings)
+        _close_visit(camera, track, rows)
 
 
-def _close(camera: _Camera, track: int, findings: _Findings) -> None:
+def _close_visit(camera: _CameraState, track: int, rows: _NewRows) -> None:
     visit = camera.visits.pop(track, None)
     if visit and visit.confirmed:
-        findings.visits.append(camera.teller.visit(visit, closed=True))
-        findings.observations.append(camera.teller.observation(visit))
+        rows.visits.append(camera.builder.build_visit(visit, closed=True))
+        rows.observations.append(camera.builder.build_observation(visit))

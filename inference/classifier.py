@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.errors import ModelError
 from inference.model_file import ModelFile, load_model, shipped
+from inference.model_metadata import ClassifierMetadata
 
 UNKNOWN = "unknown"
 
@@ -22,7 +23,7 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
 
 
 @dataclass(frozen=True)
-class Head:
+class ClassifierHead:
     """One output of the classifier."""
 
     labels: tuple[str, ...]
@@ -35,8 +36,8 @@ class Head:
         """Calibrated probabilities (n, k) float32 of logits (n, k)."""
         return softmax(logits, self.temperature)
 
-    def tops(self, probabilities: NDArray[np.float32]) -> tuple[str, ...]:
-        """The likeliest label of each row (n, k), or "unknown" where its probability is too low."""
+    def top_labels(self, probabilities: NDArray[np.float32]) -> tuple[str, ...]:
+        """The most probable label of each row (n, k), or "unknown" if its probability is too low."""
         best = probabilities.argmax(axis=1)
         return tuple(
             self.labels[label] if row[label] >= self.unknown_below else UNKNOWN
@@ -46,14 +47,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Classes:
-    """What n faces look like to the classifier; probabilities add up to 1 per face and head."""
+    """The class probabilities of n faces; they add up to 1 per face and head."""
 
     expressions: NDArray[np.float32]
     """(n, number of expressions)"""
     genders: NDArray[np.float32]
     """(n, number of genders)"""
-    expression_head: Head
-    gender_head: Head
+    expression_head: ClassifierHead
+    gender_head: ClassifierHead
 
     def __len__(self) -> int:
         return len(self.expressions)
@@ -69,28 +70,39 @@ class Classes:
         return self.gender_head.labels
 
     def top_expressions(self) -> tuple[str, ...]:
-        """One label per face, or "unknown"."""
-        return self.expression_head.tops(self.expressions)
+        """The expression label of each face, or "unknown"."""
+        return self.expression_head.top_labels(self.expressions)
 
     def top_genders(self) -> tuple[str, ...]:
-        """One label per face, or "unknown"."""
-        return self.gender_head.tops(self.genders)
+        """The gender label of each face, or "unknown"."""
+        return self.gender_head.top_labels(self.genders)
 
 
 class Classifier:
-    """A classifier loaded from an ONNX file; may be shared by threads.
+    """A classifier loaded from an ONNX file; threads may share it.
 
-    Without a `path` it is the shipped one that suits this processor; `own` allows a file that is not a
-    shipped one. Raises ModelError for a file that is missing, altered, or whose metadata or graph do not fit.
+    Without a `path` it is the shipped one that this processor runs fastest; `own` allows a file that is not
+    a shipped one. Raises ModelError for a file that is missing or altered, or whose metadata or graph are
+    invalid.
     """
 
     def __init__(self, path: Path | None = None, threads: int = 1, own: bool = False) -> None:
         file = load_model(path or shipped("faces"), "classifier", threads, own)
         self.metadata = file.metadata
-        self.expression_head = _head(file, "expression")
-        self.gender_head = _head(file, "gender")
+        self.expression_head = ClassifierHead(
+            file.metadata.expression_labels,
+            file.metadata.expression_temperature,
+            file.metadata.expression_unknown_below,
+        )
+        self.gender_head = ClassifierHead(
+            file.metadata.gender_labels,
+            file.metadata.gender_temperature,
+            file.metadata.gender_unknown_below,
+        )
+        _check_output(file, "expression", self.expression_head.labels)
+        _check_output(file, "gender", self.gender_head.labels)
         self._session = file.session
-        self._input = _input_name(file)
+        self._input = _find_input(file)
         self._widths = {output.name: int(output.shape[-1]) for output in file.session.get_outputs()}
 
     @property
@@ -108,11 +120,11 @@ class Classifier:
             raise ValueError(f"crops are {crops.dtype} {crops.shape}, expected uint8 {expected}")
         if not len(crops):
             return {head: np.empty((0, width), np.float32) for head, width in self._widths.items()}
-        found = self._session.run(list(self._widths), {self._input: crops[..., None]})
-        return dict(zip(self._widths, found, strict=True))
+        outputs = self._session.run(list(self._widths), {self._input: crops[..., None]})
+        return dict(zip(self._widths, outputs, strict=True))
 
     def classify(self, crops: NDArray[np.uint8]) -> Classes:
-        """Classes of n crops (n, size, size) uint8, n = 0 included.
+        """Classes of n crops (n, size, size) uint8; n may be 0.
 
         Raises ValueError for crops of another shape or type.
         """
@@ -125,27 +137,23 @@ class Classifier:
         )
 
 
-def _head(file: ModelFile, name: str) -> Head:
-    head = Head(
-        labels=file.fields.names(f"{name}_labels"),
-        temperature=file.fields.number(f"{name}_temperature", 0.05, 20),
-        unknown_below=file.fields.number(f"{name}_unknown_below", 0, 1),
-    )
+def _check_output(file: ModelFile[ClassifierMetadata], name: str, labels: tuple[str, ...]) -> None:
+    """Raise ModelError unless the graph has an output of that name with one column per label."""
     shapes = {output.name: output.shape for output in file.session.get_outputs()}
-    if name not in shapes or shapes[name][-1] != len(head.labels):
+    if name not in shapes or shapes[name][-1] != len(labels):
         raise ModelError(
             f"{file.path}: output {name!r} has shape {shapes.get(name)}, metadata field "
-            f"'{name}_labels' names {len(head.labels)} classes; export the model again"
+            f"'{name}_labels' names {len(labels)} classes; export the model again"
         )
-    return head
 
 
-def _input_name(file: ModelFile) -> str:
+def _find_input(file: ModelFile[ClassifierMetadata]) -> str:
+    """The name of the graph's input; raises ModelError if it does not fit the metadata."""
     (pixels,) = file.session.get_inputs()
     height, width = file.metadata.input_size
     if pixels.type != "tensor(uint8)" or pixels.shape[1:] != [height, width, 1] or height != width:
         raise ModelError(
             f"{file.path}: input is {pixels.type} {pixels.shape}, metadata field 'input_size' "
-            f"says uint8 (n, {height}, {width}, 1), square; export the model again"
+            f"requires uint8 (n, {height}, {width}, 1), square; export the model again"
         )
     return str(pixels.name)

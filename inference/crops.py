@@ -1,9 +1,9 @@
-"""The face crop: the one definition that training, evaluation and the running pipeline share.
+"""Face crops: the one definition that training, evaluation and the live path share.
 
 A crop is a square around the detector's box, `SCALE * sqrt(w * h)` wide, its centre moved by
-`SHIFT` of that side (negative is up). The constants make a detected face fill its crop as faces
-fill FER2013's pictures: they maximise the correlation (.92) between the mean FER2013 training
-picture and the mean crop of FairFace training faces under their detector boxes; `mien train frame`
+`SHIFT` of that side (negative is up). With these constants a detected face fills its crop as faces
+fill the pictures of FER2013: they maximise the correlation (.92) between the mean FER2013 training
+picture and the mean crop of FairFace training faces at their detector boxes. `mien train frame`
 repeats the search.
 """
 
@@ -17,7 +17,7 @@ SCALE = 1.12
 SHIFT = -0.03
 
 _AREA_FROM = 2.0
-"""Source pixels per crop pixel from which bilinear sampling would skip pixels, hence alias."""
+"""Source pixels per crop pixel from which bilinear sampling skips pixels and therefore aliases."""
 
 
 def squares(boxes: ArrayLike, scale: float = SCALE, shift: float = SHIFT) -> NDArray[np.float32]:
@@ -32,7 +32,7 @@ def squares(boxes: ArrayLike, scale: float = SCALE, shift: float = SHIFT) -> NDA
         raise ValueError(f"boxes have shape {array.shape}, expected (n, 4)")
     x, y, w, h = array.T
     if not (np.isfinite(array).all() and (w > 0).all() and (h > 0).all()):
-        raise ValueError("boxes need finite numbers with a width and a height above 0")
+        raise ValueError("boxes must be finite, with a width and a height above 0")
     sides = scale * np.sqrt(w * h)
     return np.stack([x + w / 2, y + h / 2 + shift * sides, sides], axis=1)
 
@@ -44,10 +44,10 @@ def crop(
     scale: float = SCALE,
     shift: float = SHIFT,
 ) -> NDArray[np.uint8]:
-    """Face crops (n, size, size) uint8 of a grey picture (height, width) under boxes (n, 4).
+    """Face crops (n, size, size) uint8 of a grey picture (height, width) at boxes (n, 4).
 
-    What lies outside the picture repeats its border. Raises ValueError for a picture that is not
-    two-dimensional uint8 or for boxes that `squares` refuses.
+    Outside the picture its border is repeated. Raises ValueError for a picture that is not two-dimensional
+    uint8 and for boxes that `squares` refuses.
     """
     if gray.ndim != 2 or gray.dtype != np.uint8 or not gray.size:
         raise ValueError(f"picture is {gray.dtype} {gray.shape}, expected uint8 (height, width)")
@@ -55,14 +55,14 @@ def crop(
     crops = np.empty((len(found), size, size), np.uint8)
     for out, (x, y, side) in zip(crops, found.tolist(), strict=True):
         if side >= _AREA_FROM * size:
-            cv2.resize(_cut(gray, x, y, side), (size, size), dst=out, interpolation=cv2.INTER_AREA)
+            cv2.resize(_cut_square(gray, x, y, side), (size, size), dst=out, interpolation=cv2.INTER_AREA)
         else:
             _sample(gray, x, y, side, out)
     return crops
 
 
 def _sample(gray: NDArray[np.uint8], x: float, y: float, side: float, out: NDArray[np.uint8]) -> None:
-    # Pixel centres lie at whole numbers in OpenCV, half a pixel from where boxes count.
+    # OpenCV has pixel centres at integers, boxes have pixel edges there: half a pixel of difference.
     size = len(out)
     step = side / size
     origin = (1 - size) / 2 * step - 0.5
@@ -77,8 +77,8 @@ def _sample(gray: NDArray[np.uint8], x: float, y: float, side: float, out: NDArr
     )
 
 
-def _cut(gray: NDArray[np.uint8], x: float, y: float, side: float) -> NDArray[np.uint8]:
-    """The square in whole pixels: at such sizes the rounding is below half a crop pixel."""
+def _cut_square(gray: NDArray[np.uint8], x: float, y: float, side: float) -> NDArray[np.uint8]:
+    """The square rounded to whole pixels: at this size the error is below half a crop pixel."""
     height, width = gray.shape
     span = round(side)
     left, top = round(x - side / 2), round(y - side / 2)

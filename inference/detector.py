@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 
 from inference.errors import ModelError
 from inference.model_file import ModelFile, load_model, shipped
+from inference.model_metadata import DetectorMetadata
 
 LONGEST_SIDE = 640
-"""Of the faces of 16 to 24 pixels in a picture whose longest side is 640, 40 % are seen well enough to be
-followed, 22 % if the picture is reduced to 480, and of those of 24 to 32 pixels 70 and 46 %."""
+"""Default longest side of the scaled picture, in pixels. At 640 the detector finds 40 % of the faces of 16 to
+24 pixels and 70 % of those of 24 to 32 pixels well enough to track them; at 480 only 22 % and 46 %."""
 _STRIDE = 32
 _LARGEST_ZOOM = 2.0
-"""Small pictures are enlarged up to this factor: beyond it there is nothing more to see."""
-_LARGE = 128.0
-"""Size from which faces are also looked for in the picture at half the size, for a quarter of the time: the
-network has learnt faces up to 150 pixels, and somebody before a webcam is larger."""
-_WITHIN = 0.8
-"""Share of a box above which it is a part of the better one that it lies in, such as the mouth of a face."""
-_MOST_CANDIDATES = 400
+"""Small pictures are enlarged at most by this factor: a larger one shows no more detail."""
+_LARGE_FACE = 128.0
+"""Size in pixels from which faces are taken from a second pass at half the scale, which costs a quarter of
+the time: the network is trained on faces of up to 150 pixels, and a face close to a webcam is larger."""
+_MAX_CONTAINED = 0.8
+"""A box is suppressed if a larger share of it is inside a better box, such as the mouth inside a face."""
+_MAX_CANDIDATES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class ScoreLevels:
-    """What a detector's scores are worth, from 0 to 1 and rising; measured on photographs held out."""
+    """Rising thresholds from 0 to 1 for a detector's scores, measured on photographs not used in training."""
 
     weak: float
-    """Worth following from frame to frame: about one thing per photograph of goods looks so like a face."""
+    """Enough to track: about one object per photograph of goods reaches it."""
     face: float
-    """A face in a single picture: misses and false faces are in balance."""
+    """Enough for a face in a single picture: misses and false detections are balanced."""
     sure: float
-    """Beyond doubt: no thing in any photograph of goods reaches it."""
+    """Certainly a face: no object in any photograph of goods reaches it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.weak <= self.face <= self.sure <= 1:
@@ -62,16 +63,16 @@ class ScoreLevels:
 
 
 class Detector:
-    """A detector loaded from an ONNX file; may be shared by threads.
+    """A detector loaded from an ONNX file; threads may share it.
 
     Args:
-        path: the model; the shipped one that suits this processor where None.
+        path: the model; None for the shipped one that this processor runs fastest.
         threads: CPU threads of one call.
         own: allows a file that is not a shipped one.
-        longest_side: pictures are scaled so that their longest side is at most this many pixels; small
-            ones are enlarged towards it, at most twofold.
+        longest_side: pictures are scaled so that their longest side has this many pixels; small ones are
+            enlarged at most by 2.
 
-    Raises ModelError for a file that is missing, altered, or whose metadata or graph do not fit.
+    Raises ModelError for a file that is missing or altered, or whose metadata or graph are invalid.
     """
 
     def __init__(
@@ -85,62 +86,63 @@ class Detector:
         path = path or shipped("detector")
         file = load_model(path, "detector", threads, own)
         self.metadata = file.metadata
-        self.levels = _levels(file)
-        self.overlap = file.fields.number("nms_overlap", 0, 1)
+        self.levels = _make_levels(file)
+        self.overlap = file.metadata.nms_overlap
         self.longest_side = longest_side
         self._session = file.session
-        self._input = _input_name(file)
+        self._input = _find_input(file)
 
     def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         """The faces of a grey picture (height, width) uint8, best first.
 
-        `lowest` is the score from which something counts, `levels.face` where None. Raises ValueError for
-        a picture of another shape or type.
+        Faces with a score below `lowest` are left out; None stands for `levels.face`. Raises ValueError for a
+        picture of another shape or type.
         """
         if gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
             raise ValueError(f"picture is {gray.dtype} {gray.shape}, expected uint8 (height, width)")
         lowest = self.levels.face if lowest is None else lowest
         scale = self.scale(*gray.shape)
-        boxes, scores = self._look(gray, scale, lowest)
-        large, large_scores = self._look(gray, scale / 2, lowest)
-        seen = np.sqrt(large[:, 2] * large[:, 3]) * scale >= _LARGE
-        boxes, scores = np.concatenate([boxes, large[seen]]), np.concatenate([scores, large_scores[seen]])
-        order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
-        kept = order[suppress(boxes[order], self.overlap)]
-        return Faces(boxes[kept], scores[kept])
+        boxes, scores = self._run_network(gray, scale, lowest)
+        large, large_scores = self._run_network(gray, scale / 2, lowest)
+        kept = np.sqrt(large[:, 2] * large[:, 3]) * scale >= _LARGE_FACE
+        boxes, scores = np.concatenate([boxes, large[kept]]), np.concatenate([scores, large_scores[kept]])
+        order = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
+        best = order[suppress_overlaps(boxes[order], self.overlap)]
+        return Faces(boxes[best], scores[best])
 
     def scale(self, height: int, width: int) -> float:
-        """The factor by which a picture of that size is enlarged before the network sees it."""
+        """The factor by which a picture of that size is scaled for the network."""
         return min(self.longest_side / max(height, width), _LARGEST_ZOOM)
 
-    def _look(
+    def _run_network(
         self, gray: NDArray[np.uint8], scale: float, lowest: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Boxes (n, 4), in pixels of the picture, and scores (n,) of what is seen in it at that scale."""
+        """Boxes (n, 4), in pixels of the picture, and scores (n,) of the faces found at that scale."""
         scores, boxes = self._session.run(
-            ["scores", "boxes"], {self._input: _fit(gray, scale)[None, ..., None]}
+            ["scores", "boxes"], {self._input: _scale_and_pad(gray, scale)[None, ..., None]}
         )
         likely = scores[0] >= lowest
         return boxes[0][likely] / np.float32(scale), scores[0][likely]
 
 
-def _fit(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """The picture in the network's size: scaled, then padded to multiples of 32."""
+def _scale_and_pad(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """The network's input: the scaled picture, padded to multiples of 32."""
     height, width = gray.shape
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     if size != (width, height):
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        gray = np.asarray(cv2.resize(gray, size, interpolation=interpolation), np.uint8)
     bottom, right = -size[1] % _STRIDE, -size[0] % _STRIDE
     if bottom or right:
         gray = np.asarray(cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     return gray
 
 
-def suppress(boxes: NDArray[np.float32], overlap: float) -> list[int]:
-    """Indices of the boxes (n, 4), best first, that neither overlap a better one nor lie within it.
+def suppress_overlaps(boxes: NDArray[np.float32], overlap: float) -> list[int]:
+    """Non-maximum suppression: indices of the boxes to keep, of boxes (n, 4) sorted best first.
 
-    `overlap` is the intersection over union that is still allowed.
+    A box is suppressed if its intersection over union with a better one exceeds `overlap`, or if most of it
+    is inside a better one.
     """
     left, top = boxes[:, 0], boxes[:, 1]
     right, bottom = left + boxes[:, 2], top + boxes[:, 3]
@@ -153,21 +155,21 @@ def suppress(boxes: NDArray[np.float32], overlap: float) -> list[int]:
         width = np.minimum(right[rest], right[best]) - np.maximum(left[rest], left[best])
         height = np.minimum(bottom[rest], bottom[best]) - np.maximum(top[rest], top[best])
         common = np.maximum(width, 0) * np.maximum(height, 0)
-        apart = common <= overlap * (areas[rest] + areas[best] - common)
-        rest = rest[apart & (common <= _WITHIN * areas[rest])]
+        separate = common <= overlap * (areas[rest] + areas[best] - common)
+        rest = rest[separate & (common <= _MAX_CONTAINED * areas[rest])]
     return kept
 
 
-def _levels(file: ModelFile) -> ScoreLevels:
-    names = ("weak_score", "face_score", "sure_score")
-    weak, face, sure = (file.fields.number(name, 0, 1) for name in names)
+def _make_levels(file: ModelFile[DetectorMetadata]) -> ScoreLevels:
+    metadata = file.metadata
     try:
-        return ScoreLevels(weak, face, sure)
+        return ScoreLevels(metadata.weak_score, metadata.face_score, metadata.sure_score)
     except ValueError as error:
         raise ModelError(f"{file.path}: {error}; export the model again with `mien train`") from error
 
 
-def _input_name(file: ModelFile) -> str:
+def _find_input(file: ModelFile[DetectorMetadata]) -> str:
+    """The name of the graph's input; raises ModelError if inputs or outputs are not a detector's."""
     inputs, outputs = file.session.get_inputs(), {each.name for each in file.session.get_outputs()}
     if outputs != {"scores", "boxes"}:
         raise ModelError(f"{file.path}: outputs are {sorted(outputs)}, expected boxes and scores")

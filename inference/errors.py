@@ -1,9 +1,9 @@
-"""What can go wrong in inference.
+"""Exceptions of this package.
 
 InferenceError
-├── ModelError      a model file is missing, altered, or does not fit the runtime
-├── ImageError      bytes that are not a picture, or not one that can be processed
-└── OutputError     a result cannot be written where it was asked for
+├── ModelError      a model file is missing, altered or invalid
+├── InputError      a path does not exist, or has neither pictures nor videos
+└── OutputError     a result cannot be written to the requested path
 """
 
 
@@ -12,12 +12,12 @@ class InferenceError(Exception):
 
 
 class ModelError(InferenceError):
-    """A model file is missing, altered, or does not fit; names file, field, value and fix."""
+    """A model file is missing, altered or invalid; the message names file, field, value and fix."""
 
 
-class ImageError(InferenceError):
-    """A picture that cannot be decoded or is too large; names what was found and expected."""
+class InputError(InferenceError):
+    """A path does not exist, or has neither pictures nor videos; the message names the path."""
 
 
 class OutputError(InferenceError):
-    """A result cannot be written where it was asked for; names the path and the reason."""
+    """A result cannot be written to the requested path; the message names path and reason."""

@@ -1,4 +1,4 @@
-"""What this processor does well."""
+"""Detection of the processor's INT8 instructions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp"}
-"""Linux' names of instructions that add up products of 8-bit numbers into 32 bits, on x86 and on ARM."""
+"""Linux' names of the instructions that sum products of 8-bit numbers in 32 bits, on x86 and on ARM."""
 
 
 def has_int8_dot_products(cpu_info: Path = CPU_INFO) -> bool:
-    """Whether the processor multiplies 8-bit integers faster than floats, and exactly.
+    """Whether the processor computes INT8 networks exactly, and faster than float32 networks.
 
-    Without such instructions INT8 networks are slower than float32 ones, and on x86 their sums saturate at
-    16 bits (onnxruntime's guide to quantisation). Apple's ARM processors all have them; of any other system
-    without a file like Linux' `cpu_info` nothing is known, and the answer is no.
+    Without these instructions INT8 networks are slower, and on x86 their sums saturate at 16 bits (ONNX
+    Runtime's guide to quantisation). All ARM processors from Apple have them. False on any other system that
+    has no file like Linux' `cpu_info`.
     """
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"

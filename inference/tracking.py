@@ -1,9 +1,9 @@
-"""Faces that belong together over time: one tracker per camera.
+"""Tracker: matches the detections of one camera over time.
 
-A detection is matched to the track whose predicted box it overlaps best; what overlaps nothing may still
-belong to a track nearby, the further away the longer the track has not been seen. Every detection that
-finds no track begins one, however weak: what a track is worth is for `inference.evidence` to say, which
-has to know its weak moments, too.
+A detection is matched to the track whose predicted box it overlaps best. A detection without overlap may
+still match a track nearby; the longer the track was absent, the larger the distance may be. Every detection
+without a match starts a track, however weak it is: `inference.evidence` decides which tracks are people, and
+it needs the weak detections too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Boxes = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """How far a face may go.
+    """Limits for matching detections to tracks.
 
-    `gap_us` is how long a track waits for its face to come back. A face that overlaps its prediction by
-    less than `overlap` (intersection over union) is matched while its centre lies within `reach` face
-    sizes plus `speed` face sizes per second of absence, and its size within the factor `growth`.
+    A track ends when its face is absent for longer than `gap_us`. A face that overlaps the predicted box by
+    less than `overlap` (intersection over union) still matches if its centre is within `reach` face sizes
+    plus `speed` face sizes per second of absence, and its size differs at most by the factor `growth`.
     """
 
     gap_us: int = 2 * MICROSECONDS
@@ -47,12 +47,12 @@ class Track:
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     def predict(self, time_us: int) -> NDArray[np.float64]:
-        """The box at `time_us` if the face goes on as it did, for half a second at most."""
+        """The box at `time_us` at constant velocity, extrapolated by half a second at most."""
         seconds = min(time_us - self.last_seen, MICROSECONDS // 2) / MICROSECONDS
         return np.concatenate([self.box[:2] + self.velocity * seconds, self.box[2:]])
 
     def follow(self, box: NDArray[np.float64], time_us: int) -> None:
-        """Take `box` as the face's place at `time_us`."""
+        """Move the track to `box` at `time_us`."""
         if time_us > self.last_seen:
             seconds = (time_us - self.last_seen) / MICROSECONDS
             moved = (_centres(box) - _centres(self.box)) / seconds
@@ -64,7 +64,7 @@ class Track:
 
 
 class Tracker:
-    """Follows the faces of one camera; deterministic, without a clock."""
+    """Tracks the faces of one camera; deterministic, without a clock."""
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self._settings = settings or TrackerSettings()
@@ -74,7 +74,7 @@ class Tracker:
     def update(self, boxes: Boxes, time_us: int) -> list[Track]:
         """Match the detections of one frame; returns the track of each.
 
-        Tracks that were last seen more than the gap before `time_us` end first: see `expire`.
+        Call `expire` first, which ends the tracks that are absent for too long.
         """
         detections = boxes.astype(np.float64)
         owners: dict[int, Track] = {}
@@ -82,14 +82,14 @@ class Tracker:
             track.follow(detections[index], time_us)
             owners[index] = track
         return [
-            owners[index] if index in owners else self._begin(box, time_us)
+            owners[index] if index in owners else self._start_track(box, time_us)
             for index, box in enumerate(detections)
         ]
 
     def expire(self, time_us: int) -> list[Track]:
-        """End and return the tracks whose face has been away for longer than the gap at `time_us`.
+        """End and return the tracks whose face is absent for longer than the gap at `time_us`.
 
-        A time before the newest detection (the clock was set back) ends all.
+        A time before the newest detection (the clock was set back) ends all tracks.
         """
         gap = self._settings.gap_us
         ended = [t for t in self._tracks if not 0 <= time_us - t.last_seen <= gap]
@@ -101,7 +101,7 @@ class Tracker:
         ended, self._tracks = self._tracks, []
         return ended
 
-    def _begin(self, box: NDArray[np.float64], time_us: int) -> Track:
+    def _start_track(self, box: NDArray[np.float64], time_us: int) -> Track:
         track = Track(self._next_number, box, time_us, time_us)
         self._next_number += 1
         self._tracks.append(track)
@@ -125,21 +125,21 @@ class Tracker:
         return matches
 
     def _costs(self, boxes: NDArray[np.float64], time_us: int) -> NDArray[np.float64]:
-        """Of each track (rows) with each box: 0 for the same place up to 1 for no overlap, above 1 for near
-        by, infinite for out of reach.
+        """Cost of each track (rows) with each box (columns): 0 to 1 for boxes that overlap, more than 1 for
+        boxes nearby, infinite for boxes out of reach.
         """
         settings = self._settings
         predicted = np.stack([track.predict(time_us) for track in self._tracks])
-        away = np.array([time_us - track.last_seen for track in self._tracks]) / MICROSECONDS
+        absence = np.array([time_us - track.last_seen for track in self._tracks]) / MICROSECONDS
         overlaps = _overlaps(predicted, boxes)
         sizes = np.sqrt(predicted[:, 2] * predicted[:, 3])[:, None]
         growth = np.sqrt(boxes[:, 2] * boxes[:, 3]) / sizes
-        apart = _centres(boxes) - _centres(predicted)[:, None]
-        distances = np.hypot(apart[..., 0], apart[..., 1]) / sizes
-        near = distances <= (settings.reach + settings.speed * away)[:, None]
-        alike = (1 / settings.growth <= growth) & (growth <= settings.growth)
-        beside = np.where(near & alike, 1 + distances, np.inf)
-        return np.where(overlaps >= settings.overlap, 1 - overlaps, beside)
+        offsets = _centres(boxes) - _centres(predicted)[:, None]
+        distances = np.hypot(offsets[..., 0], offsets[..., 1]) / sizes
+        near = distances <= (settings.reach + settings.speed * absence)[:, None]
+        similar = (1 / settings.growth <= growth) & (growth <= settings.growth)
+        nearby = np.where(near & similar, 1 + distances, np.inf)
+        return np.where(overlaps >= settings.overlap, 1 - overlaps, nearby)
 
 
 def _centres(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A visit while it lasts: what was seen of one person by one camera, and how that is told."""
+"""Visits while they are open, and the visit builder that turns them into rows."""
 
 from __future__ import annotations
 
@@ -9,79 +9,81 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.messages import MICROSECONDS, Estimate, Observation, Visit
-from inference.classifier import Classes, Head
+from inference.classifier import Classes, ClassifierHead
 from inference.pooling import Pool, face_weight
 
 CONFIRMING_FACES = 3
-"""Faces that make a visit; what is seen less often tells too little of anybody."""
+"""Faces from which a track is a visit; fewer are too little evidence of a person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
-    """What all visits of one camera are told with."""
+class VisitBuilder:
+    """Builds the visits and observations of one camera from its open visits."""
 
     camera_id: str
-    expression_head: Head
-    gender_head: Head
+    expression_head: ClassifierHead
+    gender_head: ClassifierHead
     model: str
 
-    def visit(self, seen: OpenVisit, closed: bool) -> Visit:
-        """The visit so far."""
+    def build_visit(self, open_visit: OpenVisit, closed: bool) -> Visit:
+        """The visit up to its latest face."""
         return Visit(
-            visit_id=self._visit_id(seen),
+            visit_id=self._visit_id(open_visit),
             camera_id=self.camera_id,
-            first_seen=seen.first_seen,
-            last_seen=seen.last_seen,
-            frames=seen.faces,
-            face_size=seen.sizes / seen.faces,
-            quality=seen.scores / seen.faces,
-            estimate=self._estimate(seen.whole),
+            first_seen=open_visit.first_seen,
+            last_seen=open_visit.last_seen,
+            frames=open_visit.faces,
+            face_size=open_visit.size_sum / open_visit.faces,
+            quality=open_visit.score_sum / open_visit.faces,
+            estimate=self._estimate(open_visit.pool),
             model=self.model,
             closed=closed,
         )
 
-    def observation(self, seen: OpenVisit) -> Observation:
-        """The visit's latest second so far."""
+    def build_observation(self, open_visit: OpenVisit) -> Observation:
+        """The observation of the visit's latest second."""
         return Observation(
-            visit_id=self._visit_id(seen),
+            visit_id=self._visit_id(open_visit),
             camera_id=self.camera_id,
-            observed_at=seen.second_at,
-            estimate=self._estimate(seen.second),
+            observed_at=open_visit.second_start,
+            estimate=self._estimate(open_visit.second_pool),
         )
 
     def _estimate(self, pool: Pool) -> Estimate:
         return pool.estimate(self.expression_head, self.gender_head)
 
-    def _visit_id(self, seen: OpenVisit) -> str:
-        """An id that tells nothing of the person, yet is the same when the same frames come again."""
-        text = f"{self.camera_id} {seen.first_seen} {seen.track}"
+    def _visit_id(self, open_visit: OpenVisit) -> str:
+        """A deterministic id: the same frames give the same id, which holds nothing about the person."""
+        text = f"{self.camera_id} {open_visit.first_seen} {open_visit.track}"
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
 class OpenVisit:
-    """What was seen so far: `track` is the number of the track, times are microseconds UTC."""
+    """The faces of one track so far: `track` is its number, times are microseconds UTC."""
 
     track: int
     first_seen: int
     last_seen: int
     faces: int = 0
-    sizes: float = 0.0
-    scores: float = 0.0
-    whole: Pool = field(default_factory=Pool)
-    second: Pool = field(default_factory=Pool)
-    second_at: int = 0
+    size_sum: float = 0.0
+    score_sum: float = 0.0
+    pool: Pool = field(default_factory=Pool)
+    """Estimates of all faces."""
+    second_pool: Pool = field(default_factory=Pool)
+    """Estimates of the faces in the latest second."""
+    second_start: int = 0
 
     @property
     def confirmed(self) -> bool:
-        """Whether it is a visit yet."""
+        """Whether there are enough faces for a visit."""
         return self.faces >= CONFIRMING_FACES
 
     def ends_second(self, time_us: int) -> bool:
-        """Whether a face at that time begins another second than the one that was seen."""
-        return bool(self.second) and _second(time_us) != self.second_at
+        """Whether a face at that time belongs to another second than the latest face."""
+        return bool(self.second_pool) and _start_of_second(time_us) != self.second_start
 
-    def see(
+    def add_face(
         self,
         classes: Classes,
         row: int,
@@ -90,18 +92,18 @@ class OpenVisit:
         score: float,
         time_us: int,
     ) -> None:
-        """Take a face: row `row` of `classes`, what they were told from, box (4,) in pixels, score."""
+        """Add a face: row `row` of `classes`, the crop that was classified, box (4,) in pixels, score."""
         size = float(np.sqrt(box[2] * box[3]))
         weight = face_weight(crop, size, score)
         self.faces += 1
         self.last_seen = time_us
-        self.sizes += size
-        self.scores += score
-        self.whole.add(classes, row, weight)
-        if _second(time_us) != self.second_at:
-            self.second, self.second_at = Pool(), _second(time_us)
-        self.second.add(classes, row, weight)
+        self.size_sum += size
+        self.score_sum += score
+        self.pool.add(classes, row, weight)
+        if _start_of_second(time_us) != self.second_start:
+            self.second_pool, self.second_start = Pool(), _start_of_second(time_us)
+        self.second_pool.add(classes, row, weight)
 
 
-def _second(time_us: int) -> int:
+def _start_of_second(time_us: int) -> int:
     return time_us - time_us % MICROSECONDS

@@ -1,21 +1,22 @@
-"""The loop that turns frames into rows: poll, analyse, write, acknowledge, nothing else."""
+"""Worker: a loop that polls frames, analyses them, writes the results and acknowledges the positions."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from bus import codec
-from bus.errors import BadFrame
-from bus.messages import MICROSECONDS, Frame, Partition, Positions, Results, check_camera_id
+from bus.errors import BadFrame, BrokerUnavailable
+from bus.messages import MICROSECONDS, Partition, Positions, Results, check_camera_id
+from bus.sinks import ResultSink, SinkFenced, SinkRefused, SinkUnavailable
 from bus.transport import Batch, FrameReader, Record
+from common.clock import wall_clock_us
 from inference.analyser import Analyser
-from inference.errors import ImageError
-from inference.ledger import Ledger
+from inference.frame_counts import FrameCounts
+from media.errors import ImageError
 from media.images import decode_gray
 
 _POLL_SECONDS = 0.25
@@ -25,52 +26,48 @@ _LAST_RETRY_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-class ResultSink(Protocol):
-    """Where results go."""
-
-    def write(self, results: Results, positions: Positions) -> None:
-        """Store results and positions, all or nothing.
-
-        Raises one of the worker's `outages` where that is impossible for now; the worker then calls
-        again with the same arguments. Raises one of its `fenced` where another worker moved a position
-        since this one last wrote or read it, and from then on until the position is read again.
-        """
-
-    def positions(self, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions of those partitions that have one."""
-
-
-def wall_clock_us() -> int:
-    """Microseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1000
-
-
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """What a worker does about time when its frames come from live cameras.
+class LiveLimits:
+    """Time limits for frames of live cameras.
 
-    `max_age_us`: a frame older than this when its turn comes is skipped and counted as stale.
-    `idle_seconds`: a camera that sends nothing for so long has its visits closed.
+    `max_age_us`: an older frame is stale: it is skipped and counted.
+    `idle_seconds`: the visits of a camera that sends no frame for so long are closed.
     """
 
     max_age_us: int = 2 * MICROSECONDS
     idle_seconds: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The results of one record, or of closing the visits of one camera."""
+
+    partition: Partition
+    results: Results
+    record: Record | None = None
+
+    @property
+    def position(self) -> Positions:
+        """The position after the record; empty without one."""
+        return {self.partition: self.record.offset + 1} if self.record else {}
+
+
+class _Stopped(Exception):
+    """The worker must stop while the sink or the broker is unavailable."""
+
+
 class Worker:
-    """Reads frames of some partitions, analyses them and stores what they amount to.
+    """Reads the frames of its partitions, analyses them and stores the results.
 
     Args:
-        reader: where frames come from; the worker closes it when it is done.
-        sink: where results go.
-        analyser: this worker's own.
-        pace: None for recordings, where every frame counts however late.
-        outages: what the sink raises while it cannot store.
-        fenced: what the sink raises where another worker stores the results of these partitions. They are
-            dropped then, and what the sink lacks is read again where the partitions are still this one's.
-            Anything else that the sink raises ends the worker.
-        batch: frames for one write at most.
-        clock: microseconds UTC.
+        reader: the source of frames; the worker closes it.
+        sink: the destination of results.
+        analyser: used by this worker only.
+        live_limits: None for recordings: all frames are analysed, however old.
+        max_ahead_us: how far `captured_at` of a frame may be in the future; None for recordings that are read
+            faster than they were recorded.
+        batch: largest number of frames in one write.
+        clock: returns microseconds UTC.
     """
 
     def __init__(
@@ -79,145 +76,206 @@ class Worker:
         sink: ResultSink,
         analyser: Analyser,
         *,
-        pace: Pace | None,
-        outages: tuple[type[Exception], ...] = (),
-        fenced: tuple[type[Exception], ...] = (),
+        live_limits: LiveLimits | None,
+        max_ahead_us: int | None = codec.MAX_AHEAD_US,
         batch: int = 16,
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._reader = reader
         self._sink = sink
         self._analyser = analyser
-        self._pace = pace
-        self._outages = outages
-        self._fenced = fenced
+        self._live_limits = live_limits
+        self._max_ahead_us = max_ahead_us
         self._batch = batch
         self._clock = clock
-        self._ledger = Ledger()
+        self._counts = FrameCounts()
         self._partition_of: dict[str, Partition] = {}
-        self._heard_at: dict[str, float] = {}
+        self._last_frame_at: dict[str, float] = {}
         self._stored: dict[Partition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set or the bus has ended; what was begun is stored before it returns."""
+        """Work until `stop` is set or the bus has ended; results of frames already analysed are stored.
+
+        Raises:
+            SinkRefused: the sink refuses even the count of a rejected frame.
+        """
         try:
             while not stop.is_set():
                 batch = self._reader.poll(self._batch, _POLL_SECONDS)
-                if not self._store(*self._process(batch), stop):
-                    return
+                self._process(batch, stop)
                 if batch.ended:
                     break
             cameras = self._analyser.cameras
-            self._store(self._close(cameras), self._positions_of(cameras), stop)
+            self._store(self._close(cameras), self._stored_positions(cameras), stop)
+        except _Stopped:
+            _log.warning("stopped; the last batch is not stored, another worker reads it again")
         finally:
             self._reader.close()
 
-    def _process(self, batch: Batch) -> tuple[Results, Positions]:
-        self._forget(batch.revoked)
-        parts = [self._take(record) for record in batch.records]
+    def _process(self, batch: Batch, stop: threading.Event) -> None:
+        self._drop_state(batch.revoked)
+        parts = [self._analyse(record, stop) for record in batch.records]
         idle = self._idle_cameras()
-        parts.append(self._close(idle))
-        results = Results(
-            visits=tuple(visit for part in parts for visit in part.visits),
-            observations=tuple(seen for part in parts for seen in part.observations),
-            minutes=self._ledger.take(),
-        )
-        return results, {**self._positions_of(idle), **batch.positions}
+        positions = {**self._stored_positions(idle), **batch.positions}
+        self._store([*parts, *self._close(idle)], positions, stop)
 
-    def _positions_of(self, cameras: Iterable[str]) -> Positions:
+    def _stored_positions(self, cameras: Iterable[str]) -> Positions:
         """The stored positions of these cameras' partitions.
 
-        They are written once more with what no new record brought about, so that a worker that lost a
-        partition unawares is told there, too.
+        They are written again with results that no new record caused, so that the sink can fence a worker
+        that lost a partition without noticing.
         """
         partitions = {self._partition_of[camera] for camera in cameras}
         return {each: self._stored[each] for each in partitions if each in self._stored}
 
-    def _take(self, record: Record) -> Results:
+    def _analyse(self, record: Record, stop: threading.Event) -> _Part:
+        results = self._process_record(record, stop)
+        return _Part(record.partition, replace(results, minutes=self._counts.take()), record)
+
+    def _process_record(self, record: Record, stop: threading.Event) -> Results:
         now = self._clock()
         try:
-            frame = codec.decode(record.headers, record.value)
+            frame = codec.decode(record.headers, record.value, self._max_time(now))
         except BadFrame as error:
-            self._set_aside(record, codec.camera_of(record.headers), now, error)
+            self._reject(record, now, error, stop)
             return Results()
         self._partition_of[frame.camera_id] = record.partition
-        self._heard_at[frame.camera_id] = time.monotonic()
-        if self._pace and now - frame.captured_at > self._pace.max_age_us:
-            self._ledger.stale(frame.camera_id, frame.captured_at)
+        self._last_frame_at[frame.camera_id] = time.monotonic()
+        if self._live_limits and now - frame.captured_at > self._live_limits.max_age_us:
+            self._counts.add_stale(frame.camera_id, frame.captured_at)
             return Results()
-        return self._analyse(record, frame)
-
-    def _analyse(self, record: Record, frame: Frame) -> Results:
         try:
             gray = decode_gray(frame.jpeg)
         except ImageError as error:
-            self._set_aside(record, frame.camera_id, frame.captured_at, error)
+            self._reject(record, frame.captured_at, error, stop)
             return Results()
         analysis = self._analyser.analyse(frame.camera_id, frame.captured_at, gray)
-        age = max(self._clock() - frame.captured_at, 0) if self._pace else 0
-        self._ledger.analysed(frame.camera_id, frame.captured_at, analysis.faces, age)
+        age = max(self._clock() - frame.captured_at, 0) if self._live_limits else 0
+        self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age)
         return analysis.results
 
-    def _set_aside(self, record: Record, camera_id: str | None, time_us: int, error: Exception) -> None:
-        self._reader.reject(record, str(error))
-        try:
-            self._ledger.failed(check_camera_id(camera_id or ""), time_us)
-        except ValueError:
-            _log.warning("a frame of no known camera was set aside: %s", error)
+    def _max_time(self, now: int) -> int:
+        """The latest capture time that is accepted."""
+        return codec.MAX_TIME_US if self._max_ahead_us is None else now + self._max_ahead_us
 
-    def _store(self, results: Results, positions: Positions, stop: threading.Event) -> bool:
-        """Write until it succeeds; False where `stop` came while the sink could not store."""
-        wait = _FIRST_RETRY_SECONDS
-        while results or positions:
+    def _reject(self, record: Record, time_us: int, error: Exception, stop: threading.Event) -> None:
+        """Put a record into the dead-letter queue, then count it as failed."""
+        self._retry(lambda: self._reader.reject(record, str(error)), "a record cannot be rejected", stop)
+        try:
+            self._counts.add_failed(check_camera_id(codec.camera_of(record.headers) or ""), time_us)
+        except ValueError:
+            _log.warning("a frame without a valid camera id was rejected: %s", error)
+
+    def _store(self, parts: Sequence[_Part], positions: Positions, stop: threading.Event) -> None:
+        """Store a batch in one write, or part by part if the sink refuses it."""
+        try:
+            self._write(_merge(part.results for part in parts), positions, stop)
+        except SinkRefused as error:
+            _log.error("the sink refuses a batch, its records are stored one by one: %s", error)
+            self._isolate(parts, positions, stop)
+
+    def _isolate(self, parts: Sequence[_Part], positions: Positions, stop: threading.Event) -> None:
+        """Store a batch part by part, and reject the records whose results the sink refuses.
+
+        The analyser has already seen the frames after a refused one. Its state is dropped, and the reader
+        resumes after the refused record.
+        """
+        refused: set[Partition] = set()
+        fenced: set[Partition] = set()
+        for part in parts:
+            if part.partition in refused | fenced:
+                continue
+            after = part.position or {each: n for each, n in positions.items() if each == part.partition}
             try:
-                self._sink.write(results, positions)
-                break
-            except self._fenced as error:
-                self._give_up(frozenset(positions), error)
-                return True
-            except self._outages as error:
-                _log.error("results cannot be stored, trying again in %.1f s: %s", wait, error)
-                if not self._hold(wait, stop):
-                    return False
-                wait = min(2 * wait, _LAST_RETRY_SECONDS)
+                stored = self._write(part.results, after, stop)
+            except SinkRefused as error:
+                stored = self._reject_part(part, after, error, stop)
+                if part.record is not None:
+                    refused.add(part.partition)
+            if not stored:
+                fenced.add(part.partition)
+        self._write(
+            Results(), {each: n for each, n in positions.items() if each not in refused | fenced}, stop
+        )
+        if resumed := frozenset(refused - fenced):
+            self._drop_state(resumed)
+            self._retry(lambda: self._reader.resume(resumed), "positions cannot be read", stop)
+
+    def _reject_part(self, part: _Part, after: Positions, error: SinkRefused, stop: threading.Event) -> bool:
+        """Reject the record of a refused part and store that it failed; whether that is stored."""
+        if part.record is None:
+            _log.error("%s: the sink refuses the last results of closed visits: %s", part.partition, error)
+        else:
+            self._reject(part.record, self._clock(), error, stop)
+        return self._write(Results(minutes=self._counts.take()), after, stop)
+
+    def _write(self, results: Results, positions: Positions, stop: threading.Event) -> bool:
+        """Write until it succeeds; False if another worker stores one of these partitions."""
+        if results or positions:
+            try:
+                self._retry(lambda: self._sink.write(results, positions), "results cannot be stored", stop)
+            except SinkFenced as error:
+                self._handle_fence(frozenset(positions), error)
+                return False
         self._stored.update(positions)
         self._reader.acknowledge(positions)
         return True
 
-    def _give_up(self, partitions: frozenset[Partition], error: Exception) -> None:
-        """Drop what is known of partitions whose results another worker stores, and ask where to go on."""
+    def _handle_fence(self, partitions: frozenset[Partition], error: Exception) -> None:
+        """Drop the state of partitions that another worker stores, and resume at the sink's positions."""
         _log.warning("results were dropped: %s", error)
-        self._forget(partitions)
+        self._drop_state(partitions)
         try:
             self._reader.resume(partitions)
-        except self._outages as outage:
-            # Until it is resumed the sink refuses the partition, which leads here again.
-            _log.error("where to go on cannot be asked for now: %s", outage)
+        except SinkUnavailable as outage:
+            # The sink fences every write until its positions are read, so the next write leads here again.
+            _log.error("positions cannot be read at present: %s", outage)
 
-    def _hold(self, seconds: float, stop: threading.Event) -> bool:
-        """Let `seconds` pass with the partitions in hand; False as soon as `stop` is set."""
+    def _retry(self, call: Callable[[], None], problem: str, stop: threading.Event) -> None:
+        """Call with exponential back-off until sink and broker are available, and keep the partitions.
+
+        Raises _Stopped if `stop` is set before that.
+        """
+        wait = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                call()
+            except (SinkUnavailable, BrokerUnavailable) as error:
+                _log.error("%s, next attempt in %.1f s: %s", problem, wait, error)
+                self._wait(wait, stop)
+                wait = min(2 * wait, _LAST_RETRY_SECONDS)
+            else:
+                return
+
+    def _wait(self, seconds: float, stop: threading.Event) -> None:
         deadline = time.monotonic() + seconds
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
             self._reader.hold(min(left, _POLL_SECONDS))
-        return not stop.is_set()
+        if stop.is_set():
+            raise _Stopped
 
     def _idle_cameras(self) -> list[str]:
-        if self._pace is None:
+        if self._live_limits is None:
             return []
-        latest = time.monotonic() - self._pace.idle_seconds
-        return [camera for camera in self._analyser.cameras if self._heard_at[camera] < latest]
+        latest = time.monotonic() - self._live_limits.idle_seconds
+        return [camera for camera in self._analyser.cameras if self._last_frame_at[camera] < latest]
 
-    def _close(self, cameras: Iterable[str]) -> Results:
-        closed = [self._analyser.close(camera) for camera in tuple(cameras)]
-        return Results(
-            visits=tuple(visit for part in closed for visit in part.visits),
-            observations=tuple(seen for part in closed for seen in part.observations),
-        )
+    def _close(self, cameras: Iterable[str]) -> list[_Part]:
+        return [_Part(self._partition_of[camera], self._analyser.close(camera)) for camera in tuple(cameras)]
 
-    def _forget(self, lost: frozenset[Partition]) -> None:
+    def _drop_state(self, lost: frozenset[Partition]) -> None:
         for partition in lost:
             self._stored.pop(partition, None)
         for camera_id, partition in list(self._partition_of.items()):
             if partition in lost:
                 del self._partition_of[camera_id]
                 self._analyser.close(camera_id)
+
+
+def _merge(parts: Iterable[Results]) -> Results:
+    every = tuple(parts)
+    return Results(
+        visits=tuple(visit for part in every for visit in part.visits),
+        observations=tuple(seen for part in every for seen in part.observations),
+        minutes=tuple(minute for part in every for minute in part.minutes),
+    )

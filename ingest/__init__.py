@@ -1,1 +1,1 @@
-"""Cameras: opened, sampled, watched and kept running, each apart from the others."""
+"""Cameras: each is opened, sampled, monitored and restarted, independently of the others."""

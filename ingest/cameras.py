@@ -1,4 +1,4 @@
-"""What is to be watched, and how a source is written without giving a password away."""
+"""Cameras to be watched; a source can be shown without its passwords."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bus.messages import check_camera_id
 from ingest.errors import SourceError
 
 _HIDDEN = "***"
-# Greedy up to the last @: a password may itself hold @, / or #. Better too much hidden than too little.
+# Greedy up to the last @: a password may itself contain @, / or #. Too much is hidden rather than too little.
 _PASSWORD = re.compile(r"(://[^\s/:]*:)\S*@")
 _SECRET_PARAMETER = re.compile(
     r"([?&;][\w.-]*(?:pass|pwd|pw|token|secret|key|auth|sig|cred)[\w.-]*=)[^&\s]*", re.IGNORECASE
@@ -25,10 +25,10 @@ _LONGEST_ID = 64
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One camera as it is to be watched.
+    """One camera to be watched.
 
-    `source` is what `ingest.sources.open_source` takes and may refer to environment variables as
-    `${NAME}`. `fps` is how many pictures per second are sampled, None for every one.
+    `source` is written as for `ingest.sources.open_source` and may refer to environment variables as
+    `${NAME}`. `fps` pictures per second are sampled, None samples every one.
     """
 
     id: str
@@ -44,12 +44,13 @@ class Camera:
 
 
 class CameraList(Protocol):
-    """Knows what is to be watched."""
+    """The cameras to be watched, as they are registered at present."""
 
     def cameras(self) -> Sequence[Camera]:
-        """What is to be watched now, each id once; asked again every few seconds.
+        """The cameras to be watched now, each id once; called every few seconds.
 
-        May raise one of the `outages` that the supervisor was given: the last answer then stays in force.
+        Raises:
+            SinkUnavailable: the list cannot be read at present; the previous list stays in force.
         """
 
 
@@ -61,11 +62,11 @@ def redact(text: str) -> str:
 def expand(source: str, environ: Mapping[str, str]) -> str:
     """`source` with each `${NAME}` replaced by that variable's value.
 
-    In the login and the query of a URL the value is percent-encoded, so that a variable holds a password as
-    it is, whatever characters it has.
+    In the login and the query of a URL the value is percent-encoded, so that a variable holds a password
+    unencoded, whatever characters it has.
 
     Raises:
-        SourceError: naming the variable that is missing.
+        SourceError: names the variable that is missing.
     """
     login_ends = source.rfind("@") if "://" in source else -1
     query_begins = source.find("?") if "://" in source else -1
@@ -73,7 +74,7 @@ def expand(source: str, environ: Mapping[str, str]) -> str:
     def value(reference: re.Match[str]) -> str:
         name, at = reference[1], reference.start()
         if name not in environ:
-            raise SourceError(f"${{{name}}} is not known: set the environment variable {name}")
+            raise SourceError(f"${{{name}}} is not set: set the environment variable {name}")
         in_login = source.find("://") < at < login_ends
         in_query = 0 <= query_begins < at
         return quote(environ[name], safe=":") if in_login or in_query else environ[name]
@@ -82,10 +83,10 @@ def expand(source: str, environ: Mapping[str, str]) -> str:
 
 
 def camera_id_of(source: str) -> str:
-    """A camera id that tells where a source leads; the caller makes it unique.
+    """A camera id derived from a source; the caller makes it unique.
 
     "0" gives "webcam-0", "rtsp://host/door" "host-door", "demo://entrance" "entrance", a path its name
-    without the ending. Logins and queries never become part of it.
+    without the suffix. Logins and queries never become part of it.
     """
     if source.isdigit():
         return f"webcam-{source}"[:_LONGEST_ID]

@@ -1,4 +1,4 @@
-"""One camera, kept running: opened, watched, given up when it hangs, opened again after a while."""
+"""Capture of one camera: opens it, monitors it, abandons it when it is stuck, and opens it again."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from dataclasses import dataclass
 from functools import partial
 
 from bus.messages import CameraState
+from bus.sinks import CaptureSink
 from bus.transport import FrameWriter
+from common.clock import wall_clock_us
 from ingest.backoff import Backoff
+from ingest.camera_source import CameraSource
 from ingest.cameras import Camera, expand
+from ingest.counts import CaptureCounts
 from ingest.errors import IngestError, SourceError, SourceLost
-from ingest.health import CaptureSink, Health, Tally, wall_clock_us
+from ingest.health import HealthMonitor
 from ingest.publisher import Publisher
-from ingest.reader import Reader, Reading
-from ingest.sources import Source, is_recording, open_source
-from ingest.stillness import PictureWatch
+from ingest.reader import ReadSettings, SourceReader
+from ingest.sources import is_recording, open_source
+from ingest.stillness import StillnessDetector
 
 PAUSED = "paused by an operator"
 STOPPED = "Mien was stopped"
 
-_MOST_STUCK = 3
-"""Readers of one camera that may hang at a time before it is not opened again until one returns."""
-_LOOK_EVERY = 0.5
-_FAREWELL = 1.0
-"""Seconds that a reader has to close its source when all is stopped; one that hangs is left behind."""
+_MAX_STUCK = 3
+"""Stuck readers of one camera at which it is not opened again until one of them returns."""
+_CHECK_EVERY = 0.5
+_CLOSE_TIMEOUT = 1.0
+"""Seconds within which a reader must close its source after a stop; a stuck one is abandoned."""
 _LONGEST_SIDE = 4096
 """What the bus carries (`bus.codec.MAX_SIDE`)."""
 
@@ -38,15 +42,15 @@ class CaptureSettings:
     """How cameras are read; times in seconds.
 
     Attributes:
-        longest_side: of the pictures that are published, in pixels; larger ones are made smaller.
+        longest_side: of the published pictures, in pixels; larger ones are scaled down.
         jpeg_quality: 1 to 100.
-        open_timeout: until a network camera must have answered.
-        read_timeout: within which each picture of a camera must come.
-        frozen_after: how long a picture may stay the same, or black, before that is told.
-        first_retry: the wait before a lost camera is opened again, doubled each time it fails.
-        last_retry: the longest such wait; a camera that was well for so long begins anew.
-        fast: read recordings as quickly as their pictures are taken, and drop none.
-        loop: begin recordings again when they end.
+        open_timeout: within which a network camera must respond.
+        read_timeout: within which each picture of a camera must arrive.
+        frozen_after: how long a picture may stay the same, or black, before it is reported.
+        first_retry: the wait before a lost camera is opened again; doubles with each failure.
+        last_retry: the longest such wait; after so many healthy seconds the first wait applies again.
+        fast: read recordings as quickly as the bus accepts their frames, and drop none.
+        loop: restart recordings when they end.
     """
 
     longest_side: int = 1280
@@ -73,11 +77,11 @@ class Capture:
     """Captures one camera in threads of its own.
 
     Args:
-        camera: what is captured; a paused camera is told to be paused and not opened.
+        camera: the camera; a paused one is reported as paused and not opened.
         writer: the capture's side of the bus.
         settings: how it is read.
         environ: the variables to which the camera's source may refer.
-        changed: called, in any thread, when the camera's state changes.
+        on_change: called, in any thread, when the camera's state changes.
     """
 
     def __init__(
@@ -86,129 +90,136 @@ class Capture:
         writer: FrameWriter,
         settings: CaptureSettings,
         environ: Mapping[str, str],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
     ) -> None:
         self.camera = camera
-        self.health = Health(camera.id)
+        self.health = HealthMonitor(camera.id)
         self.failure = ""
-        """Why a recording could not be read, or not to its end; empty otherwise."""
-        self._tally = Tally(camera.id)
+        """Why a recording could not be read to its end; empty otherwise."""
+        self._counts = CaptureCounts(camera.id)
         self._writer = writer
         self._settings = settings
         self._environ = environ
-        self._changed = changed
-        self._watch = PictureWatch(settings.frozen_after)
+        self._on_change = on_change
+        self._stillness = StillnessDetector(settings.frozen_after)
         self._backoff = Backoff(settings.first_retry, settings.last_retry)
         self._epoch = 0
-        self._stuck: list[Reader] = []
+        self._stuck: list[SourceReader] = []
         self._stop = threading.Event()
-        self._news = threading.Event()
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture {camera.id}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the capture's thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Publish nothing more and end; does not wait for that."""
+        """Publish nothing more and end; does not wait for the end."""
         self._stop.set()
-        self._news.set()
+        self._wake.set()
 
     def join(self, timeout: float) -> None:
-        """Wait until nothing is published any more, at most `timeout` seconds."""
+        """Wait for the end, at most `timeout` seconds; nothing is published after it."""
         self._thread.join(timeout)
 
     @property
     def is_running(self) -> bool:
-        """Whether pictures may still come."""
+        """Whether frames may still be published."""
         return self._thread.is_alive()
 
     @property
-    def pictures_not_counted(self) -> int:
-        """Sampled pictures whose counts are not stored yet."""
-        return self._tally.pictures
+    def unstored_pictures(self) -> int:
+        """Number of sampled pictures whose counts are not stored yet."""
+        return self._counts.unstored
 
-    def count(self, sink: CaptureSink) -> None:
-        """Store what became of the pictures since the last call; raises what the sink raises."""
+    def store_counts(self, sink: CaptureSink) -> None:
+        """Store the counts since the last call; raises what the sink raises."""
         for reason, frames in self._writer.take_drops(self.camera.id).items():
-            self._tally.dropped(wall_clock_us(), reason, frames)
-        self._tally.store(sink)
+            self._counts.add_dropped(wall_clock_us(), reason, frames)
+        self._counts.store(sink)
 
-    def tell_stopped(self) -> None:
-        """Say that nothing more will come, where that was not said before."""
+    def report_stopped(self) -> None:
+        """Set the state to ended, unless the capture already ended or is paused."""
         if self._is_open:
-            self._become(CameraState.ENDED, STOPPED)
+            self._set_state(CameraState.ENDED, STOPPED)
 
     def _run(self) -> None:
         try:
             if self.camera.paused:
-                self._become(CameraState.PAUSED, self.camera.pause_reason or PAUSED)
+                self._set_state(CameraState.PAUSED, self.camera.pause_reason or PAUSED)
             else:
                 self._keep_reading(expand(self.camera.source, self._environ))
         except SourceError as error:
             self._end(error)
         finally:
             if self._is_open and not self._stop.is_set():
-                self._end(IngestError("the capture failed, the log says where"))
-            self._changed()
+                self._end(IngestError("the capture failed: see the log"))
+            self._on_change()
 
     @property
     def _is_open(self) -> bool:
-        return self.health.now.state not in (CameraState.ENDED, CameraState.PAUSED)
+        return self.health.current.state not in (CameraState.ENDED, CameraState.PAUSED)
 
     def _keep_reading(self, source: str) -> None:
         while not self._stop.is_set():
-            error, well_for = self._read(source)
+            error, healthy_for = self._read(source)
             if self._stop.is_set():
                 return
-            if error is None or is_recording(source) or self._is_wrong(error):
+            if error is None or is_recording(source) or self._is_permanent(error):
                 self._end(error)
                 return
-            self._become(CameraState.RETRYING, str(error))
-            wait = self._backoff.next_wait(well_for)
-            _log.debug("camera %s: is opened again in %.1f s", self.camera.id, wait)
+            self._set_state(CameraState.RETRYING, str(error))
+            wait = self._backoff.next_wait(healthy_for)
+            _log.debug("camera %s: opening it again in %.1f s", self.camera.id, wait)
             self._stop.wait(wait)
 
-    def _is_wrong(self, error: IngestError) -> bool:
-        """Whether trying again is of no use; a webcam that was online before may be plugged in again."""
-        return isinstance(error, SourceError) and self.health.now.last_frame_at is None
+    def _is_permanent(self, error: IngestError) -> bool:
+        """Whether another attempt cannot succeed; a webcam that was online may be connected again."""
+        return isinstance(error, SourceError) and self.health.current.last_frame_at is None
 
     def _read(self, source: str) -> tuple[IngestError | None, float]:
-        """Read until the source ends, breaks, hangs, or all is stopped; why, and how long it was well."""
+        """Read until the source ends, fails or is stuck, or the capture stops.
+
+        Returns the error, and for how many seconds the source was healthy.
+        """
         self._stuck = [reader for reader in self._stuck if not reader.is_done]
-        if len(self._stuck) >= _MOST_STUCK:
-            return SourceLost(f"the source hangs: {len(self._stuck)} attempts to read it never returned"), 0.0
-        self.health.opening()
-        reader = self._reader(source)
+        if len(self._stuck) >= _MAX_STUCK:
+            return SourceLost(
+                f"the source hangs: {len(self._stuck)} attempts to read it have not returned"
+            ), 0.0
+        self.health.count_opening()
+        reader = self._make_reader(source)
         reader.start()
-        while not (reader.is_done or reader.hangs or self._stop.is_set()):
-            self._news.wait(_LOOK_EVERY)
-            self._news.clear()
+        while not (reader.is_done or reader.is_stuck or self._stop.is_set()):
+            self._wake.wait(_CHECK_EVERY)
+            self._wake.clear()
         if reader.is_done:
-            return reader.error, reader.well_for
+            return reader.error, reader.healthy_for
         reader.cancel()
         if not self._stop.is_set():
             self._stuck.append(reader)
-            return SourceLost("the source hangs: it does not return"), reader.well_for
-        reader.join(_FAREWELL)
+            return SourceLost("the source hangs: it does not return"), reader.healthy_for
+        reader.join(_CLOSE_TIMEOUT)
         return None, 0.0
 
-    def _reader(self, source: str) -> Reader:
+    def _make_reader(self, source: str) -> SourceReader:
         settings = self._settings
         self._epoch = max(wall_clock_us(), self._epoch + 1)
         publisher = Publisher(
-            self.camera.id, self._epoch, self._writer, self.health, self._tally, settings.jpeg_quality
+            self.camera.id, self._epoch, self._writer, self.health, self._counts, settings.jpeg_quality
         )
-        reading = Reading(
+        read_settings = ReadSettings(
             fps=self.camera.fps,
             longest_side=settings.longest_side,
             open_timeout=settings.open_timeout,
             read_timeout=settings.read_timeout,
             fast=settings.fast,
         )
-        return Reader(partial(self._open, source), reading, publisher, self._watch, self._tell)
+        return SourceReader(
+            partial(self._open, source), read_settings, publisher, self._stillness, self._notify
+        )
 
-    def _open(self, source: str) -> Source:
+    def _open(self, source: str) -> CameraSource:
         return open_source(
             source,
             fps=self.camera.fps,
@@ -219,12 +230,12 @@ class Capture:
 
     def _end(self, error: IngestError | None) -> None:
         self.failure = str(error or "")
-        self._become(CameraState.ENDED, self.failure)
+        self._set_state(CameraState.ENDED, self.failure)
 
-    def _become(self, state: CameraState, reason: str) -> None:
-        if self.health.become(state, reason):
-            self._tell()
+    def _set_state(self, state: CameraState, reason: str) -> None:
+        if self.health.set_state(state, reason):
+            self._notify()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._changed()
+    def _notify(self) -> None:
+        self._wake.set()
+        self._on_change()

@@ -1,11 +1,11 @@
 """What can go wrong between a camera and the bus.
 
 IngestError
-├── SourceError     a source that cannot be used as it is written: trying again changes nothing
-├── SourceLost      a source that cannot be reached for now, or that broke while it was read
-└── BadPicture      one picture that cannot be decoded; the next may be fine
+├── SourceError     a source that cannot be used as it is written: another attempt changes nothing
+└── SourceLost      a source that cannot be reached at present, or that failed while it was read
 
-Their texts are shown to operators: one line, no secrets.
+The messages are shown to operators: one line, no secrets. A picture that cannot be decoded is a
+`media.errors.ImageError`; the next one may be valid.
 """
 
 
@@ -18,8 +18,4 @@ class SourceError(IngestError):
 
 
 class SourceLost(IngestError):
-    """A source that cannot be reached for now or that broke; the text is a plain sentence."""
-
-
-class BadPicture(IngestError):
-    """A picture that is damaged or too large; says what was found."""
+    """A source that cannot be reached at present or that failed; the message is a plain sentence."""

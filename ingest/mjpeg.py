@@ -1,7 +1,7 @@
-"""MJPEG over HTTP: pictures one after the other in one answer that never ends.
+"""MJPEG over HTTP: a sequence of JPEG pictures in one response that never ends.
 
-Not through FFmpeg, which decodes every picture: here those that are not sampled are passed over undecoded,
-sizes are checked before anything is decoded, and the reason of a failure is known.
+Not read by FFmpeg, which decodes every picture: here pictures that are not sampled are skipped undecoded,
+pictures are checked before they are decoded, and the reason of a failure is known.
 """
 
 from __future__ import annotations
@@ -20,35 +20,38 @@ from urllib.request import (
     parse_keqv_list,
 )
 
+from typing_extensions import override
+
+from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.errors import SourceLost
 from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
-from ingest.pictures import MOST_BYTES, Picture, decode_gray
+from media.images import CAMERA_PICTURE, decode_gray
 
 _MULTIPART = "multipart/x-mixed-replace"
 _LONGEST_LINE = 4096
-_PIECE = 65_536
+_CHUNK = 65_536
 
 
-class MjpegStream:
+class MjpegStream(CameraSource):
     """An open MJPEG stream.
 
-    Logins go by the methods Basic and Digest (RFC 7617, RFC 7616), redirections are not followed.
+    Supports the login methods Basic and Digest (RFC 7617, RFC 7616); does not follow redirects.
 
     Args:
         url: with the login, percent-encoded.
-        open_timeout: seconds until the camera must have answered.
-        read_timeout: seconds within which each picture must have come.
+        open_timeout: seconds within which the camera must respond.
+        read_timeout: seconds within which each picture must arrive.
 
     Raises:
-        SourceError: `url` is no address.
-        SourceLost: saying why there is no stream.
+        SourceError: `url` is not an address.
+        SourceLost: there is no stream; gives the reason.
     """
 
     live = True
 
     def __init__(self, url: str, open_timeout: float, read_timeout: float) -> None:
         self._timeout = read_timeout
-        self._waiting = bytearray()
+        self._buffer = bytearray()
         self._socket, self._response = _open(Address.parse(url), open_timeout)
         try:
             self._boundary = _boundary(self._response)
@@ -57,24 +60,20 @@ class MjpegStream:
             self.close()
             raise
 
-    def read(self) -> Picture:
-        """The next picture.
-
-        Raises:
-            SourceLost: the stream broke, or brings no picture in time.
-        """
+    @override
+    def read(self) -> UndecodedPicture:
         deadline = time.monotonic() + self._timeout
         length = self._part_header(deadline)
         data = self._take_until(self._boundary, deadline) if length is None else self._take(length, deadline)
-        return Picture(None, partial(decode_gray, data))
+        return UndecodedPicture(None, partial(decode_gray, data, CAMERA_PICTURE))
 
+    @override
     def close(self) -> None:
-        """End the connection."""
         self._response.close()
         self._socket.close()
 
     def _part_header(self, deadline: float) -> int | None:
-        """Pass over a part's header lines; the number of bytes that follow, None where it is not told."""
+        """Skip a part's header lines; returns the announced length of its body in bytes, or None."""
         length, fields = None, 0
         while True:
             line = self._take_until(b"\n", deadline, _LONGEST_LINE).strip()
@@ -82,49 +81,52 @@ class MjpegStream:
             if colon:
                 fields += 1
                 if name.strip().lower() == b"content-length" and value.strip().isdigit():
-                    length = int(value)
+                    # A number of thousands of digits is too large in any case, and costs time to convert.
+                    length = int(value.strip()[:20])
             elif not line and fields:
                 return length
 
     def _take(self, size: int, deadline: float) -> bytes:
-        if size > MOST_BYTES:
-            raise SourceLost(f"the camera sends a picture of {size} bytes, the most is {MOST_BYTES}")
-        while len(self._waiting) < size:
+        if size > CAMERA_PICTURE.bytes:
+            raise SourceLost(
+                f"the camera sends a picture of {size} bytes, the most is {CAMERA_PICTURE.bytes}"
+            )
+        while len(self._buffer) < size:
             self._receive(deadline)
-        taken = bytes(self._waiting[:size])
-        del self._waiting[:size]
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return taken
 
-    def _take_until(self, mark: bytes, deadline: float, most: int = MOST_BYTES) -> bytes:
-        """What comes before `mark`, which is passed over."""
+    def _take_until(self, mark: bytes, deadline: float, most: int = CAMERA_PICTURE.bytes) -> bytes:
+        """The bytes before `mark`, which is skipped."""
         searched = 0
-        while (at := self._waiting.find(mark, searched)) < 0:
-            searched = max(0, len(self._waiting) - len(mark))
+        while (at := self._buffer.find(mark, searched)) < 0:
+            searched = max(0, len(self._buffer) - len(mark))
             if searched > most:
                 raise SourceLost(f"the camera sends no MJPEG: nothing ends within {most} bytes")
             self._receive(deadline)
-        taken = bytes(self._waiting[:at])
-        del self._waiting[: at + len(mark)]
+        taken = bytes(self._buffer[:at])
+        del self._buffer[: at + len(mark)]
         return taken
 
     def _receive(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise SourceLost(f"no picture for {self._timeout:g} s")
         try:
-            piece = self._response.read1(_PIECE)
+            chunk = self._response.read1(_CHUNK)
         except TimeoutError:
             raise SourceLost(f"no picture for {self._timeout:g} s") from None
         except OSError as error:
             raise SourceLost(explain(error, self._timeout)) from error
         except http.client.HTTPException as error:
-            raise SourceLost("the camera broke off the stream") from error
-        if not piece:
+            raise SourceLost("the camera interrupted the stream") from error
+        if not chunk:
             raise SourceLost("the camera ended the stream")
-        self._waiting += piece
+        self._buffer += chunk
 
 
 def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.HTTPResponse]:
-    """The connection and the camera's answer, with the login where it is asked for."""
+    """The connection and the camera's response, with the login if the camera requires it."""
     connection, response = _request(address, timeout, None)
     if response.status == http.HTTPStatus.UNAUTHORIZED and address.user is not None:
         login = _login(address, response.headers)
@@ -142,7 +144,7 @@ def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.
 def _refusal(address: Address, status: int) -> str:
     if status == http.HTTPStatus.UNAUTHORIZED:
         return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
-    return REFUSED.get(status, f"the camera answers with status {status}, not with a stream")
+    return REFUSED.get(status, f"the camera responds with status {status}, not with a stream")
 
 
 def _request(
@@ -158,11 +160,11 @@ def _request(
         raise SourceLost(explain(error, timeout)) from error
     except http.client.HTTPException as error:
         channel.close()
-        raise SourceLost("the camera does not answer in HTTP") from error
+        raise SourceLost("the camera does not respond in HTTP") from error
 
 
 def _login(address: Address, headers: Message) -> str | None:
-    """The header that answers the camera's challenge, None where it asks for something unknown."""
+    """The header that answers the camera's challenge, None if its method is not supported."""
     challenges = [str(value) for value in headers.get_all("WWW-Authenticate", [])]
     for challenge in challenges:
         method, _, parameters = challenge.partition(" ")
@@ -181,7 +183,7 @@ def _login(address: Address, headers: Message) -> str | None:
 
 
 def _boundary(response: http.client.HTTPResponse) -> bytes:
-    """What stands between two pictures; cameras differ on whether they name it with its dashes."""
+    """The separator of two pictures; some cameras include its dashes in the name, some do not."""
     kind = response.headers.get_content_type()
     name = response.headers.get_param("boundary")
     if kind != _MULTIPART or not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Reaching a camera over the network: its address, a connection, or in plain words why there is none."""
+"""Address of a network camera, and connection to it, or the reason in plain words why there is none."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ingest.errors import SourceError, SourceLost
 
-PORTS = {"rtsp": 554, "http": 80, "https": 443}
-"""The schemes of network cameras, and the port that each uses where none is written."""
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+"""The schemes of network cameras, and the default port of each."""
 ASKS_FOR_LOGIN = "the camera asks for a login (401): add user and password to the address"
 WRONG_LOGIN = "the camera refuses the login (401): check user and password"
 REFUSED = {
-    403: "the camera refuses access (403): check what this user may see",
+    403: "the camera refuses access (403): check the permissions of this user",
     404: "the camera has no such stream (404): check the address",
     503: "the camera cannot serve the stream now (503)",
 }
-"""What a status means for an operator; HTTP and RTSP have them in common."""
+"""Messages for operators by status; HTTP and RTSP share these."""
+_ENCRYPTED = ("https", "rtsps")
 _KEPT = "/?%:@!$&'()*+,;=[]~"
-"""What has a meaning in a path and a query, or is percent-encoded already."""
+"""Characters that have a meaning in a path and a query, or are percent-encoded already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,19 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Take `url` apart.
+        """Split `url` into its parts.
 
         Raises:
-            SourceError: it is no address, which a password with unencoded special characters makes of it.
+            SourceError: it is not an address; a password with unencoded special characters has this effect.
         """
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").encode("idna").decode(), parts.port
         except ValueError:
-            raise SourceError(_not_understood(url)) from None
+            raise SourceError(_parse_failure(url)) from None
         misplaced = parts.path + parts.fragment + ("" if parts.path else parts.query)
         if not host or "@" in misplaced:
-            raise SourceError(_not_understood(url))
+            raise SourceError(_parse_failure(url))
         return cls(
             scheme=parts.scheme,
             host=host,
@@ -66,25 +67,25 @@ class Address:
         return f"{self.scheme}://{host}:{self.port}{self.target}"
 
 
-def _not_understood(url: str) -> str:
+def _parse_failure(url: str) -> str:
     scheme = url.partition("://")[0]
     return (
-        f"{scheme} address that cannot be understood: expected {scheme}://[user:password@]host[:port]/path; "
+        f"{scheme} address that cannot be parsed: expected {scheme}://[user:password@]host[:port]/path; "
         "keep the password in an environment variable NAME and write ${NAME} in its place"
     )
 
 
 def connect(address: Address, timeout: float) -> socket.socket:
-    """A connection to the camera, encrypted for https; `timeout` seconds then hold for each of its steps.
+    """A connection to the camera, with TLS for https and rtsps; each later step may take `timeout` seconds.
 
     Raises:
-        SourceLost: saying why there is none.
+        SourceLost: there is none; gives the reason.
     """
     try:
         raw = socket.create_connection((address.host, address.port), timeout)
     except OSError as error:
         raise SourceLost(explain(error, timeout)) from error
-    if address.scheme != "https":
+    if address.scheme not in _ENCRYPTED:
         return raw
     try:
         return ssl.create_default_context().wrap_socket(raw, server_hostname=address.host)
@@ -94,11 +95,11 @@ def connect(address: Address, timeout: float) -> socket.socket:
 
 
 def explain(error: OSError, timeout: float) -> str:
-    """What went wrong with a connection, as a plain sentence."""
+    """The reason why a connection failed, as a plain sentence."""
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, socket.gaierror):
-        return "its host name is not known here"
+        return "its host name cannot be resolved"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
-    return f"no connection: {(error.strerror or 'it was broken off').lower()}"
+    return f"no connection: {(error.strerror or 'it was interrupted').lower()}"

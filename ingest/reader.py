@@ -1,4 +1,4 @@
-"""One opening of a source: read in a thread of its own, which may hang without harm."""
+"""Reader of one opening of a source, in a thread of its own, so that a source that hangs blocks no other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from bus.messages import MICROSECONDS
-from ingest.errors import BadPicture, IngestError, SourceLost
-from ingest.health import wall_clock_us
-from ingest.pictures import Gray, Picture, to_gray
+from common.clock import wall_clock_us
+from ingest.camera_source import CameraSource, UndecodedPicture
+from ingest.encoding import to_gray
+from ingest.errors import IngestError, SourceLost
 from ingest.publisher import Publisher
 from ingest.sampling import Sampler
-from ingest.sources import Source
-from ingest.stillness import PictureWatch
+from ingest.stillness import StillnessDetector
+from media.errors import ImageError
+from media.images import Gray
 
 DAMAGED = "damaged picture"
 FROZEN = "frozen picture"
@@ -24,18 +26,18 @@ LATE = "read too late"
 """Reasons for which sampled pictures are dropped before they reach the bus."""
 
 _GRACE = 1.0
-"""Seconds after a time-out of its own within which a source must have returned."""
+"""Seconds beyond its own time-out after which a source counts as stuck."""
 _LATEST = 1.0
-"""Seconds after its time at which a picture of a recording that is read like a camera is passed over."""
+"""Seconds after its time from which a picture of a recording played at its own speed is dropped."""
 _ROOM_WAIT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadSettings:
     """How a source is read.
 
-    `fps` pictures per second are sampled, None takes all; `longest_side` in pixels; time-outs in seconds;
-    `fast` reads a recording as quickly as the bus takes its pictures.
+    `fps` pictures per second are sampled, None samples all; `longest_side` in pixels; time-outs in seconds;
+    `fast` reads a recording as quickly as the bus accepts its frames.
     """
 
     fps: float | None
@@ -45,48 +47,48 @@ class Reading:
     fast: bool
 
 
-class Reader:
-    """Opens a source and publishes what is sampled of it, until it ends, breaks or is cancelled.
+class SourceReader:
+    """Opens a source and publishes the sampled pictures until it ends, fails or is cancelled.
 
     Args:
         open_source: opens the source.
-        reading: how it is read.
-        publisher: where pictures go.
-        watch: looks at the pictures of live cameras.
-        changed: called, in the reader's thread, when the camera's state changes or the reader is done.
+        settings: how it is read.
+        publisher: publishes the pictures.
+        stillness: examines the pictures of live cameras.
+        on_change: called, in the reader's thread, when the camera's state changes or the reader is done.
     """
 
     def __init__(
         self,
-        open_source: Callable[[], Source],
-        reading: Reading,
+        open_source: Callable[[], CameraSource],
+        settings: ReadSettings,
         publisher: Publisher,
-        watch: PictureWatch,
-        changed: Callable[[], None],
+        stillness: StillnessDetector,
+        on_change: Callable[[], None],
     ) -> None:
-        self.error: IngestError | None = SourceLost("the reader failed, the log says where")
-        """Why the source is read no more; None where it ended. Holds once the reader is done."""
+        self.error: IngestError | None = SourceLost("the reader failed: see the log")
+        """Why the reader stopped, None if the source ended. Valid once the reader is done."""
         self._open = open_source
-        self._reading = reading
+        self._settings = settings
         self._publisher = publisher
-        self._watch = watch
-        self._changed = changed
-        self._sampler = Sampler(reading.fps)
+        self._stillness = stillness
+        self._on_change = on_change
+        self._sampler = Sampler(settings.fps)
         self._cancelled = threading.Event()
         self._done = threading.Event()
         self._deadline = math.inf
-        self._began = 0.0
-        self._good_at = 0.0
-        self._published_since: float | None = None
-        self._published_at = 0.0
-        self._bad_pictures = 0
-        self._first_bad = ""
+        self._opened_at = 0.0
+        self._decoded_at = 0.0
+        self._first_published_at: float | None = None
+        self._last_published_at = 0.0
+        self._damaged = 0
+        self._first_damage = ""
         self._captured_at = 0
         name = f"reader {publisher.camera_id}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the reader's thread."""
         self._thread.start()
 
     def cancel(self) -> None:
@@ -95,23 +97,23 @@ class Reader:
         self._publisher.close()
 
     def join(self, timeout: float) -> None:
-        """Wait for the reader's end."""
+        """Wait for the end of the reader's thread, at most `timeout` seconds."""
         self._thread.join(timeout)
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come and the source was closed."""
+        """Whether the reader has ended and the source is closed."""
         return self._done.is_set()
 
     @property
-    def hangs(self) -> bool:
+    def is_stuck(self) -> bool:
         """Whether the source has not returned long after its time-outs."""
         return time.monotonic() > self._deadline
 
     @property
-    def well_for(self) -> float:
+    def healthy_for(self) -> float:
         """Seconds from the first to the last picture that was published."""
-        return 0.0 if self._published_since is None else self._published_at - self._published_since
+        return 0.0 if self._first_published_at is None else self._last_published_at - self._first_published_at
 
     def _run(self) -> None:
         try:
@@ -121,55 +123,55 @@ class Reader:
             self.error = error
         finally:
             self._done.set()
-            self._changed()
+            self._on_change()
 
     def _read(self) -> None:
-        with self._within(self._reading.open_timeout):
+        with self._deadline_in(self._settings.open_timeout):
             source = self._open()
         with closing(source):
             if self._cancelled.is_set():
                 return
-            self._began = self._good_at = time.monotonic()
-            self._watch.opened(self._began)
+            self._opened_at = self._decoded_at = time.monotonic()
+            self._stillness.restart(self._opened_at)
             while not self._cancelled.is_set():
-                with self._within(self._reading.read_timeout):
+                with self._deadline_in(self._settings.read_timeout):
                     picture = source.read()
                 if picture is None:
                     break
-                self._take(picture, source.live)
-        if self._bad_pictures:
-            raise SourceLost(f"{self._bad_pictures} pictures cannot be decoded, the first: {self._first_bad}")
+                self._handle(picture, source.live)
+        if self._damaged:
+            raise SourceLost(f"{self._damaged} pictures cannot be decoded, the first: {self._first_damage}")
 
-    def _take(self, picture: Picture, live: bool) -> None:
-        since_began = time.monotonic() - self._began
-        offset = since_began if picture.offset is None else picture.offset
-        if not self._sampler.wants(offset):
+    def _handle(self, picture: UndecodedPicture, live: bool) -> None:
+        since_opened = time.monotonic() - self._opened_at
+        offset = since_opened if picture.offset is None else picture.offset
+        if not self._sampler.select(offset):
             return
-        fast = self._reading.fast and not live
+        fast = self._settings.fast and not live
         captured_at = self._wait_for_room(offset) if fast else self._wait_until(offset)
         if self._cancelled.is_set():
             return
-        if not fast and time.monotonic() - self._began > offset + _LATEST:
+        if not fast and time.monotonic() - self._opened_at > offset + _LATEST:
             self._publisher.drop(captured_at, LATE)
             return
         gray = self._decode(picture, captured_at, live)
         if gray is None or self._cancelled.is_set():
             return
         if live and picture.offset is None:
-            self._check(gray, captured_at)
+            self._publish_unless_frozen(gray, captured_at)
         else:
             self._publish(gray, captured_at)
 
     def _wait_until(self, offset: float) -> int:
-        """Wait for the time of a picture that is shown like a camera's; microseconds UTC then."""
-        if (left := self._began + offset - time.monotonic()) > 0:
+        """Wait for the time of a picture that is played at its own speed; returns microseconds UTC then."""
+        if (left := self._opened_at + offset - time.monotonic()) > 0:
             self._cancelled.wait(left)
         return wall_clock_us()
 
     def _wait_for_room(self, offset: float) -> int:
-        """Wait until nothing is dropped for a recording's picture; its time in microseconds UTC.
+        """Wait until the bus accepts a recording's picture; returns its time in microseconds UTC.
 
-        The recording counts as begun when it was opened; no two pictures have the same time.
+        The recording counts as started when it was opened; no two pictures have the same time.
         """
         while not self._publisher.wait_for_room(_ROOM_WAIT) and not self._cancelled.is_set():
             pass
@@ -177,41 +179,40 @@ class Reader:
         self._captured_at = max(recorded_at, self._captured_at + 1)
         return self._captured_at
 
-    def _decode(self, picture: Picture, captured_at: int, live: bool) -> Gray | None:
+    def _decode(self, picture: UndecodedPicture, captured_at: int, live: bool) -> Gray | None:
         try:
-            with self._within(self._reading.read_timeout):
-                gray = to_gray(picture.pixels(), self._reading.longest_side)
-        except BadPicture as error:
+            with self._deadline_in(self._settings.read_timeout):
+                gray = to_gray(picture.decode(), self._settings.longest_side)
+        except ImageError as error:
             self._publisher.drop(captured_at, DAMAGED)
-            self._bad_pictures += 1
-            self._first_bad = self._first_bad or str(error)
-            if live and time.monotonic() - self._good_at > self._reading.read_timeout:
+            self._damaged += 1
+            self._first_damage = self._first_damage or str(error)
+            if live and time.monotonic() - self._decoded_at > self._settings.read_timeout:
                 raise SourceLost(f"no picture that can be decoded: {error}") from error
             return None
-        self._good_at = time.monotonic()
+        self._decoded_at = time.monotonic()
         return gray
 
-    def _check(self, gray: Gray, captured_at: int) -> None:
-        """Publish a camera's picture unless it is the one at which the camera froze."""
+    def _publish_unless_frozen(self, gray: Gray, captured_at: int) -> None:
         now = time.monotonic()
-        self._watch.see(gray, now)
-        if not self._watch.is_frozen:
-            self._publish(gray, captured_at, self._watch.reason)
+        self._stillness.update(gray, now)
+        if not self._stillness.is_frozen:
+            self._publish(gray, captured_at, self._stillness.reason)
             return
         self._publisher.drop(captured_at, FROZEN)
-        if self._watch.is_overdue(now):
-            raise SourceLost(self._watch.reason)
+        if self._stillness.is_overdue(now):
+            raise SourceLost(self._stillness.reason)
 
     def _publish(self, gray: Gray, captured_at: int, reason: str = "") -> None:
-        self._published_at = time.monotonic()
-        if self._published_since is None:
-            self._published_since = self._published_at
+        self._last_published_at = time.monotonic()
+        if self._first_published_at is None:
+            self._first_published_at = self._last_published_at
         if self._publisher.publish(gray, captured_at, reason):
-            self._changed()
+            self._on_change()
 
     @contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
-        """Expect the source to return in this time."""
+    def _deadline_in(self, seconds: float) -> Iterator[None]:
+        """Count the reader as stuck if the block takes longer than `seconds` and some grace."""
         self._deadline = time.monotonic() + seconds + _GRACE
         try:
             yield

@@ -1,34 +1,35 @@
-"""Which pictures of a stream are taken."""
+"""Token bucket that selects the pictures of a stream that are published."""
 
 from __future__ import annotations
 
 _ROUNDING = 1e-6
-_MOST_OWED = 2.0
+_CAPACITY = 2.0
 
 
 class Sampler:
-    """Takes `fps` pictures per second of a stream that brings more, every one of a stream that brings fewer.
+    """Selects `fps` pictures per second of a faster stream, and every picture of a slower one.
 
-    Every second earns `fps` pictures and every one taken costs one. Up to two may be owed: a camera whose
-    pictures come as often as they are wanted, but never quite evenly, loses none.
+    A token bucket: `fps` tokens are added per second of the stream, and each selected picture takes one. The
+    bucket holds two tokens, so that a camera whose pictures arrive at the wanted rate but at irregular
+    intervals loses none.
 
     Args:
-        fps: None takes every picture.
+        fps: None selects every picture.
     """
 
     def __init__(self, fps: float | None) -> None:
         self._fps = fps
-        self._owed = 1.0
+        self._tokens = 1.0
         self._last: float | None = None
 
-    def wants(self, time_s: float) -> bool:
-        """Whether to take the picture of this time (seconds on any clock that never goes back)."""
+    def select(self, time_s: float) -> bool:
+        """Whether the picture of this time is selected; seconds on any clock that never runs backwards."""
         if self._fps is None:
             return True
         if self._last is not None:
-            self._owed = min(self._owed + (time_s - self._last) * self._fps, _MOST_OWED)
+            self._tokens = min(self._tokens + (time_s - self._last) * self._fps, _CAPACITY)
         self._last = time_s
-        if self._owed < 1 - _ROUNDING:
+        if self._tokens < 1 - _ROUNDING:
             return False
-        self._owed -= 1
+        self._tokens -= 1
         return True

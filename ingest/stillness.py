@@ -1,4 +1,4 @@
-"""Pictures that show nothing: frozen, or black."""
+"""Detector of pictures that show nothing: frozen, or black."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from ingest.pictures import Gray
+from media.images import Gray
 
 FROZEN = "the picture is frozen"
 BLACK = "the picture is black"
@@ -14,41 +14,41 @@ FROZEN_BLACK = "the picture is frozen and black"
 
 _DARK = 24
 _BRIGHT_SHARE = 0.02
-"""A picture is black when fewer pixels than this are brighter than `_DARK`: a clock in its corner may be."""
-_LOOKED_AT = 8
-_COMPARED = 4
-"""Pixels from one that is looked at for brightness, or compared, to the next."""
-_REMEMBERED = 32
-"""Pictures with which a new one is compared; a recording that a camera repeats is longer."""
+"""A picture is black when a smaller share of its pixels is brighter than `_DARK`: it may show a clock."""
+_BRIGHTNESS_STEP = 8
+_COMPARISON_STEP = 4
+"""Distance in pixels between the samples for brightness and for comparison."""
+_HISTORY = 32
+"""Earlier pictures with which a new one is compared; a recording that a camera repeats is longer."""
 
 
-class PictureWatch:
-    """Tells when the pictures of a live camera no longer change, or are black, for `after` seconds.
+class StillnessDetector:
+    """Detects that the pictures of a live camera are frozen, or black, for at least `after` seconds.
 
-    A real sensor never gives the same picture twice, so a picture counts as new unless one of the last few
-    was equal to it in every pixel that is compared: the last few, since an encoder that is fed one picture
-    repeats itself from key frame to key frame. One that codes it differently each time is not found out;
-    any tolerance would take a quiet shop for a frozen one. A camera that froze stays frozen, over any
-    number of reconnects, until a new picture comes.
+    A real sensor never delivers the same picture twice, so a picture counts as new unless it equals one of
+    the last few in every compared pixel. The last few are compared because an encoder whose input is frozen
+    repeats its output from key frame to key frame. An encoder whose output differs each time is not detected;
+    a tolerance would take a quiet shop for a frozen camera. A camera stays frozen across reconnects until a
+    new picture arrives.
     """
 
     def __init__(self, after: float) -> None:
         self._after = after
-        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        self._seen: deque[int] = deque(maxlen=_HISTORY)
         self._same_since = 0.0
         self._lit_at = 0.0
         self._frozen = False
         self._black = False
 
-    def opened(self, now: float) -> None:
-        """The camera was opened, first or again, at `now`: seconds on a clock that never goes back."""
+    def restart(self, now: float) -> None:
+        """The camera was opened, first or again, at `now`: seconds on a clock that never runs backwards."""
         self._same_since = self._lit_at = now
 
-    def see(self, gray: Gray, now: float) -> None:
-        """Look at the picture that came at `now`."""
-        mark = hash((gray.shape, gray[::_COMPARED, ::_COMPARED].tobytes()))
-        if mark not in self._seen:
-            self._seen.append(mark)
+    def update(self, gray: Gray, now: float) -> None:
+        """Examine the picture that arrived at `now`."""
+        fingerprint = hash((gray.shape, gray[::_COMPARISON_STEP, ::_COMPARISON_STEP].tobytes()))
+        if fingerprint not in self._seen:
+            self._seen.append(fingerprint)
             self._same_since, self._frozen = now, False
         if _is_lit(gray):
             self._lit_at, self._black = now, False
@@ -56,22 +56,22 @@ class PictureWatch:
         self._black |= now - self._lit_at >= self._after
 
     def is_overdue(self, now: float) -> bool:
-        """Whether this connection has shown nothing new for too long."""
+        """Whether this connection has delivered no new picture for too long."""
         return now - self._same_since >= self._after
 
     @property
     def is_frozen(self) -> bool:
-        """Whether nothing new has come since the camera froze."""
+        """Whether no new picture has arrived since the camera froze."""
         return self._frozen
 
     @property
     def reason(self) -> str:
-        """What is wrong with the pictures; empty while all is well."""
+        """The problem with the pictures; empty if there is none."""
         if self._frozen:
             return FROZEN_BLACK if self._black else FROZEN
         return BLACK if self._black else ""
 
 
 def _is_lit(gray: Gray) -> bool:
-    sample = gray[::_LOOKED_AT, ::_LOOKED_AT]
+    sample = gray[::_BRIGHTNESS_STEP, ::_BRIGHTNESS_STEP]
     return int(np.count_nonzero(sample > _DARK)) >= _BRIGHT_SHARE * sample.size

@@ -1,27 +1,29 @@
-"""Cameras that OpenCV reads: RTSP by way of FFmpeg, and webcams."""
+"""Cameras that OpenCV reads: RTSP through FFmpeg, and webcams."""
 
 from __future__ import annotations
 
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
+from typing_extensions import override
 
-from ingest.errors import BadPicture, SourceError, SourceLost
+from ingest.camera_source import CameraSource, UndecodedPicture
+from ingest.errors import SourceError, SourceLost
 from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
-from ingest.pictures import Picture, Pixels
+from media.videos import decode_grabbed
 
 _LINUX = sys.platform == "linux"
-_NEARLY = 0.9
+_TIMED_OUT = 0.9
 """Share of the time-out after which a failed read counts as timed out."""
 _STATUS_LINE = re.compile(rb"RTSP/1\.\d (\d{3})")
 
 
-class Stream:
-    """Pictures as a camera brings them, read through OpenCV."""
+class OpenCVStream(CameraSource):
+    """Pictures of a live camera, read through OpenCV."""
 
     live = True
 
@@ -29,56 +31,38 @@ class Stream:
         self._capture = capture
         self._timeout = read_timeout
 
-    def read(self) -> Picture:
-        """The next picture.
-
-        Raises:
-            SourceLost: the stream broke, or brings no picture in time.
-        """
+    @override
+    def read(self) -> UndecodedPicture:
         began = time.monotonic()
         if self._capture.grab():
-            return Picture(None, self._pixels)
-        if time.monotonic() - began >= _NEARLY * self._timeout:
+            return UndecodedPicture(None, partial(decode_grabbed, self._capture))
+        if time.monotonic() - began >= _TIMED_OUT * self._timeout:
             raise SourceLost(f"no picture for {self._timeout:g} s")
         raise SourceLost("the camera ended the stream")
 
+    @override
     def close(self) -> None:
-        """Give the camera back."""
         self._capture.release()
 
-    def _pixels(self) -> Pixels:
-        return retrieve(self._capture)
 
-
-def retrieve(capture: cv2.VideoCapture) -> Pixels:
-    """Decode what was grabbed last; raises BadPicture where that fails."""
-    try:
-        done, pixels = capture.retrieve()
-    except cv2.error as error:
-        raise BadPicture(f"a picture that cannot be decoded: {error.err}") from error
-    if not done:
-        raise BadPicture("a picture that cannot be decoded")
-    return np.asarray(pixels, np.uint8)
-
-
-def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> Stream:
-    """The RTSP stream at `url`, over TCP where the camera can.
+def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> OpenCVStream:
+    """The RTSP stream at `url`, over TCP where the camera supports it.
 
     Raises:
-        SourceError: `url` is no address.
-        SourceLost: saying why there is no stream.
+        SourceError: `url` is not an address.
+        SourceLost: there is no stream; gives the reason.
     """
     address = Address.parse(url)
     deadline = time.monotonic() + open_timeout
     settings = [
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * open_timeout)),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * read_timeout)),
-        # More threads make FFmpeg hold back a picture for each, and cost more.
+        # With more threads FFmpeg delays the stream by one picture per thread, and costs more.
         *(cv2.CAP_PROP_N_THREADS, 1),
     ]
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, settings)
     if capture.isOpened():
-        return Stream(capture, read_timeout)
+        return OpenCVStream(capture, read_timeout)
     capture.release()
     left = deadline - time.monotonic()
     if left <= 0:
@@ -87,18 +71,18 @@ def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> Stream:
 
 
 def _refusal(address: Address, timeout: float) -> str:
-    """Why FFmpeg, which does not tell, got no stream from a camera.
+    """Why FFmpeg, which does not report it, got no stream from a camera.
 
-    Not asked before: a description that is not followed by a stream makes some servers refuse the next one.
+    Only requested after a failure: some servers refuse a stream after a description without a stream.
     """
     status = _describe(address, timeout)
     if status == 401:
         return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
-    return REFUSED.get(status, "the camera answers, but sends no video that can be decoded")
+    return REFUSED.get(status, "the camera responds, but sends no video that can be decoded")
 
 
 def _describe(address: Address, timeout: float) -> int:
-    """The status with which the camera answers when it is asked for the stream's description."""
+    """The status of the camera's response to a request for the stream's description."""
     request = f"DESCRIBE {address.url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     with connect(address, timeout) as connection:
         try:
@@ -108,27 +92,27 @@ def _describe(address: Address, timeout: float) -> int:
             raise SourceLost(explain(error, timeout)) from error
     status = _STATUS_LINE.match(answer)
     if not status:
-        raise SourceLost("the camera does not answer in RTSP")
+        raise SourceLost("the camera does not respond in RTSP")
     return int(status[1])
 
 
-def open_webcam(number: int, read_timeout: float) -> Stream:
+def open_webcam(number: int, read_timeout: float) -> OpenCVStream:
     """The webcam of that number.
 
     Raises:
-        SourceError: there is none of that number.
-        SourceLost: it is there and cannot be used for now.
+        SourceError: no webcam has that number.
+        SourceLost: it exists and cannot be used at present.
     """
     check_webcam(number)
     capture = cv2.VideoCapture(number, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
     if not capture.isOpened():
         capture.release()
         raise SourceLost("the webcam cannot be opened: another program may use it, or permission is missing")
-    return Stream(capture, read_timeout)
+    return OpenCVStream(capture, read_timeout)
 
 
 def check_webcam(number: int) -> None:
-    """Raise SourceError where it can be told, without opening it, that there is no webcam of that number."""
+    """Raise SourceError if no webcam has that number, as far as that is known without opening it."""
     if _LINUX and not Path(f"/dev/video{number}").exists():
         found = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
         there = f"there is {', '.join(found)}" if found else "no camera is connected"

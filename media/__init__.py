@@ -1,0 +1,1 @@
+"""Pictures and videos: encoded bytes to pixels, safely. Imports nothing of ours."""

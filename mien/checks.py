@@ -1,4 +1,4 @@
-"""What a machine has of what Mien needs: one small function a thing, none changes anything."""
+"""Checks of `mien doctor`: one function for each thing that Mien needs; none changes anything."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 import cv2
-import sqlalchemy as sa
 
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.errors import ModelError
 from mien.dashboard_process import check_port
 from mien.errors import StartError
+from mien.installation import HOME, PACKAGES, check_installation
 from mien.settings import Settings
-from storage.engine import open_database, shown
+from storage.engine import open_database, redact_url, sqlite_file
 from storage.errors import StorageError
 
 _LEAST_FREE = 1_000_000_000
@@ -29,7 +29,7 @@ State = Literal["ok", "optional", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked for: what it is, what was found, and how to get it if it lacks."""
+    """One requirement: what is needed, what was found, and how to get it where it is missing."""
 
     state: State
     what: str
@@ -41,6 +41,7 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
     """Every check, for the given settings and the folder that Mien is started in."""
     return [
         python(),
+        packages(),
         video(),
         models(),
         database(settings),
@@ -48,15 +49,24 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
         disk(folder),
         webcams(),
         package("tensorflow", "training (`mien train`)", "pip install 'mien[train]'"),
-        program("chromium", "browser for the tests of the dashboard", "apt-get install chromium"),
+        program("chromium", "browser for tests of the dashboard", "apt-get install chromium"),
         data(),
     ]
 
 
 def python() -> Check:
-    """The interpreter."""
+    """Version of the interpreter and size of the machine."""
     found = f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
     return Check("ok", "Python", found)
+
+
+def packages() -> Check:
+    """Whether `inference` and the other top-level packages are those of this installation."""
+    try:
+        check_installation()
+    except StartError as error:
+        return Check("missing", "packages", str(error), "install Mien in an environment of its own")
+    return Check("ok", "packages", f"{', '.join(PACKAGES)} in {HOME}")
 
 
 def video() -> Check:
@@ -68,7 +78,7 @@ def video() -> Check:
 
 
 def models(detector: Path | None = None, classifier: Path | None = None) -> Check:
-    """Whether both models are whole and load."""
+    """Whether both model files are complete and can be loaded."""
     try:
         loaded = Detector(detector).metadata, Classifier(classifier).metadata
     except ModelError as error:
@@ -78,10 +88,10 @@ def models(detector: Path | None = None, classifier: Path | None = None) -> Chec
 
 
 def database(settings: Settings) -> Check:
-    """Whether the database can be opened, or made."""
+    """Whether the database can be opened or created."""
     try:
-        url = shown(settings.database)
-        path = _sqlite_file(settings.database)
+        url = redact_url(settings.database)
+        path = sqlite_file(settings.database)
         if path and not path.exists():
             return _new_file(path, f"{url}: does not exist yet")
         open_database(settings.database, read_only=True).dispose()
@@ -91,7 +101,7 @@ def database(settings: Settings) -> Check:
 
 
 def port(settings: Settings) -> Check:
-    """Whether the dashboard can listen."""
+    """Whether the dashboard's port is free."""
     where = f"{settings.dashboard_address}:{settings.dashboard_port}"
     try:
         check_port(settings.dashboard_address, settings.dashboard_port)
@@ -101,7 +111,7 @@ def port(settings: Settings) -> Check:
 
 
 def disk(folder: Path) -> Check:
-    """Whether there is room for rows."""
+    """Whether the disk has free space for rows."""
     free = shutil.disk_usage(folder).free
     state: State = "ok" if free >= _LEAST_FREE else "missing"
     return Check(
@@ -110,17 +120,17 @@ def disk(folder: Path) -> Check:
 
 
 def webcams() -> Check:
-    """The cameras that are plugged in."""
+    """The webcams of this machine."""
     found = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video[0-9]*"))
     if found:
         return Check("ok", "webcams", f"--source {' or '.join(found)}")
-    return Check("optional", "webcams", "none", "plug one in, or use rtsp://, http://, a file or demo://")
+    return Check("optional", "webcams", "none", "connect one, or use rtsp://, http://, a file or demo://")
 
 
 def package(name: str, what: str, fix: str) -> Check:
     """A Python package that only some commands need."""
-    there = importlib.util.find_spec(name) is not None
-    return Check("ok", what, name) if there else Check("optional", what, f"no {name}", fix)
+    installed = importlib.util.find_spec(name) is not None
+    return Check("ok", what, name) if installed else Check("optional", what, f"no {name}", fix)
 
 
 def program(name: str, what: str, fix: str) -> Check:
@@ -130,7 +140,7 @@ def program(name: str, what: str, fix: str) -> Check:
 
 
 def data() -> Check:
-    """The data folder that training and measuring read."""
+    """The data folder for training, tests and benchmarks."""
     folder = os.environ.get("MIEN_DATA")
     if folder and Path(folder, "datasets").is_dir():
         return Check("ok", "data for training and tests", folder)
@@ -142,8 +152,3 @@ def _new_file(path: Path, found: str) -> Check:
     if os.access(path.resolve().parent, os.W_OK):
         return Check("ok", "database", found)
     return Check("missing", "database", found, "choose a folder")
-
-
-def _sqlite_file(url: str) -> Path | None:
-    parsed = sa.make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

@@ -1,4 +1,4 @@
-"""The dashboard as a process of its own: started, waited for, watched and ended."""
+"""The dashboard as a child process: start it, wait until it is ready, log when it ends, stop it."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Dashboard:
         self._command = command
         self._environment = os.environ | environment(settings)
         self._process: subprocess.Popen[bytes] | None = None
-        self._told = False
+        self._end_logged = False
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """The address for a browser."""
         return f"http://{self._address}:{self._port}"
 
     def __enter__(self) -> Dashboard:
         check_port(self._address, self._port)
-        # Out of this process's group: Ctrl-C is for us, and we end the dashboard in order.
+        # In a session of its own: Ctrl-C reaches this process only, which then stops the dashboard.
         self._process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -63,23 +63,23 @@ class Dashboard:
             process.wait()
 
     def wait_until_ready(self, stop: threading.Event) -> None:
-        """Return once it answers, or `stop` is set.
+        """Wait until it answers or `stop` is set.
 
-        Raises StartError where it ends at once or does not answer in time.
+        Raises StartError where it ends before it answers, or does not answer within `START_S`.
         """
         deadline = time.monotonic() + START_S
         while not stop.is_set() and not self._answers():
             if self.ended:
-                raise StartError("dashboard: ended at once; its own words stand above")
+                raise StartError("dashboard: ended before it was ready; see its output above")
             if time.monotonic() > deadline:
                 raise StartError(f"dashboard: no answer on {self.url} within {START_S:.0f} s")
             stop.wait(0.1)
 
-    def watch(self) -> None:
-        """Log once if it has ended by itself; cameras go on without it."""
-        if self.ended and not self._told:
-            self._told = True
-            _log.error("the dashboard has ended; cameras go on, start again to see it")
+    def log_if_ended(self) -> None:
+        """Log once if it has ended by itself; captures and workers continue without it."""
+        if self.ended and not self._end_logged:
+            self._end_logged = True
+            _log.error("the dashboard has ended; captures and workers continue; restart Mien for a dashboard")
 
     @property
     def ended(self) -> bool:
@@ -95,7 +95,7 @@ class Dashboard:
 
 
 def check_port(address: str, port: int) -> None:
-    """Raise StartError where somebody listens on the port already."""
+    """Raise StartError where another process listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,8 +1,8 @@
-"""What can go wrong before anything runs.
+"""Errors that keep a command from starting.
 
 MienError
-├── SettingsError     a setting, or the file that holds it, cannot be used
-├── StartError        the program cannot start as asked: a port in use, a process that ends at once
+├── SettingsError     a setting, or the file that it is read from, cannot be used
+├── StartError        the program cannot start: a port is in use, a child process ends at once
 └── MissingExtra      the command needs an optional part of the installation
 """
 
@@ -16,8 +16,8 @@ class SettingsError(MienError):
 
 
 class StartError(MienError):
-    """The program cannot start as asked; names what is in the way and the fix."""
+    """The program cannot start; names the obstacle and the fix."""
 
 
 class MissingExtra(MienError):
-    """A package of an optional extra is not installed; names it and how to get it."""
+    """A package of an optional extra is not installed; names it and how to install it."""

@@ -1,4 +1,4 @@
-"""Where log lines go, and the filter that keeps passwords out of them."""
+"""Logging to standard error, with a filter that hides passwords."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import threading
 
 from rich.console import Console
 from rich.logging import RichHandler
+from typing_extensions import override
 
 from ingest.cameras import redact
 
 _QUIET = ("alembic", "kafka", "sqlalchemy")
-"""Libraries that tell of their ordinary work: warnings are enough."""
+"""Libraries that log their normal work at level info: only their warnings are shown."""
 
 
 _log = logging.getLogger(__name__)
 
 
 class Redaction(logging.Filter):
-    """Rewrites every record so that no URL in it shows a password, whoever wrote it."""
+    """Hides the passwords of URLs in every record, also in those of libraries."""
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, its text redacted."""
         record.msg, record.args = redact(record.getMessage()), ()
         if record.exc_info:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
@@ -30,7 +31,7 @@ class Redaction(logging.Filter):
 
 
 def configure(level: str) -> None:
-    """Log to standard error from `level` ("debug", "info", "warning", "error") on."""
+    """Log to standard error, `level` ("debug", "info", "warning", "error") and above."""
     console = Console(stderr=True)
     handler: logging.Handler = logging.StreamHandler()
     if console.is_terminal:
@@ -42,7 +43,7 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # What ends a thread would otherwise be printed past the filter.
+    # Python prints the exception that ends a thread itself, without the filter.
     threading.excepthook = _log_end_of_thread
 
 

@@ -1,6 +1,6 @@
-"""What a process says of its work to Prometheus, and whether it is alive.
+"""Metrics of one process for Prometheus, and its liveness.
 
-Names and meanings stand in docs/operations.md; a test compares.
+docs/operations.md describes every metric; a test compares.
 """
 
 from __future__ import annotations
@@ -13,33 +13,35 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from typing_extensions import override
 
+from bus.codec import captured_at_of
 from bus.messages import MICROSECONDS, CameraHealth, CameraMinute, CameraState, Partition, Positions, Results
+from bus.sinks import Store
 from bus.transport import Batch, FrameReader, Record
-from inference.analyser import Analyser, Analysis
-from mien.tally import Store
-from mien.upkeep import now_us
+from common.clock import wall_clock_us
+from inference.analyser import Analyser, Analysis, FaceClassifier, FaceDetector
 
 ALIVE_S = 60.0
-"""A process whose loop was not heard of for so long is not alive."""
+"""A process is alive while its last heartbeat is not older than this, in seconds."""
 
 _SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0, 60.0)
 _INFERENCE_SECONDS = (0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
 
 
 class Metrics:
-    """The figures of one process, in a registry of its own."""
+    """The metrics of one process, in a registry of its own."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = registry = CollectorRegistry()
-        self.frames = Counter(
-            "mien_frames", "Frames by what became of them", ["camera", "outcome"], registry=registry
-        )
+        self.frames = Counter("mien_frames", "Frames by outcome", ["camera", "outcome"], registry=registry)
         self.drops = Counter(
             "mien_drops", "Frames that never reached a worker", ["camera", "reason"], registry=registry
         )
         self.visits = Counter("mien_visits", "Visits that were closed", ["camera"], registry=registry)
-        self.dead_letters = Counter("mien_dead_letters", "Records set aside for good", registry=registry)
+        self.dead_letters = Counter(
+            "mien_dead_letters", "Records moved to the dead-letter queue", registry=registry
+        )
         self.inference = Histogram(
             "mien_inference_seconds", "Analysis of one frame", buckets=_INFERENCE_SECONDS, registry=registry
         )
@@ -52,79 +54,81 @@ class Metrics:
         self.frame_age = Gauge(
             "mien_frame_age_seconds", "Age of the newest frame when it was read", registry=registry
         )
-        self.lag = Gauge("mien_lag_records", "Records that wait on the bus", ["partition"], registry=registry)
+        self.lag = Gauge(
+            "mien_lag_records", "Records on the bus that were not read yet", ["partition"], registry=registry
+        )
         self.cameras = Gauge("mien_cameras", "Cameras by state", ["state"], registry=registry)
         self._states: dict[str, CameraState] = {}
         self._clock = clock
-        self._heard_at = clock()
+        self._last_heartbeat = clock()
 
-    def beat(self) -> None:
-        """The process's loop goes round."""
-        self._heard_at = self._clock()
+    def record_heartbeat(self) -> None:
+        """Note that the process's loop runs."""
+        self._last_heartbeat = self._clock()
 
     @property
     def alive(self) -> bool:
-        """Whether the loop was heard of lately."""
-        return self._clock() - self._heard_at < ALIVE_S
+        """Whether the last heartbeat is recent."""
+        return self._clock() - self._last_heartbeat < ALIVE_S
 
-    def count(self, minute: CameraMinute) -> None:
-        """Take an increment of what became of frames."""
+    def count_frames(self, minute: CameraMinute) -> None:
+        """Add an increment of frames by outcome."""
         for outcome in ("captured", "analysed", "stale", "failed"):
             if frames := getattr(minute, outcome):
                 self.frames.labels(minute.camera_id, outcome).inc(frames)
         for reason, frames in minute.dropped.items():
             self.drops.labels(minute.camera_id, reason).inc(frames)
 
-    def see(self, health: CameraHealth) -> None:
-        """Take a camera's state."""
+    def update_state(self, health: CameraHealth) -> None:
+        """Set a camera's state."""
         self._states[health.camera_id] = health.state
         for state in CameraState:
             self.cameras.labels(state.value).set(sum(each is state for each in self._states.values()))
 
 
-class MeasuredStore:
-    """Passes everything on to a store, and measures what was stored."""
+class MeasuredStore(Store):
+    """A store that passes everything on to another one and measures what was stored."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
 
+    @override
     def write(self, results: Results, positions: Positions) -> None:
-        """Store, then count."""
         self._store.write(results, positions)
         for minute in results.minutes:
-            self._metrics.count(minute)
+            self._metrics.count_frames(minute)
         for visit in results.visits:
             if visit.closed:
                 self._metrics.visits.labels(visit.camera_id).inc()
 
+    @override
     def positions(self, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions."""
         return self._store.positions(partitions)
 
+    @override
     def report(self, health: CameraHealth) -> None:
-        """Store a camera's state; the supervisor's loop goes round."""
-        self._metrics.beat()
+        self._metrics.record_heartbeat()  # The supervisor's loop calls this.
         self._store.report(health)
-        self._metrics.see(health)
+        self._metrics.update_state(health)
 
+    @override
     def count(self, minute: CameraMinute) -> None:
-        """Store an increment, then count."""
         self._store.count(minute)
-        self._metrics.count(minute)
+        self._metrics.count_frames(minute)
 
 
 class LaggingReader(FrameReader, Protocol):
-    """A reader that knows how much waits; `bus.kafka.reader.KafkaReader` is the one that ships."""
+    """A reader that knows its lag; the shipped implementation is `bus.kafka.reader.KafkaReader`."""
 
     def lag(self) -> Mapping[Partition, int]:
-        """Records that were not handed out yet, by partition."""
+        """Records on the bus that were not polled yet, by partition."""
 
 
-class MeasuredReader:
-    """Passes everything on to a reader, and measures how old frames are when they are read and stored.
+class MeasuredReader(FrameReader):
+    """A reader that passes everything on to another one and measures the age of frames when read and stored.
 
-    Frames older than `max_age_us` when they are read are skipped by the worker and have no row.
+    The worker skips frames that are older than `max_age_us` when they are read; they are not measured.
     """
 
     def __init__(
@@ -132,7 +136,7 @@ class MeasuredReader:
         reader: LaggingReader,
         metrics: Metrics,
         max_age_us: int,
-        clock: Callable[[], int] = now_us,
+        clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._reader = reader
         self._metrics = metrics
@@ -140,13 +144,13 @@ class MeasuredReader:
         self._clock = clock
         self._read: deque[tuple[Partition, int, int]] = deque()
 
+    @override
     def poll(self, limit: int, timeout: float) -> Batch:
-        """See `FrameReader.poll`."""
         batch = self._reader.poll(limit, timeout)
-        self._metrics.beat()
+        self._metrics.record_heartbeat()
         now = self._clock()
         for record in batch.records:
-            captured_at = _captured_at(record)
+            captured_at = captured_at_of(record.headers)
             if captured_at is not None and now - captured_at <= self._max_age_us:
                 self._read.append((record.partition, record.offset, captured_at))
         if self._read and batch.records:
@@ -155,8 +159,8 @@ class MeasuredReader:
             self._metrics.lag.labels(str(partition.number)).set(waiting)
         return batch
 
+    @override
     def acknowledge(self, positions: Positions) -> None:
-        """See `FrameReader.acknowledge`."""
         self._reader.acknowledge(positions)
         now = self._clock()
         for partition, offset, captured_at in self._read:
@@ -164,39 +168,36 @@ class MeasuredReader:
                 self._metrics.capture_to_row.observe((now - captured_at) / MICROSECONDS)
         self._read.clear()
 
+    @override
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """See `FrameReader.resume`."""
         self._read.clear()
         self._reader.resume(partitions)
 
+    @override
     def hold(self, timeout: float) -> None:
-        """See `FrameReader.hold`."""
-        self._metrics.beat()
+        self._metrics.record_heartbeat()
         self._reader.hold(timeout)
 
+    @override
     def reject(self, record: Record, reason: str) -> None:
-        """See `FrameReader.reject`."""
-        self._metrics.dead_letters.inc()
         self._reader.reject(record, reason)
+        self._metrics.dead_letters.inc()
 
+    @override
     def close(self) -> None:
-        """See `FrameReader.close`."""
         self._reader.close()
 
 
 class MeasuredAnalyser(Analyser):
-    """An analyser that measures how long it takes."""
+    """An analyser that records the duration of each analysis."""
 
-    def __init__(self, *given: object, metrics: Metrics, **named: object) -> None:
-        super().__init__(*given, **named)  # type: ignore[arg-type]
+    def __init__(
+        self, detector: FaceDetector, classifier: FaceClassifier, model: str, metrics: Metrics
+    ) -> None:
+        super().__init__(detector, classifier, model)
         self._metrics = metrics
 
+    @override
     def analyse(self, camera_id: str, captured_at: int, gray: NDArray[np.uint8]) -> Analysis:
-        """See `Analyser.analyse`."""
         with self._metrics.inference.time():
             return super().analyse(camera_id, captured_at, gray)
-
-
-def _captured_at(record: Record) -> int | None:
-    text = record.headers.get("captured_at", b"")
-    return int(text) if text.isdigit() else None

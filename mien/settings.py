@@ -1,7 +1,7 @@
 """Every setting, and the only reader of the environment.
 
 A setting is taken from the command line, else from the environment variable `MIEN_<NAME>`, else from the
-configuration file, else it has the default that stands here. `docs/configuration.md` describes them all.
+configuration file, else it has the default that is defined here. `docs/configuration.md` describes them all.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ PREFIX = "MIEN_"
 EMBEDDED = "embedded:"
 """The bus inside one process."""
 _SECRET = {"database", "bus", "source", "writer_password", "reader_password"}
-"""Settings whose values may hold a password: an error does not repeat them."""
+"""Settings whose values may contain a password: error messages do not show them."""
 
 
 def local_timezone() -> str:
-    """The IANA name of this machine's time zone, "UTC" where it tells none."""
+    """The IANA name of this machine's time zone, "UTC" where the machine names none."""
     named = os.environ.get("TZ", "").lstrip(":")
     linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
     for name in (named, linked):

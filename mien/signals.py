@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal as one event."""
+"""Signals that stop a process (Ctrl-C, SIGTERM, a closed terminal) as one event."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that the first signal sets; a second one acts as if this were not here."""
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that the first signal sets; for a second signal the previous handlers are in force again."""
     stop = threading.Event()
-    # A handler interrupts the main thread anywhere, in `stop.wait` too, whose lock `stop.set` would wait for
-    # without end. The queue's `put` alone may be called there.
-    heard: SimpleQueue[bool] = SimpleQueue()
+    # A handler interrupts the main thread anywhere, also within `stop.wait`, which holds the lock that
+    # `stop.set` needs: a deadlock. Only the queue's `put` is safe there.
+    received: SimpleQueue[bool] = SimpleQueue()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        heard.put(True)
+        received.put(True)
         restore()
 
     def restore() -> None:
@@ -30,7 +30,7 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
     def listen() -> None:
-        if heard.get():
+        if received.get():
             stop.set()
 
     listener = threading.Thread(target=listen, name="signals", daemon=True)
@@ -41,5 +41,5 @@ def stopping() -> Iterator[threading.Event]:
         yield stop
     finally:
         restore()
-        heard.put(False)
+        received.put(False)
         listener.join()

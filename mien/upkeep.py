@@ -1,4 +1,4 @@
-"""What the settings mean for the database's upkeep."""
+"""Upkeep of the database as the settings demand: once, or repeatedly until a signal."""
 
 from __future__ import annotations
 
@@ -7,54 +7,51 @@ import threading
 import time
 from collections.abc import Callable
 
-import sqlalchemy as sa
-
+from bus.sinks import SinkUnavailable
+from common.clock import wall_clock_us
 from mien.settings import Settings
-from storage.maintenance import maintain
+from storage import maintenance
+from storage.engine import Database
 from storage.retention import Retention
 from storage.versions import is_owner
-from storage.writer import OUTAGES
 
-_AGAIN_S = 30.0
-"""How soon upkeep is tried again when the database was away."""
+_RETRY_S = 30.0
+"""Seconds until the next attempt while the database is unavailable."""
 _TICK_S = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 def retention(settings: Settings) -> Retention:
-    """How long rows are kept."""
+    """Read from the settings how long rows are kept."""
     return Retention(settings.keep_visits_days, settings.keep_observations_days, settings.keep_coverage_days)
 
 
-def keep_up(engine: sa.Engine, settings: Settings) -> None:
-    """Maintain the database where this process may; elsewhere `mien db maintain` does it.
+def maintain_if_owner(engine: Database, settings: Settings) -> None:
+    """Maintain the database where this process owns its tables; elsewhere `mien db maintain` does it.
 
-    Raises storage.writer.OUTAGES while the database is away.
+    Raises SinkUnavailable while the database is unavailable.
     """
     if is_owner(engine):
-        maintain(engine, retention(settings), now_us())
+        maintenance.maintain(engine, retention(settings), wall_clock_us())
 
 
-def repeat(upkeep: Callable[[], None], every: float, stop: threading.Event, beat: Callable[[], None]) -> None:
-    """Call `upkeep` every so many seconds until `stop` is set; `beat` each second while it waits.
+def repeat(
+    maintain: Callable[[], None], every: float, stop: threading.Event, heartbeat: Callable[[], None]
+) -> None:
+    """Call `maintain` every `every` seconds until `stop` is set, and `heartbeat` each second in between.
 
-    While the database is away it is tried again sooner, and whatever else it raises ends the loop.
+    While the database is unavailable the next attempt comes sooner. Any other exception ends the loop.
     """
     while not stop.is_set():
         pause = every
         try:
-            upkeep()
-        except OUTAGES as error:
-            pause = min(every, _AGAIN_S)
+            maintain()
+        except SinkUnavailable as error:
+            pause = min(every, _RETRY_S)
             reason = str(error).partition("\n")[0]
-            _log.warning("upkeep: the database is away, trying again in %.0f s: %s", pause, reason)
+            _log.warning("upkeep: the database is unavailable, next attempt in %.0f s: %s", pause, reason)
         due = time.monotonic() + pause
-        beat()
+        heartbeat()
         while time.monotonic() < due and not stop.wait(min(_TICK_S, pause)):
-            beat()
-
-
-def now_us() -> int:
-    """Microseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1000
+            heartbeat()

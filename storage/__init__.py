@@ -1,1 +1,1 @@
-"""Rows: what is kept of what the cameras saw, and every figure that is read from it."""
+"""The database: writing of results, and reading of every figure."""

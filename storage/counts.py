@@ -1,8 +1,8 @@
-"""What the database counted in a period, added up by slot: the two queries behind every trend.
+"""Counts of visits and coverage in a period, summed by slot: the queries behind every trend.
 
-Closed visits are read from the rollup `visit_minutes`, open ones from `visits` itself: a visit is in the one
-or the other, since the writer moves it in one transaction, so a figure moves within seconds of a face and
-a long period costs no more than its minutes.
+Closed visits are read from the rollup `visit_minutes`, open ones from `visits`. A visit is always in exactly
+one of them, since the writer closes it and adds it to the rollup in one transaction. So figures are seconds
+old, and the cost of a long period depends on its minutes and not on its visits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from storage.mood import mood_of
 from storage.periods import Period
 
 SETTLING_US = 5_000_000
-"""What was captured in the last seconds may still be on its way: it is not counted as missed."""
+"""Frames of the last seconds may not be stored yet, so this time is not scheduled yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything that was counted in a period.
+    """The counts of a period.
 
-    `watched` and `scheduled` are microseconds by slot and camera. A camera is scheduled from the time at
-    which it was registered or first seen, until it ended or until now; one that is paused or removed only
-    while it watched.
+    `watched` and `scheduled` are microseconds by slot and camera. A camera is scheduled from its registration
+    or its first minute of coverage until its source ended or until now. A camera that is paused or removed is
+    scheduled only while it watched.
     """
 
     period: Period
@@ -50,9 +50,9 @@ class Counts:
 
 
 def read_counts(engine: sa.Engine, period: Period) -> Counts:
-    """Count a period, of all cameras.
+    """Read the counts of a period for all cameras.
 
-    Raises sqlalchemy.exc.DBAPIError where the database cannot be read.
+    Raises DatabaseError where the database cannot be read.
     """
     with engine.connect() as connection:
         cells = tuple(_cells(connection, period))
@@ -88,7 +88,7 @@ def _cells(connection: sa.Connection, period: Period) -> list[Cell]:
 
 
 def _watched(connection: sa.Connection, period: Period) -> tuple[dict[tuple[int, str], int], dict[str, int]]:
-    """The time that was watched by slot and camera, and the first minute of each camera in the period."""
+    """The watched time by slot and camera, and the first minute of coverage of each camera in the period."""
     minutes = tables.camera_minutes.c
     each = (
         sa.select(_slot(minutes.minute, period), minutes.camera_id, minutes.minute, minutes.watched_us)

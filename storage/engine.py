@@ -1,4 +1,4 @@
-"""Opening a database: SQLite or PostgreSQL, brought to the current version, or read-only."""
+"""Opening of SQLite and PostgreSQL databases: migrated to the newest version, or read-only."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from storage import tables, versions
-from storage.errors import StorageError
+from storage.errors import DatabaseError, StorageError
+from storage.translation import translate_errors
 
 _BUSY_MS = 5000
 READER_TIMEOUT_MS = 10_000
-"""How long a statement of a reader may take on PostgreSQL."""
+"""The time limit for a statement of a reader on PostgreSQL."""
 
 _LOCK_TIMEOUT_MS = 30_000
 _IDLE_TIMEOUT_MS = 60_000
-_AWAY = frozenset({"25006", "25P03"})
-"""SQLSTATEs of transactions that another server, or the same one later, would carry out: one that is not the
-primary any more, and one that ended a session because the process stood still in a transaction."""
+_UNAVAILABLE_STATES = frozenset({"25006", "25P03"})
+"""SQLSTATEs that mean "unavailable": the server is not the primary, or it ended an idle transaction."""
 
-_SILENCE_MS = 20_000
-"""After so long without a sign of the other side a connection to PostgreSQL is given up, at either end."""
+_PEER_TIMEOUT_MS = 20_000
+"""A connection to PostgreSQL without any answer for so long is closed, by the client and by the server."""
+
+Database = sa.Engine
+"""An open database, the argument of most functions of this package. `dispose` closes it."""
 
 
-def open_database(url: str, read_only: bool = False) -> sa.Engine:
-    """An engine on the database behind an SQLAlchemy URL, migrated unless `read_only`.
+def open_database(url: str, read_only: bool = False) -> Database:
+    """Open the database at an SQLAlchemy URL and migrate it unless `read_only`.
 
-    TLS to PostgreSQL is asked for as libpq does: `?sslmode=verify-full&sslrootcert=FILE`.
+    Options of libpq configure TLS to PostgreSQL: `?sslmode=verify-full&sslrootcert=FILE`.
 
-    Raises StorageError where it cannot be opened, is no database, is newer than this program, cannot be
-    written, is older and the user may not migrate it, or, read-only, does not exist or is older.
+    Raises StorageError where the database cannot be opened or written, is not a database, is newer than this
+    program, or is older and the user may not migrate it; read-only also where it does not exist or is older.
     """
     parsed = _parse(url)
     engine = _sqlite(parsed, read_only) if _is_sqlite(parsed) else _postgresql(parsed, read_only)
@@ -41,30 +44,39 @@ def open_database(url: str, read_only: bool = False) -> sa.Engine:
                 _check_version(connection)
             else:
                 versions.upgrade(connection)
-                # Changes nothing, yet fails where nothing can be changed.
+                # Changes no row, but fails where the database cannot be written.
                 connection.execute(sa.update(tables.offsets).where(sa.false()).values(next_offset=0))
-    except sa.exc.DBAPIError as error:
+    except DatabaseError as error:
         engine.dispose()
-        raise StorageError(f"database {shown(url)}: {cause(error)}; check the path or the server") from error
+        raise StorageError(f"database {redact_url(url)}: {error}; check the path or the server") from error
     except StorageError as error:
         engine.dispose()
-        raise StorageError(f"database {shown(url)}: {error}") from error
+        raise StorageError(f"database {redact_url(url)}: {error}") from error
     return engine
 
 
-def shown(url: str) -> str:
-    """The URL without what may be secret: its password and its options.
+def redact_url(url: str) -> str:
+    """The URL without its password and its options, which may be secret.
 
-    Raises StorageError for what is no URL.
+    Raises StorageError for an invalid URL.
     """
     return _parse(url).set(query={}).render_as_string(hide_password=True)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file that a URL of SQLite names; None for other databases.
+
+    Raises StorageError for an invalid URL.
+    """
+    parsed = _parse(url)
+    return Path(parsed.database) if _is_sqlite(parsed) and parsed.database else None
 
 
 def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        # The reason may quote a part of the password.
+        # The error may quote a part of the password.
         raise StorageError(
             "database URL cannot be read; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME, "
             "with %40 for @, %2F for / and %3A for : in a password"
@@ -82,7 +94,7 @@ def _is_sqlite(url: sa.URL) -> bool:
 
 def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
     if not url.database or url.database == ":memory:":
-        raise StorageError("database: kept in memory, nobody else could read it; write sqlite:///FILE")
+        raise StorageError("database: in memory, which no other process can read; write sqlite:///FILE")
     path = Path(url.database).resolve()
     if url.query:
         raise StorageError(f"database {path}: takes no options after ?; write %3F for a ? in its name")
@@ -101,10 +113,11 @@ def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     def begin(connection: sa.Connection) -> None:
-        # A transaction that reads first and writes later fails where another one wrote in between; one
-        # that takes the lock at once only waits. It also makes schema changes a part of the transaction.
+        # A transaction that reads first and writes later fails if another one writes in between; one that
+        # takes the write lock first only waits. BEGIN also makes schema changes a part of the transaction.
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
+    translate_errors(engine)
     if not read_only:
         sa.event.listen(engine, "connect", make_durable)
     sa.event.listen(engine, "begin", begin)
@@ -113,12 +126,12 @@ def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
 
 def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
     server: dict[str, object] = {
-        # What a client that vanished holds locked is free again soon.
+        # These release the locks of a client that disappeared.
         "idle_in_transaction_session_timeout": _IDLE_TIMEOUT_MS,
-        "tcp_keepalives_idle": _SILENCE_MS // 2000,
-        "tcp_keepalives_interval": _SILENCE_MS // 4000,
+        "tcp_keepalives_idle": _PEER_TIMEOUT_MS // 2000,
+        "tcp_keepalives_interval": _PEER_TIMEOUT_MS // 4000,
         "tcp_keepalives_count": 2,
-        "tcp_user_timeout": _SILENCE_MS,
+        "tcp_user_timeout": _PEER_TIMEOUT_MS,
     }
     if read_only:
         server |= {"default_transaction_read_only": "on", "statement_timeout": READER_TIMEOUT_MS}
@@ -130,33 +143,17 @@ def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
         connect_args={
             "application_name": "mien",
             "connect_timeout": 5,
-            "keepalives_idle": _SILENCE_MS // 2000,
-            "keepalives_interval": _SILENCE_MS // 4000,
+            "keepalives_idle": _PEER_TIMEOUT_MS // 2000,
+            "keepalives_interval": _PEER_TIMEOUT_MS // 4000,
             "keepalives_count": 2,
-            "tcp_user_timeout": _SILENCE_MS,
+            "tcp_user_timeout": _PEER_TIMEOUT_MS,
             "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
         },
     )
-    if not read_only:
-        sa.event.listen(engine, "handle_error", _tell_outage)
+    translate_errors(engine, unavailable_states=() if read_only else _UNAVAILABLE_STATES)
     return engine
 
 
-def _tell_outage(context: sa.engine.ExceptionContext) -> sa.exc.OperationalError | None:
-    """An outage in the place of what the driver takes for a mistake of ours, see `_AWAY`."""
-    error = context.original_exception
-    if getattr(error, "sqlstate", None) not in _AWAY:
-        return None
-    context.is_disconnect = True  # Only a new connection may lead to the server that took over.
-    return sa.exc.OperationalError(context.statement, context.parameters, error, connection_invalidated=True)
-
-
 def _check_version(connection: sa.Connection) -> None:
-    if not versions.version(connection).is_newest:
+    if not versions.read_version(connection).is_newest:
         raise StorageError("is of an older version; run `mien db upgrade`")
-
-
-def cause(error: sa.exc.DBAPIError) -> str:
-    """What the driver said, in one line."""
-    lines = str(error.orig).strip().splitlines()
-    return lines[0] if lines else type(error.orig).__name__

@@ -1,28 +1,28 @@
-"""Positions that move only from where their writer last saw them, so that of two writers one is stopped.
+"""Fencing by positions: a write succeeds only if the stored positions are those its writer last saw.
 
-A write moves the positions of its partitions in its own transaction. A connection that breaks during the
-commit leaves it open whether that happened; the same write, called again, then finds either the old
-positions, and moves them, or the new ones, and knows that it is done.
+A write moves the positions of its partitions in its own transaction, so of two writers of one partition the
+second is fenced. If a connection breaks during the commit, the outcome is unknown: the same write, called
+again, finds either the old positions and moves them, or the new ones and is complete.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from types import ModuleType
 
 import sqlalchemy as sa
 
 from bus.messages import Partition, Positions
+from common.clock import wall_clock_us
 from storage import tables
 from storage.errors import Fenced
 
 
 class Fence:
-    """What one writer knows of the positions. Not thread-safe: one transaction at a time.
+    """The positions that one writer last read or wrote. Not thread-safe: one transaction at a time.
 
     Args:
-        dialect: sqlalchemy's, of the database.
+        dialect: SQLAlchemy's module for the database.
     """
 
     def __init__(self, dialect: ModuleType) -> None:
@@ -34,48 +34,48 @@ class Fence:
         )
         self._known: dict[Partition, int] = {}
         self._committing: dict[Partition, int] = {}
-        self._lost: set[Partition] = set()
+        self._fenced: set[Partition] = set()
 
     def read(self, connection: sa.Connection, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions of those partitions that have one: from here on they are known."""
+        """Read the positions of those partitions that have one; this ends their fencing."""
         wanted = set(partitions)
         stored = _stored(connection, wanted)
         for partition in wanted:
             self._known.pop(partition, None)
             self._committing.pop(partition, None)
-        self._lost -= wanted
+        self._fenced -= wanted
         self._known |= stored
         return stored
 
-    def known(self, partition: Partition) -> int:
+    def last_known(self, partition: Partition) -> int:
         """The position that this writer last read or wrote, 0 where there is none."""
         return self._known.get(partition, 0)
 
     def move(self, connection: sa.Connection, positions: Positions) -> bool:
-        """Move positions; False where this very move was committed before, unknown to the writer.
+        """Move positions; False where an earlier attempt of unknown outcome did so.
 
-        A partition that was never read is taken for new, and so is one that is no longer in the database.
+        A partition counts as new if it was never read or is no longer in the database.
 
         Raises:
-            Fenced: a position is not the one that is known.
+            Fenced: a stored position is not the last known one.
         """
-        if self._lost.isdisjoint(positions):
+        if self._fenced.isdisjoint(positions):
             moved = {each for each in sorted(positions) if self._move_one(connection, each, positions[each])}
             if moved == positions.keys():
                 return True
             before = _stored(connection, positions) | {each: self._known.get(each) for each in moved}
             if before == positions and all(self._committing.get(p) == n for p, n in positions.items()):
                 return False
-        self._lost.update(positions)
+        self._fenced.update(positions)
         names = ", ".join(f"{partition.topic} {partition.number}" for partition in sorted(positions))
-        raise Fenced(f"positions of {names}: were moved by another writer; nothing was stored")
+        raise Fenced(f"positions of {names}: another writer moved them; nothing was stored")
 
-    def committing(self, positions: Positions) -> None:
-        """Take note that the transaction in which `positions` moved is about to be committed."""
+    def note_committing(self, positions: Positions) -> None:
+        """Record that the commit of `positions` is about to start."""
         self._committing.update(positions)
 
-    def confirm(self, positions: Positions) -> None:
-        """Take note that `positions` are stored."""
+    def note_committed(self, positions: Positions) -> None:
+        """Record that `positions` are stored."""
         for partition in positions:
             self._committing.pop(partition, None)
         self._known.update(positions)
@@ -85,7 +85,7 @@ class Fence:
             "topic": partition.topic,
             "partition": partition.number,
             "next_offset": offset,
-            "written_at": time.time_ns() // 1000,
+            "written_at": wall_clock_us(),
             "known": self._known.get(partition),
         }
         done = connection.execute(self._move, row, execution_options={"preserve_rowcount": True})

@@ -1,4 +1,4 @@
-"""What a database needs every few hours: old rows out, days ahead in, visits closed that nobody continues."""
+"""Periodic maintenance: delete expired rows, create day partitions, close abandoned visits."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US
-from storage import partitions
-from storage.partitions import Day
+from storage import day_partitions
+from storage.day_partitions import DayPartition
 from storage.retention import Retention, purge
 from storage.versions import require_owner
 from storage.writer import Writer
 
 ABANDONED_US = 15 * MINUTE_US
-"""A visit that was not continued for so long lost its worker."""
+"""An open visit without an update for so long has lost its worker."""
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
-    """What was done: rows `deleted` and days `made` by table, visits `closed`."""
+class MaintenanceReport:
+    """The number of deleted rows and the new day partitions by table, and the number of closed visits."""
 
     deleted: Mapping[str, int]
-    made: Mapping[str, list[Day]]
+    created: Mapping[str, list[DayPartition]]
     closed: int
 
 
-def maintain(engine: sa.Engine, retention: Retention, now_us: int) -> Upkeep:
-    """Do all of it; any number of processes may, at any time, beside those who read and write.
+def maintain(engine: sa.Engine, retention: Retention, now_us: int) -> MaintenanceReport:
+    """Run all maintenance. Any number of processes may do so at any time, while others read and write.
 
     Raises:
         StorageError: the user does not own the tables.
-        storage.writer.OUTAGES: the database is away or in use for too long; call again later.
+        DatabaseUnavailable: the database is unavailable or in use for too long; call again later.
     """
     require_owner(engine)
     closed = Writer(engine).close_abandoned(now_us - ABANDONED_US)
     deleted = purge(engine, retention.cutoffs(now_us))
-    made = make_days(engine, now_us)
-    if not partitions.are_used(engine):
+    created = create_day_partitions(engine, now_us)
+    if not day_partitions.has_day_partitions(engine):
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA optimize")
-    return Upkeep(deleted, made, closed)
+    return MaintenanceReport(deleted, created, closed)
 
 
-def make_days(engine: sa.Engine, now_us: int) -> dict[str, list[Day]]:
-    """Make the partitions that are missing, where there are partitions; those made, by table.
+def create_day_partitions(engine: sa.Engine, now_us: int) -> dict[str, list[DayPartition]]:
+    """Create the day partitions that are missing, if the database has any; the new ones by table.
 
     Raises as `maintain` does.
     """
-    times = partitions.TIMES if partitions.are_used(engine) else ()
-    return {time.table.description: partitions.make_days(engine, time, now_us) for time in times}
+    times = day_partitions.PARTITION_COLUMNS if day_partitions.has_day_partitions(engine) else ()
+    return {time.table.description: day_partitions.create_missing(engine, time, now_us) for time in times}

@@ -1,4 +1,4 @@
-"""Stretches of time that figures are read for, cut into slots by the store's wall clock."""
+"""Periods for which figures are read, divided into slots in the shop's local time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`slots` equal stretches of `step` microseconds, a multiple of a minute, from `start` on.
+    """`slots` equal slots of `step` microseconds, a multiple of a minute, from `start` on.
 
-    `now` is the time of reading, in the last slot or after it: what lies ahead is not counted as missed.
+    `now` is the time of the query, in the last slot or after it; later time does not count as scheduled.
     """
 
     start: int
@@ -27,7 +27,7 @@ class Period:
         if self.start % MINUTE_US or self.step % MINUTE_US or self.step < MINUTE_US or self.slots < 1:
             raise ValueError(
                 f"period of {self.slots} x {self.step} us from {self.start}: expected at least one slot of "
-                "whole minutes from a whole minute"
+                "full minutes from a full minute"
             )
 
     @property
@@ -41,17 +41,17 @@ class Period:
 
 
 def last_slots(slots: int, step: int, now: int, zone: ZoneInfo) -> Period:
-    """The period whose last slot holds `now`; slots begin where the wall clock of `zone` shows round times.
+    """The period whose last slot contains `now`; slots start at round local times of `zone`.
 
-    `step` divides a day. Where the clocks change within the period, the slots before it keep the length
-    and miss the round times.
+    `step` divides a day. Where the UTC offset changes within the period, slots before the change keep their
+    length and do not start at round times.
     """
-    offset = to_wall_clock(now, zone) - now
+    offset = to_local_time(now, zone) - now
     start = now - (now + offset) % step - (slots - 1) * step
     return Period(start, step, slots, now)
 
 
-def to_wall_clock(time_us: int, zone: ZoneInfo) -> int:
-    """What the wall clock of `zone` shows at a time, as microseconds since its own 1970-01-01."""
+def to_local_time(time_us: int, zone: ZoneInfo) -> int:
+    """A UTC time as local time of `zone`, in microseconds since 1970-01-01 local time."""
     moment = (_EPOCH + timedelta(microseconds=time_us)).astimezone(zone)
     return time_us + moment.utcoffset() // timedelta(microseconds=1)  # type: ignore[operator]

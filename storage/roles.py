@@ -1,8 +1,8 @@
-"""PostgreSQL's roles: who may do what to the tables.
+"""Roles of PostgreSQL with the least privileges: owner, writer and reader.
 
-The owner makes and alters them, a writer fills them, a reader reads. Whatever a role could do to the tables
-before, it can do afterwards what stands here and no more. A right to a partitioned table holds for all its
-days, since rows are reached through it; tables of later versions are covered by default privileges.
+The owner creates and alters the tables, a writer stores rows, a reader reads them. `grant` replaces all
+privileges that a role had on the tables. A privilege on a partitioned table covers its day partitions, since
+rows are accessed through the table; default privileges cover the tables of later versions.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import partitions, tables
-from storage.engine import READER_TIMEOUT_MS, cause
-from storage.errors import StorageError
+from storage import day_partitions, tables
+from storage.engine import READER_TIMEOUT_MS
+from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
 
-_APPENDED = {tables.observations.name}
-_REMOVED = {tables.cameras.name, tables.camera_states.name}
-_ONLY_READ = ("alembic_version", *(partitions.default_of(time) for time in partitions.TIMES))
-"""What nobody writes into directly, and what `storage.check` and `storage.versions` look at."""
+_APPEND_ONLY = {tables.observations.name}
+_DELETABLE = {tables.cameras.name, tables.camera_states.name}
+_READ_ONLY = (
+    "alembic_version",
+    *(day_partitions.default_partition(time) for time in day_partitions.PARTITION_COLUMNS),
+)
+"""Tables that `storage.check` and `storage.versions` read and no role writes directly."""
 
 _READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": str(READER_TIMEOUT_MS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role that may log in; `password` None leaves the one that it has, if any."""
+    """A role that may log in; `password` None leaves its password unchanged."""
 
     name: str
     password: str | None = field(default=None, repr=False)
@@ -38,12 +41,12 @@ class Role:
 
 
 def grant(engine: sa.Engine, writer: Role | None = None, reader: Role | None = None) -> None:
-    """Make the roles where they are missing and give them their rights, all or nothing.
+    """Create the roles that are missing and set their privileges, in one transaction.
 
-    To be called as the owner of the database, who needs CREATEROLE as well; again after each upgrade, or
-    whenever a password changes.
+    The caller is the owner of the database and has CREATEROLE. Call it again after each upgrade, and to
+    change a password.
 
-    Raises StorageError where there are no roles, one cannot be made, or one is the owner's own.
+    Raises StorageError where the database has no roles, or a role cannot be created or is the owner's own.
     """
     if engine.dialect.name != "postgresql":
         raise StorageError(f"database {engine.dialect.name}: has no roles; name none")
@@ -51,21 +54,23 @@ def grant(engine: sa.Engine, writer: Role | None = None, reader: Role | None = N
         raise StorageError(f"role {writer.name}: cannot be both writer and reader; choose two names")
     try:
         with engine.begin() as connection:
-            _close_to_the_public(connection)
+            _revoke_public_privileges(connection)
             if writer:
-                _introduce(connection, writer, {})
-                _allow(connection, writer, _writer_rights(), "SELECT, INSERT, UPDATE")
+                _create_role(connection, writer, {})
+                _set_privileges(connection, writer, _writer_privileges(), "SELECT, INSERT, UPDATE")
             if reader:
-                _introduce(connection, reader, _READER_SETTINGS)
-                _allow(connection, reader, dict.fromkeys(_all_tables(), "SELECT"), "SELECT")
-    except sa.exc.ProgrammingError as error:
+                _create_role(connection, reader, _READER_SETTINGS)
+                _set_privileges(connection, reader, dict.fromkeys(_all_tables(), "SELECT"), "SELECT")
+    except DatabaseUnavailable:
+        raise
+    except DatabaseError as error:
         raise StorageError(
-            f"roles: {cause(error)}; run this as the database's owner with CREATEROLE, or as a superuser"
+            f"roles: {error}; run this as the database's owner with CREATEROLE, or as a superuser"
         ) from error
 
 
-def _close_to_the_public(connection: sa.Connection) -> None:
-    """Nobody makes tables, not even temporary ones, because nobody said that they may not."""
+def _revoke_public_privileges(connection: sa.Connection) -> None:
+    """Revoke the default privilege of every role to create tables, temporary ones included."""
     _execute(
         connection,
         f"REVOKE CREATE ON SCHEMA {_schema(connection)} FROM PUBLIC",
@@ -73,7 +78,7 @@ def _close_to_the_public(connection: sa.Connection) -> None:
     )
 
 
-def _introduce(connection: sa.Connection, role: Role, settings: dict[str, str]) -> None:
+def _create_role(connection: sa.Connection, role: Role, settings: dict[str, str]) -> None:
     query = sa.text(
         "SELECT rolsuper OR pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = :name"
     )
@@ -89,34 +94,34 @@ def _introduce(connection: sa.Connection, role: Role, settings: dict[str, str]) 
     _execute(connection, *(f"{inside} SET {name} = '{value}'" for name, value in settings.items()))
 
 
-def _allow(connection: sa.Connection, role: Role, rights: dict[str, str], later: str) -> None:
+def _set_privileges(connection: sa.Connection, role: Role, privileges: dict[str, str], later: str) -> None:
     schema = _schema(connection)
-    coming = f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}"
+    defaults = f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}"
     _execute(
         connection,
         f"GRANT USAGE ON SCHEMA {schema} TO {role.name}",
         f"REVOKE CREATE ON SCHEMA {schema} FROM {role.name}",
         f"REVOKE ALL ON {', '.join(_all_tables())} FROM {role.name}",
-        f"{coming} REVOKE ALL ON TABLES FROM {role.name}",
-        f"{coming} GRANT {later} ON TABLES TO {role.name}",
+        f"{defaults} REVOKE ALL ON TABLES FROM {role.name}",
+        f"{defaults} GRANT {later} ON TABLES TO {role.name}",
     )
-    _execute(connection, *(f"GRANT {these} ON {table} TO {role.name}" for table, these in rights.items()))
+    _execute(connection, *(f"GRANT {these} ON {table} TO {role.name}" for table, these in privileges.items()))
 
 
-def _writer_rights() -> dict[str, str]:
-    rights = {}
+def _writer_privileges() -> dict[str, str]:
+    privileges = {}
     for table in tables.metadata.tables:
-        more = "" if table in _APPENDED else ", UPDATE, DELETE" if table in _REMOVED else ", UPDATE"
-        rights[table] = f"SELECT, INSERT{more}"
-    return rights | dict.fromkeys(_ONLY_READ, "SELECT")
+        more = "" if table in _APPEND_ONLY else ", UPDATE, DELETE" if table in _DELETABLE else ", UPDATE"
+        privileges[table] = f"SELECT, INSERT{more}"
+    return privileges | dict.fromkeys(_READ_ONLY, "SELECT")
 
 
 def _all_tables() -> list[str]:
-    return [*tables.metadata.tables, *_ONLY_READ]
+    return [*tables.metadata.tables, *_READ_ONLY]
 
 
 def _verifier(connection: sa.Connection, role: Role) -> str:
-    """What the server keeps of a password: it never learns the password itself, nor does its log."""
+    """The SCRAM verifier of a password, so that the server and its log never get the password itself."""
     driver: Any = connection.connection.driver_connection
     password = (role.password or "").encode()
     return str(driver.pgconn.encrypt_password(password, role.name.encode(), b"scram-sha-256").decode())

@@ -1,8 +1,8 @@
-"""Which groups are too small to be shown, and which others must go with them.
+"""k-suppression: small groups are hidden, and others with them so that no subtraction reveals a small one.
 
-A group of fewer than k visits is hidden. So is another one wherever a sum minus what is shown would give
-the hidden one away: complementary suppression. It holds for what one moment shows; somebody who writes
-figures down as they change can still subtract the older from the newer.
+A group of fewer than k visits is hidden. Complementary suppression hides another group wherever the total
+minus the shown groups would reveal the hidden one. This protects the figures of one moment: somebody who
+records them over time can still subtract older figures from newer ones.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 
-def hidden(counts: Sequence[int], k: int, besides: Collection[int] = ()) -> frozenset[int]:
-    """The indices of the groups to hide: the small ones, those `besides`, and their complements.
+def find_hidden(counts: Sequence[int], k: int, also: Collection[int] = ()) -> frozenset[int]:
+    """The indices of the groups to hide: small ones, those in `also`, and complements of both.
 
-    In the end nothing is hidden, or at least two groups that have k visits together, or every group that
-    has any. Groups without anybody stay: there is nobody to protect. A complement is the shown group
-    nearest to the last hidden one, the earlier of two: along time it reads as one gap.
+    The result is empty, or at least two groups with k visits together, or all groups with visits. Groups
+    without visits are never hidden, since there is nobody to protect. A complement is the shown group nearest
+    to the last hidden one, the earlier of two, so that hidden time slots form one gap.
     """
-    hide = {index for index, count in enumerate(counts) if 0 < count < k} | set(besides)
+    hide = {index for index, count in enumerate(counts) if 0 < count < k} | set(also)
     while hide and (len(hide) < 2 or sum(counts[index] for index in hide) < k):
         shown = [index for index, count in enumerate(counts) if count and index not in hide]
         if not shown:
@@ -27,12 +27,12 @@ def hidden(counts: Sequence[int], k: int, besides: Collection[int] = ()) -> froz
     return frozenset(hide)
 
 
-def separable(counts: Mapping[str, int], chosen: Collection[str], k: int) -> bool:
-    """Whether the groups `chosen` may be shown beside any other choice that may be shown.
+def is_separable(counts: Mapping[str, int], chosen: Collection[str], k: int) -> bool:
+    """Whether the sum of the groups `chosen` may be shown together with every other sum that may be shown.
 
-    Those that are to be hidden must all be among the chosen or none of them: then no difference between
-    two choices holds only some of them.
+    It may if all hidden groups are chosen or none is: the difference of two such sums never consists of only
+    some of the hidden groups.
     """
     ranked = sorted(counts, key=lambda name: (counts[name], name))
-    small = {ranked[index] for index in hidden([counts[name] for name in ranked], k)}
+    small = {ranked[index] for index in find_hidden([counts[name] for name in ranked], k)}
     return small <= set(chosen) or small.isdisjoint(chosen)

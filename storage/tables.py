@@ -1,9 +1,9 @@
 """The tables, defined once for SQLite and PostgreSQL.
 
-Times are integer microseconds since 1970-01-01 UTC. No column can hold a picture. What is kept by minute has
-no row id on SQLite: its rows lie in the order of their key, so that a period is read in one sweep. On
-PostgreSQL visits and observations are partitioned by UTC day (`storage.partitions`), which is why their keys
-hold a time; within a day rows come in the order of time, which is what BRIN indexes are for.
+Times are integer microseconds since 1970-01-01 UTC. No column can contain a picture. On SQLite the tables by
+minute have no row id: their rows are stored in the order of the key, so that a period is one range of them.
+On PostgreSQL visits and observations are partitioned by UTC day (`storage.day_partitions`), so their keys
+contain a time; within a day rows are nearly in the order of time, for which BRIN indexes are made.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-"""The expressions for which there is a column `p_<name>`: the schema, not the order of any model."""
+"""The expressions with a column `p_<name>`; models have an order of their own."""
 
 GENDERS = ("female", "male")
-"""The perceived genders that `p_female` tells apart."""
+"""The perceived genders of which `p_female` is the probability of the first."""
 
 PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
 
 REASON_LENGTH = 500
-"""Characters kept of why a camera is in the state that it is in."""
+"""The maximum number of characters of the reason for a camera's state."""
 
 metadata = sa.MetaData()
 

@@ -1,7 +1,7 @@
-"""The read side: every figure on the dashboard is one function here.
+"""The read side: the queries for every figure on the dashboard.
 
-A group of visits that is too small to be shown (`storage.suppression`) has no figures in what these
-functions return, so no page and no export can show it. `storage.definitions` says what each figure means.
+A group of visits that is too small to be shown (`storage.suppression`) has no figures in the results, so no
+page and no export can show them. `storage.definitions` defines each figure.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, UNKNOWN
 from storage import suppression, tables
+from storage.camera_status import CameraStatus, Condition, read_camera_status
 from storage.counts import Cell, Counts, read_counts
-from storage.health import CameraStatus, Condition, cameras
+from storage.day_partitions import DAY_US, start_of_day
 from storage.intervals import Interval, mean_interval, share_interval
-from storage.partitions import DAY_US, day_of
-from storage.periods import Period, last_slots, to_wall_clock
+from storage.periods import Period, last_slots, to_local_time
 from storage.tables import EXPRESSIONS, GENDERS
 
 __all__ = [
@@ -37,22 +37,22 @@ __all__ = [
     "Slot",
     "State",
     "Trend",
-    "cameras",
     "last_slots",
-    "newest_result",
-    "to_wall_clock",
-    "trend",
+    "read_camera_status",
+    "read_newest_result",
+    "read_trend",
+    "to_local_time",
 ]
 
 COVERAGE_FLOOR = 0.9
-"""Coverage under which a figure is marked: some of the visits were not seen."""
+"""The coverage below which figures are marked, since visits are missing."""
 
 THIN = 30
-"""Number of visits under which a figure is drawn faintly: its interval is too wide to act upon."""
+"""The number of visits below which a figure is drawn faintly, since its interval is wide."""
 
 
 class State(StrEnum):
-    """Whether a stretch of time has figures, or why it has none."""
+    """Whether a period or slot has figures, or why it has none."""
 
     SHOWN = "shown"
     NOBODY = "nobody seen"
@@ -62,19 +62,19 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Visits of `cameras`, None for all of them; groups of fewer than `suppress_below` are hidden."""
+    """The chosen cameras, None for all; groups of fewer than `suppress_below` visits are hidden."""
 
     suppress_below: int
     cameras: frozenset[str] | None = None
 
     def has(self, camera_id: str) -> bool:
-        """Whether a camera is among the chosen."""
+        """Whether a camera is chosen."""
         return self.cameras is None or camera_id in self.cameras
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What may be said of a group of visits; what may not or cannot be said is None or empty.
+    """The figures of a group of visits; those that are hidden or do not exist are None or empty.
 
     `expressions` are shares of all visits, "unknown" among them. `genders` are shares of the labelled
     visits and `gender_unknown` is the share of all visits that were not labelled. `mood` is the index,
@@ -92,7 +92,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The figures of one stretch of time, `start` to `end` in UTC microseconds; `running`: not over yet."""
+    """The figures of one slot, `start` to `end` in UTC microseconds; `running` if it is not over yet."""
 
     start: int
     end: int
@@ -102,16 +102,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The figures of a period as a whole and of each of its slots, all of the same moment."""
+    """The figures of a whole period and of each of its slots, read at the same time."""
 
     whole: Figures
     slots: tuple[Slot, ...]
 
 
-def trend(engine: sa.Engine, period: Period, choice: Choice) -> Trend:
-    """The figures of a period for a choice of cameras.
+def read_trend(engine: sa.Engine, period: Period, choice: Choice) -> Trend:
+    """Read the figures of a period for a choice of cameras.
 
-    Raises sqlalchemy.exc.DBAPIError where the database cannot be read.
+    Raises DatabaseError where the database cannot be read.
     """
     counts = read_counts(engine, period)
     groups: list[list[Cell]] = [[] for _ in range(period.slots)]
@@ -127,13 +127,13 @@ def trend(engine: sa.Engine, period: Period, choice: Choice) -> Trend:
     return Trend(whole, tuple(slots))
 
 
-def newest_result(engine: sa.Engine) -> int | None:
-    """When the newest stored result was captured, in UTC microseconds; None where there is none.
+def read_newest_result(engine: sa.Engine) -> int | None:
+    """The capture time of the newest stored result in UTC microseconds, None without results.
 
-    Frames are stored as counts by minute: where no visit tells better, the time is the start of the newest
-    minute plus what was watched of it, which is never too late and too early by less than a minute.
+    Frames are stored as counts by minute. Without a newer visit the time is the start of the newest minute
+    plus its watched time, which is never too late, and too early by less than a minute.
 
-    Raises sqlalchemy.exc.DBAPIError where the database cannot be read.
+    Raises DatabaseError where the database cannot be read.
     """
     visits, minutes = tables.visits.c, tables.camera_minutes.c
     last_seen = sa.select(sa.func.max(visits.last_seen))
@@ -146,9 +146,9 @@ def newest_result(engine: sa.Engine) -> int | None:
     )
     with engine.connect() as connection:
         minute = connection.execute(newest_minute).first()
-        # A visit that is newer began in the same days: without older ones few partitions are asked.
-        since = visits.first_seen >= (day_of(minute.minute) - DAY_US if minute else 0)
-        # Asked apart, each is answered by one end of the index visits_open.
+        # A newer visit started on one of these days; the condition limits the query to a few day partitions.
+        since = visits.first_seen >= (start_of_day(minute.minute) - DAY_US if minute else 0)
+        # Two queries, since each reads one end of the index visits_open.
         times = [
             connection.scalar(last_seen.where(closed, since)) for closed in (visits.closed, ~visits.closed)
         ]
@@ -199,15 +199,15 @@ def _mood_index(cells: Sequence[Cell]) -> Interval:
 
 
 def _expression_mix(cells: Iterable[Cell]) -> dict[str, Interval]:
-    return _shares(_tally(cells, "expression"), (*EXPRESSIONS, UNKNOWN))
+    return _shares(_count_visits(cells, "expression"), (*EXPRESSIONS, UNKNOWN))
 
 
 def _gender_mix(cells: Iterable[Cell]) -> dict[str, Interval]:
-    return _shares(_tally(_labelled(cells), "gender"), GENDERS)
+    return _shares(_count_visits(_labelled(cells), "gender"), GENDERS)
 
 
 def _gender_unknown(cells: Iterable[Cell]) -> Interval:
-    visits = _tally(cells, "gender")
+    visits = _count_visits(cells, "gender")
     return share_interval(visits[UNKNOWN], visits.total())
 
 
@@ -223,27 +223,27 @@ def _coverage(counts: Counts, choice: Choice, slots: Iterable[int]) -> float | N
 
 
 def _hidden(groups: Sequence[Iterable[Cell]], choice: Choice) -> frozenset[int]:
-    """The groups of cells that may not be shown for this choice of cameras."""
+    """The indices of the groups of cells that are hidden for this choice of cameras."""
     k = choice.suppress_below
-    totals, telling = [], []
+    totals, revealing = [], []
     for index, group in enumerate(groups):
-        visits = _tally(group, "camera_id")
+        visits = _count_visits(group, "camera_id")
         chosen = [name for name in visits if choice.has(name)]
         totals.append(sum(visits[name] for name in chosen))
-        if chosen and not suppression.separable(visits, chosen, k):
-            telling.append(index)
-    return suppression.hidden(totals, k, telling)
+        if chosen and not suppression.is_separable(visits, chosen, k):
+            revealing.append(index)
+    return suppression.find_hidden(totals, k, revealing)
 
 
 def _labelled(cells: Iterable[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell.gender != UNKNOWN]
 
 
-def _tally(cells: Iterable[Cell], key: str) -> Counter[str]:
-    tally: Counter[str] = Counter()
+def _count_visits(cells: Iterable[Cell], key: str) -> Counter[str]:
+    visits: Counter[str] = Counter()
     for cell in cells:
-        tally[getattr(cell, key)] += cell.visits
-    return tally
+        visits[getattr(cell, key)] += cell.visits
+    return visits
 
 
 def _shares(visits: Mapping[str, int], labels: Sequence[str]) -> dict[str, Interval]:

@@ -1,4 +1,4 @@
-"""The version of a database: whether it is this program's, and what makes it so."""
+"""The schema version of a database, and its migration to the newest one."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from storage.errors import StorageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D69656E
-"""Any number that no other program on the same PostgreSQL database locks."""
+"""The key of the advisory lock, different from those of other programs on the same database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The version that a database is of, None for an empty one, and the one that it should be of."""
+    """The current version of a database, None for an empty one, and the newest version."""
 
     current: str | None
     newest: str
 
     @property
     def is_newest(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether the database needs no migration."""
         return self.current == self.newest
 
 
-def version(connection: sa.Connection) -> Version:
-    """What a database is of.
+def read_version(connection: sa.Connection) -> Version:
+    """The version of a database.
 
-    Raises StorageError where this program does not know it.
+    Raises StorageError where this program does not know the version.
     """
     scripts = ScriptDirectory.from_config(_config())
     newest = scripts.get_current_head()
@@ -46,14 +46,14 @@ def version(connection: sa.Connection) -> Version:
 
 
 def upgrade(connection: sa.Connection) -> Version:
-    """Bring a database to the newest version within the transaction of `connection`; what it was of.
+    """Migrate a database to the newest version in the transaction of `connection`; its version before.
 
-    Raises StorageError where it is newer than this program, or the user of `connection` may not change it.
+    Raises StorageError where the database is newer than this program, or the user may not migrate it.
     """
     if connection.dialect.name == "postgresql":
-        # Of several processes that start together, one migrates and the others wait for it.
+        # If several processes start together, one migrates and the others wait for it.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    found = version(connection)
+    found = read_version(connection)
     if not found.is_newest:
         if not _may_change(connection):
             raise StorageError(
@@ -73,7 +73,7 @@ def _config() -> Config:
 
 
 def _may_change(connection: sa.Connection) -> bool:
-    """Whether the user may make tables, and alter those that are there."""
+    """Whether the user may create tables and alter the existing ones."""
     if connection.dialect.name != "postgresql":
         return True
     may_make = connection.exec_driver_sql("SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar()
@@ -81,7 +81,7 @@ def _may_change(connection: sa.Connection) -> bool:
 
 
 def is_owner(engine: sa.Engine) -> bool:
-    """Whether the user may alter the tables: on PostgreSQL their owner may, nobody else."""
+    """Whether the user may alter the tables; on PostgreSQL only their owner may."""
     with engine.connect() as connection:
         return _owns(connection, "visits")
 
@@ -93,7 +93,7 @@ def require_owner(engine: sa.Engine) -> None:
 
 
 def _owns(connection: sa.Connection, table: str) -> bool:
-    """Whether the user may alter a table, or there is none of that name."""
+    """Whether the user may alter a table; True where it does not exist."""
     if connection.dialect.name != "postgresql":
         return True
     query = sa.text("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)")

@@ -1,4 +1,4 @@
-"""The write side: everything that a batch amounts to in one transaction."""
+"""The write side: results, coverage and positions of a batch in one transaction."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from bus.messages import (
     CameraHealth,
@@ -24,6 +25,7 @@ from bus.messages import (
     Visit,
     minute_of,
 )
+from bus.sinks import Store
 from storage import tables
 from storage.errors import StorageError
 from storage.fence import Fence
@@ -32,15 +34,12 @@ from storage.mood import mood_of
 Row = dict[str, Any]
 Merge = Callable[[Any, Any], Any]
 
-OUTAGES: tuple[type[Exception], ...] = (sa.exc.OperationalError, sa.exc.InterfaceError)
-"""What a writer raises while the database is away, locked, full or read-only: call again later."""
 
+class Writer(Store):
+    """Stores results, coverage and camera states; thread-safe.
 
-class Writer:
-    """Stores results, coverage and camera states; any number of threads may share it.
-
-    One transaction runs at a time. A write either succeeds whole or leaves nothing behind. Where a connection
-    that broke during the commit leaves it open which of the two, the same call again finds out.
+    One transaction runs at a time, and each write is atomic. If a connection breaks during a commit, the
+    outcome is unknown until the same call is repeated.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -49,63 +48,69 @@ class Writer:
         self._statements = _Statements(dialect)
         self._fence = Fence(dialect)
         self._committing: dict[Partition, Results] = {}
-        self._counts = f"counts/{uuid.uuid4().hex}"
-        self._untold: defaultdict[Partition, list[CameraMinute]] = defaultdict(list)
+        self._counts_topic = f"counts/{uuid.uuid4().hex}"
+        self._unconfirmed: defaultdict[Partition, list[CameraMinute]] = defaultdict(list)
         self._lock = threading.Lock()
 
+    @override
     def write(self, results: Results, positions: Positions) -> None:
-        """Store results and positions, all or nothing; visits that were closed stay as they are.
+        """Store results and positions, all or nothing; visits that were closed stay unchanged.
 
-        Each position must be where this writer last read or wrote it, or be missing; to write one again
-        that has not moved finds out whether it still is. Results with counts need a position that moves.
+        Each stored position must equal the one that this writer last read or wrote, or be missing. Writing an
+        unchanged position checks this. Results with counts need a position that moves.
 
         Raises:
             StorageError: an estimate has other expressions than the tables.
             Fenced: another writer moved one of the positions.
-            OUTAGES: the database cannot be written for now; call again with the same arguments.
+            DatabaseUnavailable: the database cannot store at present; call again with the same arguments.
+            DataRefused: the database refuses a value.
         """
         with self._lock:
             self._write(results, positions)
 
+    @override
     def positions(self, partitions: Iterable[Partition]) -> Positions:
-        """The stored positions of those partitions that have one; from them on this writer may write.
+        """The stored positions of those partitions that have one; this writer may write from them on.
 
-        Raises OUTAGES while the database cannot be read.
+        Raises DatabaseUnavailable while the database cannot be read.
         """
         with self._lock, self._engine.connect() as connection:
             return self._fence.read(connection, partitions)
 
+    @override
     def report(self, health: CameraHealth) -> None:
         """Store the state of one camera.
 
-        Raises OUTAGES while the database cannot be written.
+        Raises DatabaseUnavailable while the database cannot be written.
         """
         row = {name: getattr(health, name) for name in tables.camera_states.columns.keys()}  # noqa: SIM118
         row |= {"state": health.state.value, "reason": health.reason[: tables.REASON_LENGTH]}
         with self._lock, self._engine.begin() as connection:
             connection.execute(self._statements.camera_states, row)
 
+    @override
     def count(self, minute: CameraMinute) -> None:
         """Add one increment of coverage.
 
-        Raises OUTAGES while the database cannot be written; call again with these counts then, or with these
-        and newer ones of the same minute.
+        Raises DatabaseUnavailable while the database cannot be written; call again with these counts then, or
+        with these and newer ones of the same minute.
         """
-        # A lane of its own makes an increment that was stored after all as easy to tell as a batch.
-        lane = Partition(f"{self._counts}/{minute.camera_id}", 0)
+        # With a partition of its own, an increment of unknown outcome is found in the same way as a batch.
+        partition = Partition(f"{self._counts_topic}/{minute.camera_id}", 0)
         with self._lock:
-            untold = self._untold[lane]
+            # Increments that an earlier call stored although it raised: the new one includes them.
+            unconfirmed = self._unconfirmed[partition]
             while True:
-                same = [each for each in untold if each.minute == minute.minute]
+                same = [each for each in unconfirmed if each.minute == minute.minute]
                 rest = Results(minutes=(minute, *map(_negative, same)))
-                stored = self._write(rest, {lane: self._fence.known(lane) + 1})
+                stored = self._write(rest, {partition: self._fence.last_known(partition) + 1})
                 if stored is rest:
                     break
-                untold.extend(stored.minutes)
-            untold[:] = [each for each in untold if each.minute != minute.minute]
+                unconfirmed.extend(stored.minutes)
+            unconfirmed[:] = [each for each in unconfirmed if each.minute != minute.minute]
 
     def close_abandoned(self, before_us: int) -> int:
-        """Close the visits that a process which died left open before `before_us`; how many."""
+        """Close open visits last seen before `before_us`, whose worker has ended; the number of them."""
         visits = tables.visits
         abandoned = sa.select(visits).where(~visits.c.closed, visits.c.last_seen < before_us)
         with self._lock, self._engine.begin() as connection:
@@ -114,23 +119,23 @@ class Writer:
         return len(rows)
 
     def _write(self, results: Results, positions: Positions) -> Results:
-        """Store results, or find that another attempt to move these positions succeeded; what it stored."""
+        """Store results unless an earlier attempt of unknown outcome did; the results that are stored."""
         visits = [_visit_row(visit) for visit in results.visits]
         observations = [_observation_row(seen) for seen in results.observations]
         with self._engine.begin() as connection:
-            # First of all, so that of two writers of one partition the later waits here and nowhere else.
+            # First of all, so that of two writers of one partition the later one waits here.
             if self._fence.move(connection, positions):
                 self._store_visits(connection, visits)
                 _execute(connection, self._statements.observations, observations)
                 self._add_minutes(connection, results.minutes)
-                self._fence.committing(positions)
+                self._fence.note_committing(positions)
                 self._committing.update(dict.fromkeys(positions, results))
-        self._fence.confirm(positions)
+        self._fence.note_committed(positions)
         stored = [self._committing.pop(partition, results) for partition in positions]
         return stored[0] if stored else results
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        """Upsert visits, and roll up those that this very statement closes, hence each once."""
+        """Upsert visits, and add those that this statement closes to the rollup: each exactly once."""
         _execute(connection, self._statements.visits, [row for row in rows if not row["closed"]])
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
         if closing:
@@ -171,7 +176,7 @@ class Writer:
 
 
 class _Statements:
-    """What a writer says to the database, built once: building takes longer than a small write."""
+    """The statements of a writer, built once, since building takes longer than a small write."""
 
     def __init__(self, dialect: ModuleType) -> None:
         self._insert = dialect.insert
@@ -180,11 +185,11 @@ class _Statements:
         self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
         self.camera_drops = self._upsert(tables.camera_drops, _sum)
         self.visit_minutes = self._upsert(tables.visit_minutes, _sum)
-        self.visits = self._upsert(tables.visits, _new, _goes_on)
+        self.visits = self._upsert(tables.visits, _new, _is_newer)
         self.closed_visits = self.visits.returning(tables.visits.c.visit_id)
 
     def _upsert(self, table: sa.Table, merge: Merge, where: Merge | None = None) -> Any:
-        """Insert rows; of those that are there already, `merge` all but the key, `where` given."""
+        """Insert rows; `merge` all columns but the key of existing ones, if `where` holds."""
         insert = self._insert(table)
         return insert.on_conflict_do_update(
             index_elements=list(table.primary_key),
@@ -201,8 +206,8 @@ def _sum(stored: Any, new: Any) -> Any:
     return stored + new
 
 
-def _goes_on(stored: Any, new: Any) -> Any:
-    """Whether a visit is still open, and the row the newest of it."""
+def _is_newer(stored: Any, new: Any) -> Any:
+    """Whether the stored visit is open and has no more frames than the new row."""
     return ~stored.closed & (new.frames >= stored.frames)
 
 
@@ -247,7 +252,7 @@ def _observation_row(seen: Observation) -> Row:
 def _probabilities(estimate: Estimate) -> Row:
     if set(estimate.expressions) != set(tables.EXPRESSIONS):
         raise StorageError(
-            f"expressions {sorted(estimate.expressions)}: the tables hold {sorted(tables.EXPRESSIONS)}; "
+            f"expressions {sorted(estimate.expressions)}: the tables have {sorted(tables.EXPRESSIONS)}; "
             "use a model that was trained on these"
         )
     return {f"p_{name}": p for name, p in estimate.expressions.items()} | {"p_female": estimate.female}

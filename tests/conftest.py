@@ -1,22 +1,40 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share; see `tests.support.distribution` for tests in parallel."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_database
 from tests.support.brokers import Broker, jars
-from tests.support.databases import BACKENDS, fresh_database
+from tests.support.databases import fresh_database
+from tests.support.distribution import GroupScheduling, mark_services, sort_by_duration
+from tests.support.extras import module_without_extra
 from tests.support.postgres import Server, private_server
-from tests.support.training_data import write_data
 
 
-@pytest.fixture(params=BACKENDS)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_services(items)
+    if hasattr(config, "workerinput"):  # A worker of pytest-xdist.
+        sort_by_duration(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    config.option.loadscopereorder = False  # Keep the order of `sort_by_duration`.
+    return GroupScheduling(config, log)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    return module_without_extra(module_path, parent)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, once for each kind of database."""
     with fresh_database(request.param, tmp_path) as url:
@@ -32,7 +50,7 @@ def postgresql_url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on a database that was just made, once for each kind of database."""
+    """An engine on an empty database, once for each kind of database."""
     engine = open_database(database_url)
     yield engine
     engine.dispose()
@@ -40,7 +58,7 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture(scope="session")
 def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A Kafka broker for the whole session."""
+    """A Kafka broker of this test process."""
     broker = Broker(tmp_path_factory.mktemp("kafka"), jars())
     broker.start()
     yield broker
@@ -49,26 +67,14 @@ def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]
 
 @pytest.fixture
 def broker(running_broker: Broker) -> Iterator[Broker]:
-    """A Kafka broker that runs; a test that stops it starts it again."""
+    """A running Kafka broker; a test that stops it must start it again."""
     yield running_broker
-    gc.collect()  # The client leaves sockets to the collector: they are this test's, not the next one's.
+    gc.collect()  # The client leaves sockets to the collector: close them in this test, not in the next.
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
-    """A PostgreSQL server that runs; a test that stops it starts it again."""
+    """A running PostgreSQL server of this test process; a test that stops it must start it again."""
     with private_server() as server:
         server.start()
         yield server
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small made data folder to train on; a test that changes data makes its own."""
-    return write_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where those data are kept decoded."""
-    return tmp_path_factory.mktemp("cache")

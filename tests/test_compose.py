@@ -1,4 +1,4 @@
-"""What always holds for the containers: who may do what, what is open, that names fit the program."""
+"""Rules that `compose.yaml` must keep: privileges, open ports, and names that agree with the program."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def environment(name: str) -> dict[str, str]:
     return SERVICES[name].get("environment", {})
 
 
-def ours() -> Iterator[tuple[str, dict[str, Any]]]:
+def own_services() -> Iterator[tuple[str, dict[str, Any]]]:
     return ((name, service) for name, service in SERVICES.items() if service["image"].startswith("mien:"))
 
 
-def test_the_services_are_those_that_are_documented() -> None:
+def test_every_service_is_documented() -> None:
     assert set(SERVICES) == {*ROLES, "kafka", "postgres", "topics", "prometheus", "grafana"}
     page = (ROOT / "docs" / "operations.md").read_text()
     assert [name for name in SERVICES if f"`{name}`" not in page] == []
 
 
 @every_service
-def test_a_service_may_do_little(name: str) -> None:
+def test_a_service_has_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     user = service["user"].partition(":")[0]
     assert user.isdigit()
@@ -74,16 +74,16 @@ def test_a_service_may_do_little(name: str) -> None:
 
 
 @every_service
-def test_a_service_takes_so_much_and_no_more(name: str) -> None:
+def test_a_service_has_limits(name: str) -> None:
     service = SERVICES[name]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
-    assert 0 < service["cpus"] <= 1, "more than one core is refused where there is only one"
+    assert 0 < service["cpus"] <= 1, "Docker refuses more cores than the machine has"
     assert 0 < service["pids_limit"] <= 512
     assert service["logging"]["options"]["max-size"]
 
 
 @every_service
-def test_a_service_is_watched_or_ends_by_itself(name: str) -> None:
+def test_a_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     if name in ONCE:
         assert check == {"disable": True}
@@ -100,7 +100,7 @@ def test_a_service_is_watched_or_ends_by_itself(name: str) -> None:
 
 
 @every_service
-def test_nothing_starts_before_what_it_needs_is_ready(name: str) -> None:
+def test_a_service_starts_after_its_dependencies_are_ready(name: str) -> None:
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         ready = "service_completed_successfully" if other in ONCE else "service_healthy"
         assert wait["condition"] == ready
@@ -114,22 +114,22 @@ def test_images_are_pinned(name: str) -> None:
     assert re.match(r"v?\d+\.\d+(\.\d+)?(-[a-z]+)?$", tag), SERVICES[name]["image"]
 
 
-def test_our_image_is_of_this_version() -> None:
+def test_the_image_has_the_version_of_the_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert {service["image"] for _, service in ours()} == {f"mien:{version}"}
-    assert {service["pull_policy"] for _, service in ours()} == {"never"}
+    assert {service["image"] for _, service in own_services()} == {f"mien:{version}"}
+    assert {service["pull_policy"] for _, service in own_services()} == {"never"}
     assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
 
 
-def test_nothing_is_published_but_the_dashboard_on_loopback() -> None:
+def test_only_the_dashboard_is_published_and_only_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8501}:8501"]}
-    leading_elsewhere = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
-    users = {net: [n for n, s in SERVICES.items() if net in s["networks"]] for net in leading_elsewhere}
+    external = {name for name, network in COMPOSE["networks"].items() if not network.get("internal")}
+    users = {net: [n for n, s in SERVICES.items() if net in s["networks"]] for net in external}
     assert users == {"cameras": ["ingest"], "page": ["dashboard"]}
 
 
-def test_the_dashboard_and_the_roles_reach_only_what_they_need() -> None:
+def test_each_service_joins_only_the_networks_that_it_needs() -> None:
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert networks["dashboard"] == {"database", "page"}
     assert networks["postgres"] == {"database"}
@@ -139,7 +139,7 @@ def test_the_dashboard_and_the_roles_reach_only_what_they_need() -> None:
     } - {"kafka"}
 
 
-def test_every_part_has_the_least_role_that_does() -> None:
+def test_each_service_uses_the_role_with_the_fewest_privileges() -> None:
     found = {}
     for name in SERVICES:
         url = environment(name).get("MIEN_DATABASE")
@@ -147,21 +147,21 @@ def test_every_part_has_the_least_role_that_does() -> None:
             assert "PGPASSWORD" not in environment(name)
             continue
         role = re.fullmatch(r"postgresql://([a-z]+)@postgres/mien", url)
-        assert role, f"{name}: no password stands in a URL"
+        assert role, f"{name}: the URL must not contain a password"
         found[name] = role[1]
         assert NEEDED.fullmatch(environment(name)["PGPASSWORD"])[1] == f"{role[1].upper()}_PASSWORD"  # type: ignore[index]
     assert found == ROLES
 
 
 @every_service
-def test_passwords_come_from_outside_and_must_be_set(name: str) -> None:
+def test_passwords_come_from_variables_that_must_be_set(name: str) -> None:
     for variable, value in environment(name).items():
         if "PASSWORD" in variable:
             assert NEEDED.fullmatch(value), f"{variable}={value}"
     assert not re.search(r"://[^/@:\s]+:[^@/\s]+@", str(SERVICES[name]))
 
 
-def test_the_example_names_every_variable_and_no_password() -> None:
+def test_the_example_file_names_every_variable_and_contains_no_password() -> None:
     text = (ROOT / "compose.yaml").read_text()
     needed = {found[1] for found in NEEDED.finditer(text)}
     optional = {found[1]: found[2] for found in OPTIONAL.finditer(text)}
@@ -170,8 +170,8 @@ def test_the_example_names_every_variable_and_no_password() -> None:
     assert text.count("${") == len(re.findall(f"{NEEDED.pattern}|{OPTIONAL.pattern}|\\$\\{{NAME\\}}", text))
 
 
-@pytest.mark.parametrize("name", [name for name, _ in ours()])
-def test_every_setting_exists_and_its_value_fits(
+@pytest.mark.parametrize("name", [name for name, _ in own_services()])
+def test_every_setting_exists_and_has_a_valid_value(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -184,18 +184,18 @@ def test_every_setting_exists_and_its_value_fits(
     load()
 
 
-def test_the_demo_has_the_cameras_of_the_command() -> None:
+def test_the_demo_profile_has_the_same_cameras_as_mien_demo() -> None:
     cameras = load(ROOT / "compose" / "demo.yaml").cameras
     assert {camera.id: camera.name for camera in cameras} == CAMERAS
     assert [camera.source for camera in cameras] == [f"demo://{camera_id}" for camera_id in CAMERAS]
     assert SERVICES["demo"]["profiles"] == ["demo"]
 
 
-def test_the_board_asks_for_metrics_that_exist() -> None:
+def test_the_grafana_board_queries_only_existing_metrics() -> None:
     source = yaml.safe_load((ROOT / "compose/grafana/datasources/prometheus.yaml").read_text())[
         "datasources"
     ][0]
-    told = {
+    known = {
         sample
         for metric in Metrics().registry.collect()
         for sample in (
@@ -209,21 +209,21 @@ def test_the_board_asks_for_metrics_that_exist() -> None:
     for panel in panels:
         assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
         for target in panel["targets"]:
-            assert set(re.findall(r"mien_\w+", target["expr"])) <= told, target["expr"]
+            assert set(re.findall(r"mien_\w+", target["expr"])) <= known, target["expr"]
 
 
-def test_prometheus_asks_every_service_that_answers() -> None:
+def test_prometheus_scrapes_every_service_with_metrics() -> None:
     jobs = yaml.safe_load((ROOT / "compose/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    asked = {job["job_name"]: job["dns_sd_configs"][0] for job in jobs}
-    answering = {name for name in SERVICES if "MIEN_HEALTH_PORT" in environment(name)}
-    assert asked.keys() == answering
-    for name, where in asked.items():
+    scraped = {job["job_name"]: job["dns_sd_configs"][0] for job in jobs}
+    serving = {name for name in SERVICES if "MIEN_HEALTH_PORT" in environment(name)}
+    assert scraped.keys() == serving
+    for name, where in scraped.items():
         assert where["names"] == [name]
         assert str(where["port"]) == environment(name)["MIEN_HEALTH_PORT"]
         assert "metrics" in SERVICES[name]["networks"]
 
 
-def test_every_file_that_is_mounted_is_there() -> None:
+def test_every_mounted_file_exists_and_is_read_only() -> None:
     mounted = [
         volume.split(":")
         for service in SERVICES.values()
@@ -236,29 +236,28 @@ def test_every_file_that_is_mounted_is_there() -> None:
         assert mode == "ro"
 
 
-def test_the_image_is_built_from_one_pinned_base_and_runs_as_nobody_special() -> None:
+def test_the_image_has_one_pinned_base_and_runs_as_the_user_of_the_services() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
     assert len(bases) == 2
     assert len(set(bases)) == 1
     assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", bases[0])
     users = re.findall(r"^USER (\S+)", DOCKERFILE, re.M)
-    assert {service["user"] for _, service in ours()} == set(users)
+    assert {service["user"] for _, service in own_services()} == set(users)
 
 
-def test_the_build_sees_every_package_and_nothing_private() -> None:
+def test_the_build_context_holds_every_package_and_nothing_else() -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"][
         "include"
     ]
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
-    let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    included = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     packages = {name.rstrip("*") for name in wanted}
-    assert let_in == packages | {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
+    assert included == packages | {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
 
 
-def test_the_broker_is_of_the_version_that_all_other_tests_use() -> None:
-    version = re.findall(r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests/support/kafka/pom.xml").read_text())[
-        0
-    ]
+def test_the_broker_has_the_version_that_all_other_tests_use() -> None:
+    pom = (ROOT / "tests/support/kafka/pom.xml").read_text()
+    (version,) = re.findall(r"<kafka.version>(.+)</kafka.version>", pom)
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{version}"

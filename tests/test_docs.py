@@ -1,4 +1,4 @@
-"""The documents hold: figures are those that were measured, links lead somewhere, commands exist."""
+"""Documents are true: figures were measured; links, paths and commands exist; camera sources are accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from benchmarks.readme import CLASSIFIER, DETECTOR, SPEED, documents
+from benchmarks.readme import CLASSIFIER, DETECTOR, SPEED, render_documents
+from ingest.errors import SourceError
+from ingest.sources import SCHEMES, check_source
 from mien.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -19,32 +21,85 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
-def test_figures_are_those_that_were_measured() -> None:
-    made = documents(ROOT)
-    assert {path.name for path in made} == {"README.md", "operations.md"}
+def test_figures_in_documents_are_the_measured_ones() -> None:
+    made = render_documents(ROOT)
+    assert {path.name for path in made} == {"README.md", "operations.md", "benchmarks.md"}
     for path, text in made.items():
         assert path.read_text() == text, f"{path.name}: run `python -m benchmarks.readme`"
 
 
-def test_a_figure_that_was_not_measured_is_noticed(tmp_path: Path) -> None:
+def test_a_figure_that_was_not_measured_is_detected(tmp_path: Path) -> None:
     for path in ("README.md", "docs/operations.md", CLASSIFIER, DETECTOR, SPEED):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     figures = json.loads((tmp_path / SPEED).read_text())
     figures["throughput"][0]["chain"] *= 2
     (tmp_path / SPEED).write_text(json.dumps(figures))
-    made = documents(tmp_path)
+    made = render_documents(tmp_path)
     assert made[tmp_path / "README.md"] != (ROOT / "README.md").read_text()
     (tmp_path / "README.md").write_text("# Mien\n")
     with pytest.raises(ValueError, match="figures"):
-        documents(tmp_path)
+        render_documents(tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_a_target(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
     missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
     assert missing == []
+
+
+def missing_paths(text: str, page: Path) -> list[str]:
+    """Paths such as `a/b.py` in a text that exist neither in the repository nor beside the page."""
+    paths = set(re.findall(r"`([\w.-]+(?:/[\w.*-]+)+\.(?:py|md|json|toml|yaml|txt|sh))`", text))
+    return sorted(path for path in paths if not any(any(each.glob(path)) for each in (ROOT, page.parent)))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_paths_exist(page: Path) -> None:
+    assert missing_paths(page.read_text(), page) == []
+
+
+def test_a_missing_path_is_detected() -> None:
+    text = "See `mien/wiring/parts.py`, `docs/adr/*.md` and `mien/wirings.py`, which does not exist."
+    assert missing_paths(text, ROOT / "README.md") == ["mien/wirings.py"]
+
+
+def test_paths_of_documents_in_code_exist() -> None:
+    folders = [path.parent for path in ROOT.glob("*/__init__.py")]
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    named = {(file, path) for file in files for path in re.findall(r"\bdocs/[\w/.-]+\w", file.read_text())}
+    assert len(named) > 5
+    assert sorted(f"{file}: {path}" for file, path in named if not (ROOT / path).exists()) == []
+
+
+def test_every_camera_source_of_the_documentation_is_accepted() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    table = text.partition("| source |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`([a-z]+)://[^`]*`", table))
+    assert documented == set(SCHEMES)
+    for scheme in documented:
+        check_source(f"{scheme}://{'entrance' if scheme == 'demo' else '192.0.2.10/stream1'}", {})
+    with pytest.raises(SourceError, match="scheme"):
+        check_source("gopher://192.0.2.10/stream1", {})
+
+
+def test_the_glossary_defines_the_words_of_messages_and_metrics() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    words = {word for row in re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE) for word in row.split(", ")}
+    assert {
+        "visit",
+        "track",
+        "observation",
+        "coverage",
+        "partition",
+        "offset",
+        "epoch",
+        "fence",
+        "outage",
+        "stale",
+        "dropped",
+    } <= words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

@@ -1,14 +1,14 @@
-"""What can go wrong in training.
+"""Errors of this package.
 
 TrainingError
-├── DatasetError            a data set file is missing or does not have the form that it should
-├── FetchError              a data set file cannot be downloaded, or is not the published one
-├── RunError                a run folder cannot be used for what was asked
-├── UnknownArchitecture     no network of that name
-├── UnknownSystem           no system of that name in the comparison
-├── ExportError             an exported file does not do what the Keras model does
-├── ExplainError            a network has nothing that a heat map could show
-└── ReportError             a page of figures asks for what there is not
+├── DatasetError            a data set file is missing or malformed
+├── FetchError              a data set file cannot be downloaded, or is not the published file
+├── RunError                a run folder cannot be used for this purpose
+├── UnknownArchitecture     no network has this name
+├── UnknownSystem           no system of the comparison has this name
+├── ExportError             an exported file differs from the Keras model
+├── ExplainError            a network has no feature maps for a heat map
+└── ReportError             figures for a page do not exist
 """
 
 
@@ -17,32 +17,32 @@ class TrainingError(Exception):
 
 
 class DatasetError(TrainingError):
-    """A data set file is missing or malformed; names file, row, column and what was expected."""
+    """A data set file is missing or malformed; names file, row, column and the expected content."""
 
 
 class FetchError(TrainingError):
-    """A file cannot be downloaded, or is not the published one; names its address and the fix."""
+    """A file cannot be downloaded, or is not the published file; names its address and the fix."""
 
 
 class RunError(TrainingError):
-    """A run folder holds something else than what was asked for."""
+    """A run folder is missing, incomplete, or holds another run."""
 
 
 class UnknownArchitecture(TrainingError):
-    """No network of that name; names those that there are."""
+    """No network has this name; lists the known names."""
 
 
 class UnknownSystem(TrainingError):
-    """No system of that name in the comparison; names those that there are."""
+    """No system of the comparison has this name; lists the known names."""
 
 
 class ExportError(TrainingError):
-    """An exported file does not do what the Keras model does."""
+    """An exported file differs from the Keras model."""
 
 
 class ExplainError(TrainingError):
-    """A network has no such head, or no feature maps whose places in the picture are known."""
+    """A network has no such head, or no feature maps with known positions in the picture."""
 
 
 class ReportError(TrainingError):
-    """A page asks for a block of figures that there is not."""
+    """A page names an unknown block, or the figures of a block do not exist."""

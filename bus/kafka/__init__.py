@@ -1,10 +1,10 @@
-"""The bus on Kafka, for many machines: the same contract as the embedded one.
+"""The bus on Kafka, for many machines: the same contract as the embedded bus.
 
-settings       one URL: where the brokers are, which topic and group, who we are
-client         opening a client of kafka-python, or one line that says why not
-topics         the two topics, made and kept in order
-writer         `KafkaWriter`; outbox: its bounded buffers
-reader         `KafkaReader`; assignment: which partitions, from where; rebalances: what the group does;
-               lanes: how far each partition is
-dead_letters   where records go that can never be processed
+settings         one URL: brokers, topic, group, login
+client           opens clients of kafka-python; its internals that are used, and why
+topics           creates and configures the two topics
+writer           `KafkaWriter`; outbox: its bounded buffers
+reader           `KafkaReader`; assignment: its partitions and where they resume; rebalances: the group's
+                 events; partition_state: positions and waiting records of one partition
+dead_letters     the dead-letter queue
 """

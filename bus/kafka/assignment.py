@@ -1,4 +1,4 @@
-"""Which partitions a reader has, and where each of them goes on: the sink's word, within what Kafka has."""
+"""Partitions of a reader, and where each resumes: at the sink's position, if Kafka has it."""
 
 from __future__ import annotations
 
@@ -8,121 +8,117 @@ from collections.abc import Iterable
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import RetriableError
 
-from bus.kafka.lanes import Lane
+from bus.kafka.partition_state import PartitionState
 from bus.kafka.rebalances import Assigned, Lost, Rebalances
 from bus.messages import Partition, Positions
+from bus.sinks import SinkUnavailable
 from bus.transport import Resume
 
 _LOOKUP_MS = 2000
 _LOOK_BACK = 128
-"""Records before a stored position that are read once more, so that doubles of them are recognised."""
+"""Records before a stored position that are fetched again, so that repetitions of them are recognised."""
 
 _log = logging.getLogger(__name__)
 
 
 class Assignment:
-    """The lanes of one reader; used by the thread that polls.
+    """The partitions of one reader; used by the thread that polls.
 
     Args:
         consumer: the member of the group.
-        rebalances: what happens to its membership.
-        resume: asked for the sink's positions.
-        outages: what `resume` raises while the sink is away.
-        goals: the end of each partition when the reader was made.
+        rebalances: the events of its membership.
+        resume: returns the sink's positions; while it raises `SinkUnavailable` the partitions stay paused.
+        ends: the end of each partition when the reader was created.
     """
 
     def __init__(
-        self,
-        consumer: KafkaConsumer,
-        rebalances: Rebalances,
-        resume: Resume,
-        outages: tuple[type[Exception], ...],
-        goals: Positions,
+        self, consumer: KafkaConsumer, rebalances: Rebalances, resume: Resume, ends: Positions
     ) -> None:
-        self.lanes: dict[Partition, Lane] = {}
+        self.states: dict[Partition, PartitionState] = {}
         self.expired = 0
         self._consumer = consumer
         self._rebalances = rebalances
         self._resume = resume
-        self._outages = outages
-        self._goals = goals
+        self._ends = ends
         self._rebalancing = True
-        self._unsettled: set[Partition] = set()
-        self._gone: set[Partition] = set()
-        self._away = False
+        self._unpositioned: set[Partition] = set()
+        self._revoked: set[Partition] = set()
+        self._unavailable = False
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the lanes are ours, each with a place to go on from."""
-        return not self._rebalancing and not self._unsettled
+    def is_ready(self) -> bool:
+        """Whether no rebalance is in progress and every partition has a position."""
+        return not self._rebalancing and not self._unpositioned
 
-    def take_gone(self) -> frozenset[Partition]:
-        """The partitions that were lost since the last call, or that do not go on where they were."""
-        gone, self._gone = frozenset(self._gone), set()
-        return gone
+    def take_revoked(self) -> frozenset[Partition]:
+        """The partitions that were revoked since the last call, or whose position another worker moved."""
+        revoked, self._revoked = frozenset(self._revoked), set()
+        return revoked
 
-    def settle(self) -> None:
-        """Act upon what happened to the group; ask the sink where new partitions go on."""
+    def update(self) -> None:
+        """Handle the group's events; read the sink's positions of new partitions and seek them."""
         for event in self._rebalances.take():
             self._rebalancing = not isinstance(event, Assigned)
             if isinstance(event, Lost):
-                self._drop(self.lanes.keys())
+                self._revoke(self.states.keys())
             elif isinstance(event, Assigned):
-                self._drop(self.lanes.keys() - event.partitions)
-                self._unsettled = set(event.partitions)
+                self._revoke(self.states.keys() - event.partitions)
+                self._unpositioned = set(event.partitions)
                 if not event.partitions:
-                    _log.warning(
-                        "no partition is left for this worker: the group has more workers than partitions"
-                    )
-        if self._unsettled and not self._rebalancing:
-            self._place()
+                    _log.warning("no partition is left for this worker: more workers than partitions")
+        if self._unpositioned and not self._rebalancing:
+            self._seek()
 
-    def begin_again(self, keys: Iterable[TopicPartition]) -> None:
-        """Kafka does not have what comes next in these partitions: ask the sink anew."""
-        partitions = {Partition(*key) for key in keys} & self.lanes.keys()
-        self._drop(partitions)
+    def restart(self, keys: Iterable[TopicPartition]) -> None:
+        """Pause these partitions and let `update` read their positions again."""
+        partitions = {Partition(*key) for key in keys} & self.states.keys()
+        self._revoke(partitions)
         self._consumer.pause(*map(key_of, partitions))
-        self._unsettled |= partitions
+        self._unpositioned |= partitions
 
-    def _drop(self, partitions: Iterable[Partition]) -> None:
+    def _revoke(self, partitions: Iterable[Partition]) -> None:
         for partition in tuple(partitions):
-            del self.lanes[partition]
-            self._gone.add(partition)
+            del self.states[partition]
+            self._revoked.add(partition)
 
-    def _place(self) -> None:
-        """Give each unsettled partition its place; all stay paused where sink or broker do not answer."""
-        keys = [key_of(partition) for partition in self._unsettled]
+    def _seek(self) -> None:
+        """Position the new partitions; they stay paused while the sink or the broker is unavailable."""
+        keys = [key_of(partition) for partition in self._unpositioned]
         try:
-            stored = self._resume(self._unsettled)
+            stored = self._resume(self._unpositioned)
             first = self._consumer.beginning_offsets(keys, timeout_ms=_LOOKUP_MS)
             end = self._consumer.end_offsets(keys, timeout_ms=_LOOKUP_MS)
-        except (*self._outages, RetriableError) as error:
-            if not self._away:
-                _log.error("partitions wait, their positions cannot be had: %s", error)
-            self._away = True
+        except (SinkUnavailable, RetriableError) as error:
+            if not self._unavailable:
+                _log.error("partitions wait, their positions cannot be read: %s", error)
+            self._unavailable = True
             return
-        self._away = False
+        self._unavailable = False
         for key in keys:
             partition = Partition(*key)
             position = stored.get(partition)
-            lane = self.lanes.get(partition)
-            if lane is not None and position not in {None, lane.stored}:
-                self._drop([partition])  # Somebody else went on with it in between.
-            if partition not in self.lanes:
+            state = self.states.get(partition)
+            if state is not None and position not in {None, state.stored}:
+                self._revoke([partition])  # Another worker had it in the meantime.
+            if partition not in self.states:
                 self._open(partition, position, first[key], end[key])
         self._consumer.resume(*keys)
-        self._unsettled.clear()
+        self._unpositioned.clear()
 
     def _open(self, partition: Partition, stored: int | None, first: int, end: int) -> None:
         start = first if stored is None else stored
         if not first <= start <= end:
             span = f"{start} is stored, Kafka has {first} to {end}"
-            _log.warning("%s: goes on with the oldest record: %s", partition, span)
+            _log.warning("%s: resumes with the oldest record: %s", partition, span)
             self.expired += max(first - start, 0)
             start = first
-        told = -1 if stored is None else start
-        goal = self._goals.get(partition, 0)
-        self.lanes[partition] = Lane(partition, read=start, stored=start, told=told, goal=goal)
+        self.states[partition] = PartitionState(
+            partition,
+            next_fetch=start,
+            stored=start,
+            last_reported=-1 if stored is None else start,
+            drain_until=self._ends.get(partition, 0),
+        )
         self._consumer.seek(key_of(partition), max(first, start - _LOOK_BACK))
 
 

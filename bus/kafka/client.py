@@ -1,4 +1,15 @@
-"""Opening a client of kafka-python, and saying in one line why it could not be opened."""
+"""Clients of kafka-python: opened, or refused with the reason in one line.
+
+This module alone uses internals of kafka-python (checked with 3.0.12), the reason for its upper bound:
+
+- `KafkaConsumer._coordinator.request_rejoin`: the client forgets a rebalance that it began because the
+  topic's metadata changed, where a poll ends before the rebalance does; the member then waits for ever. It
+  does not forget this request.
+- `kafka.net.compat.KafkaNetClient`, passed as `kafka_client`: a constructor that fails leaves its sockets and
+  its thread open, and only this object can close them.
+- the loggers `kafka.net.*`: the client retries a failed connection and reports the reason in its log alone.
+- the texts "socket disconnected" and "Handshake failed: ": there is no error class for these reasons.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from kafka import KafkaConsumer
 from kafka.errors import (
     KafkaConfigurationError,
     KafkaConnectionError,
@@ -16,15 +28,16 @@ from kafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
+from typing_extensions import override
 
 from bus.errors import BrokerRefused, BrokerUnavailable, BusError, LibraryError
 from bus.kafka.settings import KafkaSettings
 
 CONNECT_SECONDS = 5.0
 _RECONNECT_MS = 2000
-"""The longest pause between two tries to reach a broker: cameras should not wait longer than that."""
+"""The longest back-off between two connection attempts: cameras must not wait longer for a broker."""
 
-_HUNG_UP = "socket disconnected"
+_CLOSED = "socket disconnected"
 
 _CLIENT_LOGGERS = ("kafka.net.connection", "kafka.net.manager", "kafka.net.transport")
 
@@ -32,7 +45,7 @@ Client = TypeVar("Client")
 
 
 def require_crc32c() -> None:
-    """Refuse to go on without the compiled checksum.
+    """Check that the compiled checksum is installed.
 
     The pure Python one takes about 9 ms for a frame of 64 KiB, at each end.
 
@@ -41,7 +54,7 @@ def require_crc32c() -> None:
     """
     if importlib.util.find_spec("crc32c") is None:
         raise LibraryError(
-            "crc32c is missing, without it Kafka costs too much: pip install 'kafka-python[crc32c]'"
+            "crc32c is missing, without it Kafka is too slow: pip install 'kafka-python[crc32c]'"
         )
 
 
@@ -52,10 +65,10 @@ def open_client(
     seconds: float = CONNECT_SECONDS,
     **options: Any,
 ) -> Client:
-    """A producer, consumer or admin client (`kind`) that has found the cluster within `seconds`.
+    """A producer, consumer or admin client (`kind`) that is connected within `seconds`.
 
     Raises:
-        BrokerRefused: a broker answers but does not let us in.
+        BrokerRefused: a broker answers and refuses the connection.
         BrokerUnavailable: no broker answers.
     """
     opened: list[KafkaNetClient] = []
@@ -64,7 +77,7 @@ def open_client(
         opened.append(KafkaNetClient(**given))
         return opened[-1]
 
-    with _overheard() as problems:
+    with _collected_errors() as errors:
         try:
             return kind(
                 **settings.connection(),
@@ -76,53 +89,59 @@ def open_client(
         except KafkaConfigurationError:
             raise
         except KafkaError as error:
-            for client in opened:  # The constructor leaves its sockets and its thread behind.
+            for client in opened:
                 client.close()
-            raise explained(settings, [*problems, error], seconds) from None
+            raise explain(settings, [*errors, error], seconds) from None
+
+
+def request_rejoin(consumer: KafkaConsumer) -> None:
+    """Let a consumer complete a rebalance that it began itself; see the list at the top."""
+    consumer._coordinator.request_rejoin()
 
 
 @contextmanager
-def _overheard() -> Iterator[list[Exception]]:
-    """What goes wrong while a client connects: it tries on, and tells nobody but its log."""
-    listener = _Listener()
+def _collected_errors() -> Iterator[list[Exception]]:
+    """The errors of connection attempts: the client retries and only logs them."""
+    collector = _ErrorCollector()
     loggers = [logging.getLogger(name) for name in _CLIENT_LOGGERS]
     for logger in loggers:
-        logger.addFilter(listener)
+        logger.addFilter(collector)
     try:
-        yield listener.problems
+        yield collector.errors
     finally:
         for logger in loggers:
-            logger.removeFilter(listener)
+            logger.removeFilter(collector)
 
 
-class _Listener(logging.Filter):
-    """Keeps the exceptions that are logged, and the lines out of the log."""
+class _ErrorCollector(logging.Filter):
+    """Collects logged exceptions and suppresses the log lines."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.problems: list[Exception] = []
+        self.errors: list[Exception] = []
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         arguments = record.args if isinstance(record.args, tuple) else ()
-        self.problems += [each for each in arguments if isinstance(each, Exception)]
+        self.errors += [each for each in arguments if isinstance(each, Exception)]
         return False
 
 
-def explained(settings: KafkaSettings, problems: list[Exception], seconds: float) -> BusError:
-    """Why there is no client after `seconds`, from what went wrong on the way (at least one problem).
+def explain(settings: KafkaSettings, errors: list[Exception], seconds: float) -> BusError:
+    """The reason why no client could connect within `seconds`, from at least one error.
 
-    A broker that refuses a password says so and hangs up at once. Where both arrive together, kafka-python
-    3.0.12 reports the second and forgets the first; so a broker that lets a user connect, time and again, and
-    then always hangs up has refused that user.
+    A broker that refuses a password reports that and closes the connection at once. Where both arrive
+    together, kafka-python 3.0.12 reports the closed connection and loses the refusal; so a broker that
+    accepts several connections of a user and closes every one has refused that user.
     """
-    texts = [str(problem) for problem in problems]
-    ends = [str(problem) for problem in problems if isinstance(problem, KafkaConnectionError)]
-    hung_up = settings.user is not None and len(ends) > 1 and all(_HUNG_UP in end for end in ends)
-    if hung_up or any(isinstance(each, SaslAuthenticationFailedError) for each in problems):
+    texts = [str(error) for error in errors]
+    ends = [str(error) for error in errors if isinstance(error, KafkaConnectionError)]
+    closed = settings.user is not None and len(ends) > 1 and all(_CLOSED in end for end in ends)
+    if closed or any(isinstance(each, SaslAuthenticationFailedError) for each in errors):
         return BrokerRefused(
             f"{settings.where}: user {settings.user!r} is refused: check user name and password"
         )
-    if any(isinstance(each, UnsupportedSaslMechanismError) for each in problems):
+    if any(isinstance(each, UnsupportedSaslMechanismError) for each in errors):
         return BrokerRefused(f"{settings.where}: the listener does not offer SCRAM-SHA-512: check the port")
     handshake = next((text for text in texts if "Handshake failed: " in text), None)
     if handshake is not None:

@@ -1,4 +1,4 @@
-"""Where records go that can never be processed: a topic of their own, bytes and headers as they came."""
+"""Dead-letter queue: a topic for records that can never be processed, with their headers and values."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from bus.kafka.topics import DEAD_LETTER_BYTES
 from bus.transport import Record
 
 ERROR, TOPIC, PARTITION, OFFSET = "dlq.error", "dlq.topic", "dlq.partition", "dlq.offset"
-"""Headers of a dead letter, beside those that the record had."""
+"""Headers of a dead letter, in addition to those of the record."""
 
 _SECONDS = 5.0
-_LONGEST_REASON = 500
+_MAX_REASON = 500
 
 _log = logging.getLogger(__name__)
 
 
 class DeadLetters:
-    """Writes to the topic of dead letters; connects with the first one."""
+    """Producer of the dead-letter queue; connects with the first record."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: KafkaProducer | None = None
 
-    def put(self, record: Record, reason: str) -> bool:
-        """Set a record aside and wait until a broker has it, for seconds at most.
+    def put(self, record: Record, reason: str) -> None:
+        """Store a record and wait for the broker's acknowledgement, for a few seconds at most.
 
-        False, with an error in the log, where that is not possible: a bad frame must not stop the good ones.
+        Raises:
+            BrokerUnavailable: it is not stored, whatever the cause. A refused login or a missing permission
+                counts as well, so that one bad frame does not end every worker of the group in turn.
         """
         headers = [
-            *record.headers.items(),
-            (ERROR, reason[:_LONGEST_REASON].encode()),
+            *record.headers,
+            (ERROR, reason[:_MAX_REASON].encode()),
             (TOPIC, record.partition.topic.encode()),
             (PARTITION, b"%d" % record.partition.number),
             (OFFSET, b"%d" % record.offset),
@@ -46,17 +48,18 @@ class DeadLetters:
             self._producer = self._producer or self._open()
             self._producer.send(topic, record.value, headers=headers).get(timeout=_SECONDS)
         except (KafkaError, BrokerUnavailable, BrokerRefused) as error:
-            _log.error("%s offset %d could not be set aside: %s", record.partition, record.offset, error)
-            return False
-        return True
+            raise BrokerUnavailable(
+                f"{self._settings.where}: {record.partition} offset {record.offset} cannot be stored in "
+                f"{topic}: {error}"
+            ) from error
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._producer is not None:
             try:
                 self._producer.close(timeout=_SECONDS)
             except KafkaTimeoutError as error:
-                _log.warning("dead letters: the client could not be closed: %s", error)
+                _log.warning("dead-letter queue: the client could not be closed: %s", error)
 
     def _open(self) -> KafkaProducer:
         return open_client(

@@ -1,4 +1,4 @@
-"""The frames that a writer has not got rid of yet: bounded per camera, oldest first to go, all counted."""
+"""Buffer of a writer: bounded per camera, drops the oldest frame, counts every drop."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class _Camera:
 
 
 class Outbox:
-    """Frames between captures, which put them in, and one sender, which takes them out.
+    """Frames between captures, which put them in, and one sender, which takes them out. Thread-safe.
 
-    A frame is waiting, then in flight, then acknowledged or lost. Which of those in flight a broker has only
-    that broker can tell: none counts as lost before it does. Safe for any number of threads.
+    A frame is waiting, then in flight, then acknowledged or dropped. Only the broker knows whether it has a
+    frame in flight: none counts as dropped before the broker refuses it.
 
     Args:
-        capacity: frames of one camera that may wait, and as many that may be in flight.
-        in_flight_bytes: of JPEG that may be in flight in all; one frame always may.
+        capacity: how many frames of one camera may wait, and how many may be in flight.
+        in_flight_bytes: JPEG bytes in flight of all cameras; one frame is always allowed.
     """
 
     def __init__(self, capacity: int, in_flight_bytes: int) -> None:
@@ -50,12 +50,12 @@ class Outbox:
 
     @property
     def acknowledged(self) -> int:
-        """Frames that arrived."""
+        """The number of acknowledged frames."""
         with self._changed:
             return self._acknowledged
 
     def put(self, frame: Frame) -> bool:
-        """Let a frame wait; False where the camera's oldest had to go for it.
+        """Add a frame; False where the camera's oldest one was dropped for it.
 
         Raises:
             TransportClosed: after `close`.
@@ -73,7 +73,7 @@ class Outbox:
             return fits
 
     def take(self) -> Frame | None:
-        """The next frame, the cameras in turn, as soon as one may be in flight; None after `close`."""
+        """The next frame, from the cameras in turn, once one may be in flight; None after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or self._ready())
             if self._stopped:
@@ -87,9 +87,9 @@ class Outbox:
             return frame
 
     def put_back(self, frame: Frame) -> None:
-        """The frame could not be sent after all: it is the camera's oldest again."""
+        """Return a frame that could not be sent: it is the camera's oldest again."""
         with self._changed:
-            camera = self._landed(frame.camera_id, len(frame.jpeg))
+            camera = self._remove_in_flight(frame.camera_id, len(frame.jpeg))
             if camera is None:
                 return
             if len(camera.waiting) < self._capacity:
@@ -97,41 +97,41 @@ class Outbox:
             else:
                 camera.drops[DROPPED_OLDEST] += 1
 
-    def arrived(self, camera_id: str, size: int) -> None:
-        """A frame of `size` bytes was acknowledged."""
+    def acknowledge(self, camera_id: str, size: int) -> None:
+        """Count a frame of `size` bytes that the broker has."""
         with self._changed:
-            if self._landed(camera_id, size):
+            if self._remove_in_flight(camera_id, size):
                 self._acknowledged += 1
 
-    def lost(self, camera_id: str, size: int, reason: str) -> None:
-        """A frame of `size` bytes is on no broker, and will be on none."""
+    def drop(self, camera_id: str, size: int, reason: str) -> None:
+        """Count a frame of `size` bytes that no broker has or will have."""
         with self._changed:
-            if camera := self._landed(camera_id, size):
+            if camera := self._remove_in_flight(camera_id, size):
                 camera.drops[reason] += 1
 
-    def unsure(self, camera_id: str, size: int) -> None:
-        """Nobody will know here whether a frame of `size` bytes arrived."""
+    def forget(self, camera_id: str, size: int) -> None:
+        """Do not count a frame of `size` bytes: whether the broker has it is unknown."""
         with self._changed:
-            self._landed(camera_id, size)
+            self._remove_in_flight(camera_id, size)
 
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
-        """Whether a frame of this camera may wait, within `timeout` seconds, with none having to go."""
+        """Wait until `put` would drop no frame of this camera; False after `timeout` seconds."""
         with self._changed:
             camera = self._camera(camera_id)
             return self._changed.wait_for(lambda: len(camera.waiting) < self._capacity, timeout)
 
     def take_drops(self, camera_id: str) -> Mapping[str, int]:
-        """Frames of this camera that were lost since the last call, by reason."""
+        """Frames of this camera that were dropped since the last call, by reason."""
         with self._changed:
             camera = self._camera(camera_id)
             drops, camera.drops = camera.drops, Counter()
             return dict(drops)
 
     def close(self, grace: float) -> int:
-        """Take nothing more in, and wait up to `grace` seconds for what is on its way.
+        """Refuse new frames, and wait up to `grace` seconds for the others.
 
-        What still waits then counts as lost. Returns how many frames are in flight: nobody will know here
-        whether they arrive.
+        Frames that still wait then count as dropped. Returns the number of frames in flight: whether they
+        arrive stays unknown.
         """
         with self._changed:
             self._closed = True
@@ -145,7 +145,7 @@ class Outbox:
             return sum(camera.in_flight for camera in cameras)
 
     def wait_until_stopped(self, timeout: float) -> bool:
-        """Whether `close` has been called and is done, within `timeout` seconds."""
+        """Whether `close` has completed, after at most `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._stopped, timeout)
 
@@ -153,7 +153,7 @@ class Outbox:
         return self._cameras.setdefault(camera_id, _Camera())
 
     def _ready(self) -> list[_Camera]:
-        """The cameras whose next frame may be in flight."""
+        """The cameras whose next frame may be sent."""
         room = self._in_flight_bytes - self._bytes
         return [
             camera
@@ -163,8 +163,8 @@ class Outbox:
             and (self._bytes == 0 or len(camera.waiting[0].jpeg) <= room)
         ]
 
-    def _landed(self, camera_id: str, size: int) -> _Camera | None:
-        """The camera of a frame that is in flight no more; None after `close`, which ends the counting."""
+    def _remove_in_flight(self, camera_id: str, size: int) -> _Camera | None:
+        """The camera of a frame that is no longer in flight; None after `close`, which ends the counting."""
         if self._stopped:
             return None
         self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The worker's side on Kafka: a member of a consumer group whose place in the log is kept by the sink."""
+"""The reading side on Kafka: a member of a consumer group whose positions are kept by the sink."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kafka.errors import (
     RetriableError,
     SaslAuthenticationFailedError,
 )
+from typing_extensions import override
 
 from bus.errors import BrokerRefused, BusError, TransportClosed
 from bus.kafka.assignment import Assignment, key_of
@@ -28,9 +29,9 @@ from bus.kafka.rebalances import Rebalances
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import missing_topic
 from bus.messages import Partition, Positions
-from bus.transport import Batch, Record, Resume
+from bus.transport import Batch, FrameReader, Record, Resume
 
-_LONGEST_POLL_SECONDS = 0.5
+_MAX_POLL_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0
 
@@ -39,24 +40,24 @@ _log = logging.getLogger(__name__)
 Fetched = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 
-class KafkaReader:
-    """A `FrameReader` on Kafka: one member of the group, on as many partitions as the group leaves to it.
+class KafkaReader(FrameReader):
+    """A `FrameReader` on Kafka: one member of the consumer group, on the partitions that the group assigns.
 
-    The sink alone decides where a partition goes on, whenever partitions are assigned; what is committed to
-    Kafka is for tools that show lag. A position that Kafka does not have (deleted meanwhile, or the topic was
-    made anew) goes on with the oldest record. Nothing is handed out while the group rebalances.
+    Positions are kept by the sink alone: they are read whenever partitions are assigned. The offsets that are
+    committed to Kafka only let tools show the lag. A position that Kafka does not have (deleted, or the topic
+    was created again) is replaced by that of the oldest record. Nothing is delivered during a rebalance.
 
-    A worker that cannot store calls `hold`, which keeps the membership. One that neither polls nor holds for
-    `max_silence` loses its partitions, is told so by the next poll, and begins where the sink then is. What
-    it writes in between the sink has to refuse, since it holds another position than that worker last wrote.
+    A worker that cannot store results calls `hold`, which keeps the membership. One that neither polls nor
+    holds for `max_silence` loses its partitions; the next poll reports them as revoked. The sink must fence
+    what such a worker writes in the meantime: its position is not the one that the worker last wrote.
 
     Args:
         settings: which cluster, topic and group.
-        resume: asked for the sink's positions, by the thread that polls.
-        outages: what `resume` raises while the sink is away; the partitions then wait.
-        drain: end once everything that was published before now has been stored.
-        max_silence: seconds without `poll` or `hold` after which the group goes on without this reader; for
-            so long a rebalance waits for one that is busy.
+        resume: returns the sink's positions, called by the thread that polls; while it raises
+            `SinkUnavailable` the partitions wait.
+        drain: end once every record that was published before now is stored.
+        max_silence: seconds without `poll` or `hold` after which the group removes this reader; a rebalance
+            waits as long for a reader that is busy.
 
     Raises:
         BrokerRefused, BrokerUnavailable: see `open_client`.
@@ -69,7 +70,6 @@ class KafkaReader:
         settings: KafkaSettings,
         resume: Resume,
         *,
-        outages: tuple[type[Exception], ...] = (),
         drain: bool = False,
         max_silence: float = 60.0,
     ) -> None:
@@ -84,118 +84,124 @@ class KafkaReader:
         rebalances = Rebalances(self._consumer)
         self._consumer.subscribe([settings.topic], listener=rebalances)
         try:
-            goals = _ends(self._consumer, settings)
+            ends = _ends(self._consumer, settings)
         except BaseException:
             self._consumer.close(autocommit=False)
             raise
-        self._assignment = Assignment(self._consumer, rebalances, resume, outages, goals)
+        self._assignment = Assignment(self._consumer, rebalances, resume, ends)
 
     @property
     def expired(self) -> int:
-        """Records that Kafka deleted before this reader came to them."""
+        """Records that Kafka deleted before this reader fetched them."""
         return self._assignment.expired
 
     def lag(self) -> Mapping[Partition, int]:
-        """Records on the bus that were not handed out yet, by partition, as a broker last told.
+        """Records that are not delivered yet, by partition, as of the broker's last response.
 
         For the thread that polls.
         """
-        lanes = self._assignment.lanes
-        ends = {each: self._consumer.highwater(key_of(each)) for each in lanes}
-        return {each: max(end - lanes[each].position, 0) for each, end in ends.items() if end is not None}
+        states = self._assignment.states
+        ends = {each: self._consumer.highwater(key_of(each)) for each in states}
+        return {
+            each: max(end - states[each].next_position, 0) for each, end in ends.items() if end is not None
+        }
 
+    @override
     def poll(self, limit: int, timeout: float) -> Batch:
-        """See `FrameReader.poll`; waits half a second at most, and that long while the group rebalances.
+        """Records as `FrameReader.poll` returns them, after half a second at most.
 
         Raises:
-            BrokerRefused: credentials or permissions do not do any more.
+            BrokerRefused: credentials or permissions are not valid any more.
+            TransportClosed: after `close`.
         """
         if self._closed:
             raise TransportClosed("the reader is closed")
         assignment = self._assignment
-        self._release()
-        assignment.settle()
-        waiting = sum(len(lane.waiting) for lane in assignment.lanes.values())
+        self._resume_after_hold()
+        assignment.update()
+        waiting = sum(len(state.waiting) for state in assignment.states.values())
         if waiting < limit:
-            fetched = self._fetch(limit * max(len(assignment.lanes), 1), self._patience(waiting, timeout))
-            assignment.settle()
-            self._take_in(fetched)
-        revoked = assignment.take_gone()
-        if not assignment.is_settled:
+            fetched = self._fetch(
+                limit * max(len(assignment.states), 1), self._fetch_seconds(waiting, timeout)
+            )
+            assignment.update()
+            self._add(fetched)
+        revoked = assignment.take_revoked()
+        if not assignment.is_ready:
             return Batch(revoked=revoked)
-        records = self._deal(limit)
-        ended = self._drain and all(lane.is_done for lane in assignment.lanes.values())
-        return Batch(records, self._news(), revoked, ended=ended and not records)
+        records = self._take(limit)
+        ended = self._drain and all(state.is_drained for state in assignment.states.values())
+        return Batch(records, self._changed_positions(), revoked, ended=ended and not records)
 
+    @override
     def acknowledge(self, positions: Positions) -> None:
-        """See `FrameReader.acknowledge`."""
         for partition, position in positions.items():
-            if partition in self._assignment.lanes:
-                self._assignment.lanes[partition].stored = position
+            if partition in self._assignment.states:
+                self._assignment.states[partition].stored = position
         due = time.monotonic() - self._committed_at >= _COMMIT_SECONDS
-        if due and self._assignment.is_settled:
+        if due and self._assignment.is_ready:
             self._committed_at = time.monotonic()
             self._consumer.commit_async(self._offsets())
 
+    @override
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """See `FrameReader.resume`; the sink is asked by the next poll, which waits while it is away."""
-        self._assignment.begin_again(map(key_of, partitions))
+        # The next poll reads the sink's positions, and waits while the sink is unavailable.
+        self._assignment.restart(map(key_of, partitions))
 
+    @override
     def hold(self, timeout: float) -> None:
-        """See `FrameReader.hold`."""
         deadline = time.monotonic() + timeout
         self._held = True
         while (left := deadline - time.monotonic()) > 0:
             self._consumer.pause(*self._consumer.assignment())
-            self._fetch(1, min(left, _LONGEST_POLL_SECONDS))
+            self._fetch(1, min(left, _MAX_POLL_SECONDS))
 
+    @override
     def reject(self, record: Record, reason: str) -> None:
-        """See `FrameReader.reject`; the record is among the dead letters when this returns."""
-        _log.warning("%s offset %d set aside: %s", record.partition, record.offset, reason)
         self._dead_letters.put(record, reason)
+        _log.warning("%s offset %d rejected: %s", record.partition, record.offset, reason)
 
+    @override
     def close(self) -> None:
-        """See `FrameReader.close`."""
         if self._closed:
             return
         self._closed = True
         self._dead_letters.close()
         try:
-            if self._assignment.is_settled:
+            if self._assignment.is_ready:
                 self._consumer.commit(self._offsets(), timeout_ms=_ms(_COMMIT_SECONDS))
         except KafkaError as error:
-            _log.info("offsets are not committed, the sink has them: %s", error)
+            _log.info("offsets are not committed to Kafka, the sink has them: %s", error)
         try:
             self._consumer.close(autocommit=False, timeout_ms=_ms(_CLOSE_SECONDS))
         except KafkaError as error:
-            _log.warning("Kafka: the reader left without saying so: %s", error)
+            _log.warning("Kafka: the reader could not leave the group: %s", error)
 
-    def _release(self) -> None:
-        """Go on after `hold` with what is still ours."""
+    def _resume_after_hold(self) -> None:
         if self._held:
             self._held = False
-            ours = self._consumer.assignment() & {key_of(each) for each in self._assignment.lanes}
+            ours = self._consumer.assignment() & {key_of(each) for each in self._assignment.states}
             self._consumer.resume(*ours)
 
-    def _patience(self, waiting: int, timeout: float) -> float:
+    def _fetch_seconds(self, waiting: int, timeout: float) -> float:
         """Seconds to wait for records.
 
-        While the group rebalances all that is allowed: the client throws a join away that is done between two
-        polls, and begins another one.
+        During a rebalance it is the maximum: the client discards a join that completes between two polls, and
+        begins another one.
         """
-        if not self._assignment.is_settled:
-            return _LONGEST_POLL_SECONDS
-        return 0 if waiting else min(timeout, _LONGEST_POLL_SECONDS)
+        if not self._assignment.is_ready:
+            return _MAX_POLL_SECONDS
+        return 0 if waiting else min(timeout, _MAX_POLL_SECONDS)
 
     def _fetch(self, limit: int, seconds: float) -> Fetched:
         try:
             fetched: Fetched = self._consumer.poll(_ms(seconds), limit)
         except NoOffsetForPartitionError:
-            return {}  # Assigned this moment: the sink is asked next.
+            return {}  # Just assigned: the next update seeks.
         except OffsetOutOfRangeError as error:
-            self._assignment.begin_again(error.args[0])
+            self._assignment.restart(error.args[0])
         except LogTruncationError as error:
-            self._assignment.begin_again(error.divergent_offsets)
+            self._assignment.restart(error.divergent_offsets)
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
             raise BrokerRefused(f"{self._settings.where}: {error}") from None
         except RetriableError as error:
@@ -207,39 +213,37 @@ class KafkaReader:
             return fetched
         return {}
 
-    def _take_in(self, fetched: Fetched) -> None:
+    def _add(self, fetched: Fetched) -> None:
         for key, found in fetched.items():
             partition = Partition(*key)
-            lane = self._assignment.lanes[partition]
-            missing = 0
-            for each in found:
-                missing += lane.take_in(Record(partition, each.offset, dict(each.headers), each.value or b""))
+            state = self._assignment.states[partition]
+            missing = sum(state.add(_record(partition, each)) for each in found)
             if missing:
                 self._assignment.expired += missing
-                _log.warning("%s: %d records were deleted before they were read", partition, missing)
+                _log.warning("%s: Kafka deleted %d records before they were read", partition, missing)
 
-    def _deal(self, limit: int) -> tuple[Record, ...]:
-        """Up to `limit` of what waits, the partitions in turn."""
+    def _take(self, limit: int) -> tuple[Record, ...]:
+        """Up to `limit` waiting records, from the partitions in turn (round robin)."""
         records: list[Record] = []
-        busy = deque(lane for lane in self._assignment.lanes.values() if lane.waiting)
-        while busy and len(records) < limit:
-            lane = busy.popleft()
-            records.append(lane.waiting.popleft())
-            if lane.waiting:
-                busy.append(lane)
+        waiting = deque(state for state in self._assignment.states.values() if state.waiting)
+        while waiting and len(records) < limit:
+            state = waiting.popleft()
+            records.append(state.waiting.popleft())
+            if state.waiting:
+                waiting.append(state)
         return tuple(records)
 
-    def _news(self) -> dict[Partition, int]:
-        """The positions that moved since the last batch."""
-        news = {}
-        for partition, lane in self._assignment.lanes.items():
-            if lane.position != lane.told:
-                news[partition] = lane.told = lane.position
-        return news
+    def _changed_positions(self) -> dict[Partition, int]:
+        """The positions that changed since the last batch."""
+        changed = {}
+        for partition, state in self._assignment.states.items():
+            if state.next_position != state.last_reported:
+                changed[partition] = state.last_reported = state.next_position
+        return changed
 
     def _offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
-        lanes = self._assignment.lanes.values()
-        return {key_of(lane.partition): OffsetAndMetadata(lane.stored) for lane in lanes}
+        states = self._assignment.states.values()
+        return {key_of(state.partition): OffsetAndMetadata(state.stored) for state in states}
 
 
 def _open(settings: KafkaSettings, max_silence: float) -> KafkaConsumer:
@@ -248,7 +252,7 @@ def _open(settings: KafkaSettings, max_silence: float) -> KafkaConsumer:
         settings,
         group_id=settings.group,
         enable_auto_commit=False,
-        auto_offset_reset="none",  # The sink decides, see `Assignment`.
+        auto_offset_reset="none",  # The sink has the positions, see `Assignment`.
         partition_assignment_strategy=[StickyPartitionAssignor],
         max_partition_fetch_bytes=1 << 20,
         fetch_max_bytes=8 << 20,
@@ -260,13 +264,19 @@ def _open(settings: KafkaSettings, max_silence: float) -> KafkaConsumer:
 
 
 def _ends(consumer: KafkaConsumer, settings: KafkaSettings) -> dict[Partition, int]:
-    """The end of every partition now."""
+    """The current end of every partition."""
     for topic in (settings.dead_letters, settings.topic):
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             raise missing_topic(settings, topic)
     ends = consumer.end_offsets([TopicPartition(settings.topic, number) for number in numbers])
     return {Partition(*key): end for key, end in ends.items()}
+
+
+def _record(partition: Partition, found: ConsumerRecord) -> Record:
+    """A record of the client; a header or a value that is null becomes empty."""
+    headers = tuple((name, value or b"") for name, value in found.headers)
+    return Record(partition, found.offset, headers, found.value or b"")
 
 
 def _ms(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""What happens to the membership of a group, noted where it happens and acted upon where it is safe."""
+"""Queue of a group's rebalance events, filled by the client's thread and handled by the thread that polls."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from typing_extensions import override
 
+from bus.kafka.client import request_rejoin
 from bus.messages import Partition
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The group begins to share out its partitions anew."""
+    """A rebalance begins: the group assigns its partitions again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The group went on without this member: others may have its partitions already."""
+    """The group removed this member: others may have its partitions already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The member's share from now on."""
+    """A rebalance ended: the partitions of this member."""
 
     partitions: frozenset[Partition]
 
@@ -32,9 +34,9 @@ Event = Revoked | Lost | Assigned
 
 
 class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes events; runs on the client's I/O thread, where nothing may block.
+    """Listener that records events; it runs on the client's I/O thread and must not block.
 
-    What is assigned is paused at once, so that nothing is fetched before the sink was asked where to go on.
+    Assigned partitions are paused at once: nothing is fetched before the sink's positions are known.
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
@@ -46,20 +48,16 @@ class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
         while self._events:
             yield self._events.popleft()
 
+    @override
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """A rebalance begins.
-
-        kafka-python 3.0.12 forgets a rebalance that it began because the topic's metadata changed, where a
-        poll ends in the middle of it: the member then waits for ever. The request makes it remember.
-        """
-        self._consumer._coordinator.request_rejoin()
+        request_rejoin(self._consumer)
         self._events.append(Revoked())
 
+    @override
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """The member was taken for dead."""
         self._events.append(Lost())
 
+    @override
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """A rebalance ended."""
         self._consumer.pause(*assigned)
         self._events.append(Assigned(frozenset(Partition(*each) for each in assigned)))

@@ -1,4 +1,4 @@
-"""Where the brokers are and how they are spoken to, from one URL."""
+"""Settings of a Kafka cluster, parsed from one URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bus.errors import AddressError
 SCHEME = "kafka://"
 _FORM = (
     "kafka://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]][/TOPIC][?group=NAME&acks=1|all&tls=true&ca=FILE], "
-    "special characters of a password as %XX or the whole as ${NAME} of an environment variable"
+    "special characters of a password as %XX, or the password as ${NAME} of an environment variable"
 )
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -27,9 +27,9 @@ _MECHANISM = "SCRAM-SHA-512"
 class KafkaSettings:
     """One Kafka cluster and Mien's topic on it.
 
-    `acks`: "1" waits for the partition's leader, "all" for every replica in sync (for topics with three
-    replicas). With `user` the connection is always encrypted (SASL_SSL, SCRAM-SHA-512): a password never
-    travels in the open. `ca_file` holds the certificates to trust, None for those of the system.
+    `acks`: "1" waits for the partition's leader, "all" for every in-sync replica (for topics with three
+    replicas). With `user` the connection is always encrypted (SASL_SSL, SCRAM-SHA-512). `ca_file` has the
+    certificates to trust, None for those of the system.
     """
 
     servers: tuple[str, ...]
@@ -43,16 +43,16 @@ class KafkaSettings:
 
     @property
     def dead_letters(self) -> str:
-        """The topic for records that can never be processed."""
+        """The topic of the dead-letter queue."""
         return f"{self.topic}.dlq"
 
     @property
     def where(self) -> str:
-        """The cluster, as messages name it."""
+        """The cluster, for messages."""
         return SCHEME + ",".join(self.servers)
 
     def connection(self) -> dict[str, Any]:
-        """What any client of kafka-python needs to connect."""
+        """The options with which every client of kafka-python connects."""
         encrypted = self.tls or self.user is not None
         options: dict[str, Any] = {"bootstrap_servers": list(self.servers), "client_id": "mien"}
         if encrypted:
@@ -69,7 +69,7 @@ class KafkaSettings:
 
 
 class _Hidden(str):
-    """A password that the client's debug lines cannot show: they print its configuration."""
+    """A password without a `repr`, since the client prints its configuration into debug logs."""
 
     __slots__ = ()
 
@@ -87,17 +87,17 @@ def parse_url(
 ) -> KafkaSettings:
     """The settings in `url`, for instance `kafka://mien:${KAFKA_PASSWORD}@broker-1:9093/frames?ca=/etc/ca.pem`.
 
-    `user`, `password` and `ca_file` are for those who keep them apart from the URL; they win over it.
+    `user`, `password` and `ca_file` take precedence over the URL.
 
     Raises:
-        AddressError: naming the part that cannot be used and what was expected; a login is never repeated.
+        AddressError: names the invalid part and the accepted values, never a login.
     """
     if not url.startswith(SCHEME):
         raise AddressError(f"bus: expected {_FORM}")
     address, _, query = url.removeprefix(SCHEME).partition("?")
     authority, _, topic = address.partition("/")
-    if "@" in topic or "@" in query:  # A password that was not encoded: nothing of it may be shown.
-        raise AddressError(f"bus: / or ? stands before the @: expected {_FORM}")
+    if "@" in topic or "@" in query:  # A password that is not encoded: do not show it.
+        raise AddressError(f"bus: / or ? before the @: expected {_FORM}")
     login, _, hosts = authority.rpartition("@")
     named_user, named_password = (_value(part, environ) for part in _split_login(login))
     parameters = _parameters(query)
@@ -124,7 +124,7 @@ def _split_login(login: str) -> tuple[str, str]:
 
 
 def _value(text: str, environ: Mapping[str, str]) -> str:
-    """`text` decoded; what a variable holds is taken as it is."""
+    """`text` decoded; the value of an environment variable is taken unchanged."""
     reference = _REFERENCE.fullmatch(text)
     if reference is None:
         return unquote(text)
@@ -146,7 +146,7 @@ def _servers(hosts: str) -> tuple[str, ...]:
         found = _SERVER.fullmatch(host)
         if found is None or int((found[2] or ":9092")[1:]) not in range(1, 65536):
             raise AddressError(
-                f"bus: server {host!r}: expected HOST or HOST:PORT, several with commas between"
+                f"bus: server {host!r}: expected HOST or HOST:PORT, several separated by commas"
             )
         servers.append(host if found[2] else f"{host}:9092")
     return tuple(servers)

@@ -1,4 +1,4 @@
-"""Mien's two topics: frames, kept for minutes, and the few that could never be processed."""
+"""Mien's two topics: frames, kept for minutes, and the dead-letter queue, kept for a day."""
 
 from __future__ import annotations
 
@@ -37,21 +37,22 @@ def create_topics(
     partition_bytes: int = 1 << 30,
     replication: int = 1,
 ) -> tuple[str, ...]:
-    """Make the topics that are missing and bring the configuration of those that exist up to date.
+    """Create missing topics and update the configuration of existing ones.
 
-    Frames are pictures of people: they are gone after `retention_minutes` and a minute, or sooner where a
-    partition would pass `partition_bytes`. Dead letters, too, hold original bytes: they stay a day. How many
-    partitions a topic has is never changed, since cameras would move between them while frames wait.
+    Frames are pictures of people: Kafka deletes them within a minute after `retention_minutes`, or sooner
+    where a partition exceeds `partition_bytes`. Dead letters contain pictures as well: Kafka deletes them
+    after a day. The number of partitions never changes, since cameras would move to other partitions while
+    frames wait.
 
     Args:
         settings: where.
-        partitions: of the topic of frames, at least as many as workers are ever wanted.
-        retention_minutes: how long a frame may lie on the bus.
-        partition_bytes: how much of a partition may lie on the bus.
-        replication: copies of each partition; with 3, a write needs 2 (use `acks=all`).
+        partitions: of the topic of frames, the highest possible number of workers.
+        retention_minutes: how long a frame stays on the bus.
+        partition_bytes: the maximum size of a partition.
+        replication: copies of each partition; with 3, a write needs 2 of them (use `acks=all`).
 
     Returns:
-        The topics that were missing.
+        The topics that were created.
 
     Raises:
         BrokerRefused, BrokerUnavailable: see `open_client`.
@@ -79,10 +80,10 @@ def create_topics(
             ) from None
         except AuthorizationError as error:
             raise BrokerRefused(
-                f"{settings.where}: user {settings.user!r} may not do this: {error}"
+                f"{settings.where}: user {settings.user!r} has no permission: {error}"
             ) from None
         except KafkaError as error:
-            raise BrokerUnavailable(f"{settings.where}: topics cannot be made: {error}") from None
+            raise BrokerUnavailable(f"{settings.where}: topics cannot be created: {error}") from None
     return missing
 
 
@@ -104,7 +105,7 @@ def partition_count(settings: KafkaSettings) -> int:
 
 
 def missing_topic(settings: KafkaSettings, topic: str) -> TopicError:
-    """What to say where a topic is not there."""
+    """The error for a topic that does not exist."""
     return TopicError(f"{settings.where}: there is no topic {topic}: run `mien topics create`")
 
 
@@ -160,5 +161,5 @@ def _configure(admin: KafkaAdminClient, topics: Mapping[str, Mapping[str, Any]])
 def _create(admin: KafkaAdminClient, name: str, topic: Mapping[str, Any]) -> None:
     try:
         admin.create_topics({name: dict(topic)}, wait_for_metadata=True)
-    except TopicAlreadyExistsError:  # Somebody else was quicker, with the same wish.
+    except TopicAlreadyExistsError:  # Another process created it in the meantime.
         admin.wait_for_topics([name])

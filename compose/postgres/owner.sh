@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the database's volume is made: the owner of Mien's tables, who is no superuser.
+# Runs once, when the database volume is initialised: creates the owner of Mien's tables, not a superuser.
 set -eu
 psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
 \getenv password OWNER_PASSWORD

@@ -1,0 +1,1 @@
+"""Faces and estimates drawn onto pictures."""

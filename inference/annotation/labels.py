@@ -1,30 +1,33 @@
-"""The label of a face: a dark plate with the estimated expression, the perceived gender, and how sure.
+"""Face labels: estimated expression, perceived gender and their probabilities on a dark rectangle.
 
-The colours are the dashboard's for dark grounds, which the plate carries onto any picture. Nothing is
-told by colour alone.
+The colours are those of the dashboard's dark theme, so the label brings its own dark background. No
+information is given by colour alone.
 """
 
 from __future__ import annotations
 
 from bus.messages import UNKNOWN, Estimate
-from inference.annotation.shapes import BOLD, REGULAR, Color, Picture, Rect, fill, text_width, write
+from common import palette
+from inference.annotation.shapes import (
+    BOLD,
+    REGULAR,
+    Color,
+    Picture,
+    Rect,
+    draw_text,
+    fill_rect,
+    measure_text,
+)
 
-EXPRESSION_COLORS = {
-    "happiness": Color.of("#CCBB44"),
-    "surprise": Color.of("#66CCEE"),
-    "neutral": Color.of("#BBBBBB"),
-    "sadness": Color.of("#4477AA"),
-    "fear": Color.of("#AA3377"),
-    "disgust": Color.of("#228833"),
-    "anger": Color.of("#EE6677"),
-}
-GENDER_COLORS = {"female": Color.of("#1B9E9E"), "male": Color.of("#D95F02")}
-UNKNOWN_COLOR = Color.of("#8A93A1")
-INK, QUIET, WHITE = Color.of("#12161D"), Color.of("#D5D9E0"), Color.of("#FFFFFF")
+_EXPRESSIONS = ("happiness", "surprise", "neutral", "sadness", "fear", "disgust", "anger")
+EXPRESSION_COLORS = {name: Color.from_code(palette.DARK[name]) for name in _EXPRESSIONS}
+GENDER_COLORS = {name: Color.from_code(palette.DARK[name]) for name in ("female", "male")}
+UNKNOWN_COLOR = Color.from_code("#8A93A1")
+INK, QUIET, WHITE = Color.from_code("#12161D"), Color.from_code("#D5D9E0"), Color.from_code("#FFFFFF")
 
-_PEOPLE = {"female": "woman", "male": "man"}
+_GENDER_WORDS = {"female": "woman", "male": "man"}
 _SECOND = 0.84
-"""Size of the second line, as a share of the first one's."""
+"""Size of the second line, as a share of the first line's."""
 
 
 def expression_color(estimate: Estimate) -> Color:
@@ -38,37 +41,37 @@ def gender_color(estimate: Estimate) -> Color:
 
 
 def expression_text(estimate: Estimate) -> str:
-    """Such as "happiness 97 %"."""
+    """A text such as "happiness 97 %"."""
     if estimate.expression == UNKNOWN:
         return "expression unknown"
     return f"{estimate.expression} {percent(estimate.expressions[estimate.expression])}"
 
 
 def gender_text(estimate: Estimate) -> str:
-    """Such as "perceived woman 88 %"."""
+    """A text such as "perceived woman 88 %"."""
     if estimate.gender == UNKNOWN:
         return "gender unknown"
-    sure = estimate.female if estimate.gender == "female" else 1 - estimate.female
-    return f"perceived {_PEOPLE.get(estimate.gender, estimate.gender)} {percent(sure)}"
+    probability = estimate.female if estimate.gender == "female" else 1 - estimate.female
+    return f"perceived {_GENDER_WORDS.get(estimate.gender, estimate.gender)} {percent(probability)}"
 
 
 def percent(probability: float) -> str:
-    """A whole percentage; never 100, which no model can mean."""
+    """A whole percentage, at most 99: no model is certain."""
     return f"{min(round(probability * 100), 99)} %"
 
 
-def mix_bar(picture: Picture, rect: Rect, estimate: Estimate) -> None:
-    """All expressions in one bar, each as long as it is probable."""
-    fill(picture, rect, rect.height / 2, UNKNOWN_COLOR, 0.35)
+def draw_probability_bar(picture: Picture, rect: Rect, estimate: Estimate) -> None:
+    """Draw one bar in which the length of each expression is its probability."""
+    fill_rect(picture, rect, rect.height / 2, UNKNOWN_COLOR, 0.35)
     left = rect.x
     for name, color in EXPRESSION_COLORS.items():
         width = rect.width * estimate.expressions.get(name, 0.0)
-        fill(picture, Rect(left, rect.y, max(width - 1, 0), rect.height), 1, color)
+        fill_rect(picture, Rect(left, rect.y, max(width - 1, 0), rect.height), 1, color)
         left += width
 
 
-class Plate:
-    """A label of one estimate whose first line is `size` pixels high, with the mix bar or without."""
+class FaceLabel:
+    """The label of one estimate; its first line is `size` pixels high, `bar` adds the probability bar."""
 
     def __init__(self, estimate: Estimate, size: float, bar: bool) -> None:
         self._estimate = estimate
@@ -78,29 +81,29 @@ class Plate:
             self._first, self._second = UNKNOWN, ""
         self._bar = bar and bool(self._second)
         text = max(
-            text_width(self._first, size, BOLD),
-            text_width(self._second, size * _SECOND, REGULAR),
+            measure_text(self._first, size, BOLD),
+            measure_text(self._second, size * _SECOND, REGULAR),
         )
         lines = 1.85 if not self._second else 3.65 if self._bar else 3.0
         self.size = (text + 2.05 * size, lines * size)
         """Width and height in pixels."""
 
-    def draw(self, picture: Picture, room: Rect) -> None:
-        """Draw the label into `room`, a rectangle of its size."""
+    def draw(self, picture: Picture, area: Rect) -> None:
+        """Draw the label into `area`, a rectangle of its size."""
         unit = self._unit
-        fill(picture, room, 0.5 * unit, INK, 0.86)
-        text = room.x + 1.45 * unit
-        self._dot(picture, room, 1.3, expression_color(self._estimate))
-        write(picture, self._first, text, room.y + 1.3 * unit, unit, WHITE, BOLD)
+        fill_rect(picture, area, 0.5 * unit, INK, 0.86)
+        text = area.x + 1.45 * unit
+        self._dot(picture, area, 1.3, expression_color(self._estimate))
+        draw_text(picture, self._first, text, area.y + 1.3 * unit, unit, WHITE, BOLD)
         if self._second:
-            self._dot(picture, room, 2.5, gender_color(self._estimate))
-            write(picture, self._second, text, room.y + 2.5 * unit, unit * _SECOND, QUIET, REGULAR)
+            self._dot(picture, area, 2.5, gender_color(self._estimate))
+            draw_text(picture, self._second, text, area.y + 2.5 * unit, unit * _SECOND, QUIET, REGULAR)
         if self._bar:
-            bar = Rect(room.x + 0.6 * unit, room.y + 2.98 * unit, room.width - 1.2 * unit, 0.32 * unit)
-            mix_bar(picture, bar, self._estimate)
+            bar = Rect(area.x + 0.6 * unit, area.y + 2.98 * unit, area.width - 1.2 * unit, 0.32 * unit)
+            draw_probability_bar(picture, bar, self._estimate)
 
-    def _dot(self, picture: Picture, room: Rect, baseline: float, color: Color) -> None:
-        """The dot before a line of text."""
+    def _dot(self, picture: Picture, area: Rect, baseline: float, color: Color) -> None:
+        """Draw the dot in front of a line of text."""
         side = 0.56 * self._unit
-        x, y = room.x + 0.6 * self._unit, room.y + baseline * self._unit - 0.64 * self._unit
-        fill(picture, Rect(x, y, side, side), side / 2, color)
+        x, y = area.x + 0.6 * self._unit, area.y + baseline * self._unit - 0.64 * self._unit
+        fill_rect(picture, Rect(x, y, side, side), side / 2, color)

@@ -1,12 +1,12 @@
-"""Annotated copies of pictures and videos, in a folder of their own."""
+"""Annotated copies of pictures and videos, written to a separate folder."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import cv2
 import numpy as np
@@ -14,49 +14,49 @@ from numpy.typing import NDArray
 
 from inference.annotation.picture import LabelledFace
 from inference.errors import OutputError
-from inference.native_stderr import diverted_stderr
-from inference.offline.files import Item
+from inference.offline.files import InputFile
+from media.native import diverted_stderr
 
 _JPEG = (".jpg", ".jpeg", ".jpe")
 _KEPT = (*_JPEG, ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""Picture endings that the copy shares; any other becomes PNG."""
+"""Picture suffixes that the copy keeps; any other becomes PNG."""
 _JPEG_QUALITY = 95
 _CODEC = "mp4v"
-"""MPEG-4 part 2: OpenCV's own builds have no H.264, and their VP9 writes 6 frames/s."""
+"""MPEG-4 part 2: OpenCV's builds have no H.264, and their VP9 encodes only 6 frames/s."""
 
 
-class Drawing(Protocol):
-    """Draws faces onto a picture; the result's size depends on the picture's size alone."""
-
-    def __call__(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace], /) -> NDArray[np.uint8]:
-        """A new picture (height, width, 3) uint8."""
+DrawFaces = Callable[[NDArray[np.uint8], Sequence[LabelledFace]], NDArray[np.uint8]]
+"""Draws faces on a picture: returns a new one (height, width, 3) uint8, whose size depends on the size of the
+picture only."""
 
 
-class Copies:
-    """Writes copies below `folder`, each at its item's place, so that no two share a file.
+class AnnotatedCopies:
+    """Writes copies below `folder`, each at the relative path of its file, so that no two have one path.
 
-    Raises OutputError where a copy would overwrite one of `items`, or cannot be written.
+    Raises OutputError if a copy would overwrite one of `files` or cannot be written.
     """
 
-    def __init__(self, folder: Path, draw: Drawing, items: Iterable[Item]) -> None:
+    def __init__(self, folder: Path, draw: DrawFaces, files: Iterable[InputFile]) -> None:
         self._folder = folder
         self._draw = draw
-        originals = {item.path.resolve() for item in items}
-        for item in items:
-            if self.path(item).resolve() in originals:
-                raise OutputError(f"{self.path(item)}: the annotated copy would overwrite a file to be read")
+        originals = {file.path.resolve() for file in files}
+        for file in files:
+            if self.path(file).resolve() in originals:
+                raise OutputError(f"{self.path(file)}: the annotated copy would overwrite an input file")
 
-    def path(self, item: Item) -> Path:
-        """Where the copy of an item goes: same name; another ending where that cannot be written."""
-        place = self._folder / item.place
-        ending = place.suffix.lower()
-        if item.is_video:
-            return place if ending == ".mp4" else place.with_name(f"{place.name}.mp4")
-        return place if ending in _KEPT else place.with_name(f"{place.name}.png")
+    def path(self, file: InputFile) -> Path:
+        """The path of the copy: the same name, with a further suffix if that format cannot be written."""
+        path = self._folder / file.relative
+        suffix = path.suffix.lower()
+        if file.is_video:
+            return path if suffix == ".mp4" else path.with_name(f"{path.name}.mp4")
+        return path if suffix in _KEPT else path.with_name(f"{path.name}.png")
 
-    def add_picture(self, item: Item, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> None:
+    def write_picture(
+        self, file: InputFile, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]
+    ) -> None:
         """Write the copy of a picture."""
-        path = self.path(item)
+        path = self.path(file)
         options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if path.suffix.lower() in _JPEG else []
         done, data = cv2.imencode(path.suffix.lower(), self._draw(picture, faces), options)
         if not done:
@@ -67,18 +67,18 @@ class Copies:
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def video(self, item: Item, fps: float) -> VideoCopy:
-        """Begin the copy of a video with `fps` frames per second."""
-        return VideoCopy(self.path(item), self._draw, fps)
+    def open_video(self, file: InputFile, fps: float) -> VideoCopy:
+        """Open the copy of a video for writing, with `fps` frames per second."""
+        return VideoCopy(self.path(file), self._draw, fps)
 
 
 class VideoCopy:
-    """A video copy being written, frame by frame; a context manager.
+    """A video copy that is written frame by frame; a context manager.
 
-    Raises OutputError where it cannot be written.
+    Raises OutputError if it cannot be written.
     """
 
-    def __init__(self, path: Path, draw: Drawing, fps: float) -> None:
+    def __init__(self, path: Path, draw: DrawFaces, fps: float) -> None:
         self._path = path
         self._draw = draw
         self._fps = fps
@@ -94,16 +94,16 @@ class VideoCopy:
             with diverted_stderr():
                 self._writer.release()
 
-    def add(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> None:
-        """Append one frame; all must be of one size."""
+    def write_frame(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> None:
+        """Append one frame; all must have the same size."""
         drawn = self._draw(picture, faces)
         if self._writer is None:
             self._writer = self._open(drawn)
         with diverted_stderr():
-            self._writer.write(_even(drawn))
+            self._writer.write(_crop_to_even(drawn))
 
     def _open(self, picture: NDArray[np.uint8]) -> cv2.VideoWriter:
-        height, width = _even(picture).shape[:2]
+        height, width = _crop_to_even(picture).shape[:2]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.open("wb").close()
@@ -115,11 +115,11 @@ class VideoCopy:
                 str(self._path.resolve()), cv2.CAP_FFMPEG, codec, self._fps, (width, height)
             )
         if not writer.isOpened():
-            raise OutputError(f"{self._path}: this build of OpenCV writes no MPEG-4 video")
+            raise OutputError(f"{self._path}: this build of OpenCV cannot write MPEG-4 video")
         return writer
 
 
-def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Without the last row or column where their number is odd: video wants pairs."""
+def _crop_to_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture without its last row or column if their number is odd: the codec needs even sizes."""
     height, width = (2 * math.floor(side / 2) for side in picture.shape[:2])
     return np.ascontiguousarray(picture[:height, :width])

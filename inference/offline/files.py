@@ -1,4 +1,4 @@
-"""Which pictures and videos are meant by the paths that a user names."""
+"""Input files: the pictures and videos at the paths that a user gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from inference.errors import ImageError
+from inference.errors import InputError
 
 PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 VIDEOS = frozenset(
@@ -17,66 +17,70 @@ VIDEOS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One picture or video: `name` is its path as the user would write it, `place` its path below the
-    deepest folder that holds all items."""
+class InputFile:
+    """One picture or video: `name` is its path as the user would write it, `relative` its path below the
+    deepest folder that contains all input files."""
 
     path: Path
     name: str
-    place: PurePath
+    relative: PurePath
 
     @property
     def is_video(self) -> bool:
-        """Told by the name; what has no known ending counts as a picture."""
+        """Whether the suffix is that of a video; a file with an unknown suffix is a picture."""
         return self.path.suffix.lower() in VIDEOS
 
 
-class Found(NamedTuple):
-    """The items, each file once, and how many files in folders are neither picture nor video."""
+class FoundFiles(NamedTuple):
+    """The input files, each once, and how many other files the folders contain."""
 
-    items: list[Item]
+    files: list[InputFile]
     others: int
 
 
-def find(paths: Sequence[Path], leave_out: Path | None = None) -> Found:
+def find_files(paths: Sequence[Path], exclude: Path | None = None) -> FoundFiles:
     """The files among `paths` and all pictures and videos in the folders among them, sorted by folder.
 
-    Hidden files and the folder `leave_out` are passed by. Raises ImageError where a path does not exist
-    or nothing is found.
+    Hidden files and the folder `exclude` are skipped. Raises InputError if a path does not exist or if
+    nothing is found.
     """
     for path in paths:
         if not path.exists():
-            raise ImageError(f"{path}: no such file or folder")
+            raise InputError(f"{path}: no such file or folder")
     files: dict[Path, Path] = {}
     others = 0
     for path in paths:
-        for file in _below(path, leave_out) if path.is_dir() else (path,):
+        for file in _walk(path, exclude) if path.is_dir() else (path,):
             if path.is_dir() and file.suffix.lower() not in PICTURES | VIDEOS:
                 others += 1
             else:
                 files.setdefault(file.resolve(), file)
     if not files:
         named = ", ".join(map(str, paths))
-        raise ImageError(f"{named}: neither pictures ({_endings(PICTURES)}) nor videos ({_endings(VIDEOS)})")
+        raise InputError(
+            f"{named}: neither pictures ({_list_suffixes(PICTURES)}) nor videos ({_list_suffixes(VIDEOS)})"
+        )
     top = os.path.commonpath([path.resolve() if path.is_dir() else path.resolve().parent for path in paths])
-    return Found([Item(file, str(file), _place(real, top)) for real, file in files.items()], others)
+    return FoundFiles(
+        [InputFile(file, str(file), _relative_path(real, top)) for real, file in files.items()], others
+    )
 
 
-def _below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, exclude: Path | None) -> Iterator[Path]:
     for current, folders, names in os.walk(folder):
         here = Path(current)
-        folders[:] = sorted(name for name in folders if _wanted(here / name, leave_out))
+        folders[:] = sorted(name for name in folders if _is_included(here / name, exclude))
         yield from (here / name for name in sorted(names) if not name.startswith("."))
 
 
-def _wanted(folder: Path, leave_out: Path | None) -> bool:
-    return not folder.name.startswith(".") and (leave_out is None or folder.resolve() != leave_out.resolve())
+def _is_included(folder: Path, exclude: Path | None) -> bool:
+    return not folder.name.startswith(".") and (exclude is None or folder.resolve() != exclude.resolve())
 
 
-def _place(real: Path, top: str) -> PurePath:
-    # A link may lead out of the folder in which it was found.
+def _relative_path(real: Path, top: str) -> PurePath:
+    # A link may point outside of the folder that contains it.
     return real.relative_to(top) if real.is_relative_to(top) else PurePath(*real.parts[1:])
 
 
-def _endings(suffixes: Iterable[str]) -> str:
+def _list_suffixes(suffixes: Iterable[str]) -> str:
     return " ".join(sorted(suffixes))

@@ -1,4 +1,4 @@
-"""What was found in pictures and videos, and how it is written: JSON Lines or CSV."""
+"""Records of analysed pictures and videos, and the JSON Lines and CSV files that hold them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GENDERS = ("female", "male")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FrameResult:
     """The faces of one picture (frame 0 at 0 s) or of one frame of a video; sizes in pixels."""
 
     file: str
@@ -30,16 +30,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be read, or not to its end."""
+class FileFailure:
+    """A file that could not be read to its end."""
 
     file: str
     error: str
 
 
-def as_object(record: Finding | Failure) -> dict[str, Any]:
-    """A record as an object of JSON types: see `docs/analyze.md`."""
-    if isinstance(record, Failure):
+def to_json(record: FrameResult | FileFailure) -> dict[str, Any]:
+    """A record as JSON types: one line of a .jsonl file."""
+    if isinstance(record, FileFailure):
         return {"file": record.file, "error": record.error}
     return {
         "file": record.file,
@@ -47,38 +47,38 @@ def as_object(record: Finding | Failure) -> dict[str, Any]:
         "time_s": round(record.time_s, TIME_DECIMALS),
         "width": record.width,
         "height": record.height,
-        "faces": [_face(face) for face in record.faces],
+        "faces": [_face_to_json(face) for face in record.faces],
     }
 
 
-def _face(face: LabelledFace) -> dict[str, Any]:
+def _face_to_json(face: LabelledFace) -> dict[str, Any]:
     estimate = face.estimate
     female = round(estimate.female, PROBABILITY_DECIMALS)
     return {
         "box": [round(value, BOX_DECIMALS) for value in face.box],
         "score": round(face.score, PROBABILITY_DECIMALS),
         "expression": estimate.expression,
-        "expressions": _rounded(estimate.expressions),
+        "expressions": _round_all(estimate.expressions),
         "gender": estimate.gender,
         "genders": {"female": female, "male": round(1 - female, PROBABILITY_DECIMALS)},
     }
 
 
-def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+def _round_all(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, PROBABILITY_DECIMALS) for name, value in probabilities.items()}
 
 
 class RecordFile:
-    """A file of records, chosen by its ending: .jsonl (an object per picture or frame) or .csv.
+    """A file of records; its suffix chooses .jsonl (one object per picture or frame) or .csv.
 
-    A context manager. CSV has one row per face, and one with nothing but `file` and `error` per failure; its
-    columns are `columns`. Raises OutputError for another ending or where the file cannot be written.
+    A context manager. CSV has one row per face, and one per failure with only `file` and `error`; its header
+    is `csv_columns`. Raises OutputError for another suffix or if the file cannot be written.
     """
 
     def __init__(self, path: Path, expressions: Sequence[str]) -> None:
-        check_ending(path)
+        check_suffix(path)
         self._path = path
-        self._columns = columns(expressions)
+        self._columns = csv_columns(expressions)
         self._is_csv = path.suffix.lower() == ".csv"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class RecordFile:
             if self._is_csv:
                 csv.writer(self._file).writerow(self._columns)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._write_error(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -97,30 +97,30 @@ class RecordFile:
         try:
             self._file.close()
         except OSError as failure:
-            raise self._failed(failure) from failure
+            raise self._write_error(failure) from failure
 
-    def add(self, record: Finding | Failure) -> None:
-        """Write one record; raises OutputError, such as on a full disk."""
+    def add(self, record: FrameResult | FileFailure) -> None:
+        """Write one record; raises OutputError if that fails, for example on a full disk."""
         try:
             if self._is_csv:
-                csv.DictWriter(self._file, self._columns).writerows(_rows(record))
+                csv.DictWriter(self._file, self._columns).writerows(_csv_rows(record))
             else:
-                self._file.write(json.dumps(as_object(record), ensure_ascii=False) + "\n")
+                self._file.write(json.dumps(to_json(record), ensure_ascii=False) + "\n")
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._write_error(error) from error
 
-    def _failed(self, error: OSError) -> OutputError:
+    def _write_error(self, error: OSError) -> OutputError:
         return OutputError(f"{self._path}: cannot be written: {error.strerror}")
 
 
-def check_ending(path: Path) -> None:
-    """Raise OutputError unless records can be written to a file of this name."""
+def check_suffix(path: Path) -> None:
+    """Raise OutputError unless the suffix is one that a record file can have."""
     if path.suffix.lower() not in (".jsonl", ".csv"):
         raise OutputError(f"{path}: ends in {path.suffix or 'nothing'}, expected .jsonl or .csv")
 
 
-def columns(expressions: Sequence[str]) -> list[str]:
-    """The header of a CSV file, for a classifier with these expressions."""
+def csv_columns(expressions: Sequence[str]) -> list[str]:
+    """The header of a CSV file for a classifier with these expressions."""
     return [
         *("file", "frame", "time_s", "width", "height", "face"),
         *("box_x", "box_y", "box_width", "box_height", "score"),
@@ -129,15 +129,15 @@ def columns(expressions: Sequence[str]) -> list[str]:
     ]
 
 
-def _rows(record: Finding | Failure) -> list[dict[str, Any]]:
-    if isinstance(record, Failure):
-        return [as_object(record)]
-    shared = as_object(record)
+def _csv_rows(record: FrameResult | FileFailure) -> list[dict[str, Any]]:
+    if isinstance(record, FileFailure):
+        return [to_json(record)]
+    shared = to_json(record)
     faces = shared.pop("faces")
-    return [{**shared, "face": number, **_flat(face)} for number, face in enumerate(faces)]
+    return [{**shared, "face": number, **_flatten(face)} for number, face in enumerate(faces)]
 
 
-def _flat(face: dict[str, Any]) -> dict[str, Any]:
+def _flatten(face: dict[str, Any]) -> dict[str, Any]:
     box = dict(zip(("box_x", "box_y", "box_width", "box_height"), face["box"], strict=True))
     probabilities = {**face["expressions"], **face["genders"]}
     return {

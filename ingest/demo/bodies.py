@@ -21,7 +21,7 @@ TORSO_TO_HIPS = 0.5
 LEG = 0.86
 """Metres from there down to the ground."""
 TORSO_SCALE, LEGS_SCALE = 300.0, 180.0
-"""Sprite pixels per metre; legs are only seen from far."""
+"""Sprite pixels per metre; legs are only seen from a distance."""
 STEPS = 8
 """Pictures of the legs in one stride."""
 
@@ -88,7 +88,7 @@ def legs(trousers: float, build: float, step: int) -> Sprite:
 
 
 def _dress(drawing: _Drawing, outfit: Outfit, hem: float) -> None:
-    """What tells a front from a back: collar, lapels, seams, buttons."""
+    """Draw what distinguishes the front from the back: collar, lapels, seams, buttons."""
     dark = 0.62 * outfit.coat
     if outfit.style == "jumper":
         drawing.add(_both([(0, 0.0), (0.05, -0.05), (0.08, -0.025), (0.06, 0.012), (0, 0.045)]), dark, 0.014)
@@ -115,7 +115,7 @@ def _both(half: Shape) -> Shape:
 
 
 class _Drawing:
-    """Shapes laid over one another, each shaded as if it bulged."""
+    """Overlapping shapes, each shaded as if it were convex."""
 
     def __init__(self, size: tuple[float, float], above: float, scale: float, build: float) -> None:
         width, height = (round(side * scale) for side in size)
@@ -126,7 +126,7 @@ class _Drawing:
         self._alpha: Plane = np.zeros((height, width), np.float32)
 
     def add(self, shape: Shape, tone: float, roundness: float, folds: float = 0.0) -> None:
-        """A shape whose slopes are `roundness` metres wide; `folds` is how much its tone varies."""
+        """Add a shape whose slopes are `roundness` metres wide; `folds` is how much its tone varies."""
         cover = self._mask(shape, rounds=3)
         slope = roundness * self._scale
         height = cv2.GaussianBlur(cover, (0, 0), slope)
@@ -136,7 +136,7 @@ class _Drawing:
         self._lay(np.asarray(tone * light, np.float32), cover)
 
     def line(self, start: tuple[float, float], end: tuple[float, float], tone: float) -> None:
-        """A seam, 8 mm wide."""
+        """Add a seam, 8 mm wide."""
         across = np.array([end[1] - start[1], start[0] - end[0]])
         half = across / np.linalg.norm(across) * 0.004
         ends = np.array([start, end])
@@ -145,7 +145,7 @@ class _Drawing:
         self._lay(np.full_like(self._luminance, tone), np.asarray(cover * 0.8, np.float32))
 
     def sprite(self) -> Sprite:
-        """What was drawn."""
+        """The drawing as a sprite."""
         luminance, alpha = np.clip(self._luminance, 0, 255), 255 * self._alpha
         return Sprite.of(luminance.astype(np.uint8), alpha.astype(np.uint8), self._anchor)
 
@@ -168,7 +168,7 @@ class _Drawing:
 
 @cache
 def _folds(shape: tuple[int, ...], scale: float) -> Plane:
-    """Noise of deviation 1 that runs down the cloth."""
+    """Noise of standard deviation 1, in vertical folds."""
     noise = np.random.default_rng(7).normal(size=shape).astype(np.float32)
     folds = cv2.GaussianBlur(noise, (0, 0), sigmaX=scale / 60, sigmaY=scale / 19)
     return np.asarray(folds / folds.std(), np.float32)

@@ -1,4 +1,4 @@
-"""A grey canvas on which a shop is drawn, in the metres of its view."""
+"""A grey canvas on which a shop is drawn, in metres of its view."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Span = tuple[float, float]
 Plane = NDArray[np.float32]
 
 FINE = 2
-"""Canvases are drawn so many times finer than frames: edges come out smooth."""
+"""Resolution of a canvas relative to a frame: edges become smooth."""
 
 _SUBPIXEL = 4
 
 
 class Canvas:
-    """Luminance from 0 to 255 and, for what stands in front of visitors, how much of it covers them."""
+    """Luminance from 0 to 255 and, for objects in front of visitors, their coverage from 0 to 1."""
 
     def __init__(self, view: View, tone: float = 0.0) -> None:
         self.view = view
@@ -63,7 +63,7 @@ class Canvas:
         self.fill([(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], tone, opacity, soft)
 
     def level(self, x: Span, y: float, z: Span, tone: float, opacity: float = 1.0, soft: float = 0.0) -> None:
-        """Fill a rectangle that lies flat."""
+        """Fill a horizontal rectangle."""
         (x0, x1), (z0, z1) = x, z
         self.fill([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], tone, opacity, soft)
 
@@ -73,7 +73,7 @@ class Canvas:
         self.fill([(x, y0, z0), (x, y1, z0), (x, y1, z1), (x, y0, z1)], tone, opacity)
 
     def box(self, x: Span, y: Span, z: Span, tones: tuple[float, float, float]) -> None:
-        """A box, with the tones of its front, top and sides."""
+        """Draw a box, with the tones of its front, top and sides."""
         front, top, side = tones
         if y[1] < self.view.height:
             self.level(x, y[1], z, top)
@@ -84,11 +84,11 @@ class Canvas:
         self.upright(x, y, z[0], front)
 
     def put(self, other: Canvas) -> None:
-        """Lay another canvas on top."""
+        """Draw another canvas on top."""
         self.luminance += (other.luminance - self.luminance) * other.alpha
 
     def glow(self, amount: float, sigma: float, above: float) -> None:
-        """Let what is brighter than `above` shine on its surroundings."""
+        """Let places brighter than `above` lighten their surroundings."""
         bright = np.maximum(self.luminance - above, 0)
         halo = np.asarray(cv2.GaussianBlur(bright, (0, 0), sigma * FINE), np.float32)
         self.luminance += amount * halo

@@ -16,20 +16,20 @@ from ingest.demo.visitors import Visitor
 EYES_BELOW_CROWN = 0.125
 """In metres."""
 
-Room = tuple[slice, slice]
+Area = tuple[slice, slice]
 """Rows and columns of a frame."""
 
 _STRIDE = 1.35
-"""Metres in which both feet are put forward."""
+"""Length of a stride in metres: one step of each foot."""
 _BOB = 0.018
-"""Metres by which a head sinks between two steps."""
+"""Metres by which the head moves down between two steps."""
 _SHADOW_SCALE = 100.0
 _REACH = 0.45
-"""Metres from a figure's middle line to the end of what is drawn of it."""
+"""Metres from the middle line of a figure to its edge."""
 
 
-def draw_figure(frame: Gray, view: View, visitor: Visitor, pose: Pose, time: float, shadow: Sprite) -> Room:
-    """Draw a visitor into a frame, in place; returns the room that was drawn into.
+def draw_figure(frame: Gray, view: View, visitor: Visitor, pose: Pose, time: float, shadow: Sprite) -> Area:
+    """Draw a visitor into a frame, in place; returns the area that was changed.
 
     `time` in seconds moves those who stand: nobody stands quite still.
     """
@@ -54,7 +54,7 @@ def draw_figure(frame: Gray, view: View, visitor: Visitor, pose: Pose, time: flo
     if not torso_first:
         torso.paste(frame, collar, scale / bodies.TORSO_SCALE, 0.3 * tilt, light, shine)
     reach = _REACH * scale
-    return _room(collar[0] - reach, eyes[1] - reach, collar[0] + reach, feet[1] + 0.1 * scale)
+    return _area(collar[0] - reach, eyes[1] - reach, collar[0] + reach, feet[1] + 0.1 * scale)
 
 
 def foot_shadow() -> Sprite:
@@ -76,7 +76,7 @@ def _draw_legs(
         legs.paste(frame, hips, scale, 0.0, light, shine)
 
 
-def _room(left: float, top: float, right: float, bottom: float) -> Room:
+def _area(left: float, top: float, right: float, bottom: float) -> Area:
     rows = np.clip([top, bottom + 1], 0, HEIGHT).astype(int).tolist()
     columns = np.clip([left, right + 1], 0, WIDTH).astype(int).tolist()
     return slice(*rows), slice(*columns)

@@ -1,4 +1,4 @@
-"""What a shop is made of, but for its shelves: floor, ceiling, lamps, plants, tables."""
+"""Furniture of a shop except its shelves: floor, ceiling, lamps, plants, tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JOINT = 0.012
 
 
 def floor(canvas: Canvas, near: float, far: float, deepest: float) -> None:
-    """A tiled floor as far as `deepest` metres, that shines more the flatter it is looked at."""
+    """Draw a tiled floor up to `deepest` metres; it is brighter at flat angles."""
     steps = np.geomspace(2.0, deepest, 60).tolist()
     for z0, z1 in pairwise(steps):
         share = (z0 - steps[0]) / (deepest - steps[0])
@@ -29,18 +29,18 @@ def floor(canvas: Canvas, near: float, far: float, deepest: float) -> None:
 
 
 def ceiling(canvas: Canvas, tone: float, deepest: float) -> None:
-    """A plain ceiling."""
+    """Draw a plain ceiling."""
     for z in pairwise(np.geomspace(1.2, deepest, 40).tolist()):
         canvas.level(_WIDE, CEILING, z, tone)
 
 
 def light_strip(canvas: Canvas, x: float, z: tuple[float, float], width: float) -> None:
-    """A lamp sunk into the ceiling, along the camera's axis."""
+    """Draw a lamp in the ceiling, along the camera's axis."""
     canvas.level((x - width / 2, x + width / 2), CEILING - 0.02, z, 252)
 
 
 def pendant(canvas: Canvas, x: float, y: float, z: float) -> None:
-    """A round lamp that hangs from the ceiling."""
+    """Draw a round lamp that hangs from the ceiling."""
     radius = 0.17
     canvas.upright((x - 0.008, x + 0.008), (y, CEILING), z, 60)
     angles = np.linspace(0, np.pi, 24)
@@ -52,7 +52,7 @@ def pendant(canvas: Canvas, x: float, y: float, z: float) -> None:
 
 
 def plant(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
-    """A plant in a pot, as high as a child."""
+    """Draw a plant in a pot, as high as a child."""
     rim, leaves = 0.42, 34
     canvas.level((x - 0.45, x + 0.45), 0, (z - 0.1, z + 0.5), 40, 0.4, 5)
     canvas.fill([(x - 0.17, 0, z), (x + 0.17, 0, z), (x + 0.22, rim, z), (x - 0.22, rim, z)], 205)
@@ -67,7 +67,7 @@ def plant(canvas: Canvas, x: float, z: float, rng: np.random.Generator) -> None:
 
 
 def table(canvas: Canvas, x: tuple[float, float], z: tuple[float, float], rng: np.random.Generator) -> None:
-    """A low table with stacks of goods, and the shadow under it."""
+    """Draw a low table with stacks of goods, and the shadow under it."""
     (x0, x1), (z0, z1) = x, z
     canvas.level((x0 - 0.1, x1 + 0.1), 0, (z0 - 0.1, z1), 30, 0.45, 5)
     canvas.box((x0 + 0.08, x1 - 0.08), (0, 0.7), (z0 + 0.08, z1 - 0.08), (112, 120, 84))

@@ -1,4 +1,4 @@
-"""Heads that turn: the sprite is wound round the head, its back is drawn."""
+"""Heads that turn: the sprite is projected onto a column, and its back is drawn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.demo.sheet import Head, load_sheet
 from ingest.demo.sprites import Gray, Plane, Sprite
 
 YAW_STEP = 8
-"""Degrees between the turned heads that are kept."""
+"""Degrees between the turned heads that are cached."""
 
 _NAPE = 168
 """Row at which short hair ends at the back of the neck."""

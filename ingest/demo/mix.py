@@ -1,7 +1,7 @@
-"""How many come to a camera, and in what mood: what the charts are to show.
+"""Mix of visitors of a camera over time: how many, and with which expressions.
 
-Every twelve minutes a campaign begins: for some minutes visitors are happier, more of them come, and more of
-them are women. Cameras differ in what is usual and in when the campaign reaches them.
+Every twelve minutes a campaign starts: for some minutes visitors are happier, more of them come, and more of
+them are women. Cameras differ in their usual mix and in when the campaign reaches them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ CYCLE = 720.0
 """Seconds from one campaign to the next."""
 
 _BEGINS, _ENDS, _EDGE = 0.35, 0.85, 0.08
-"""Shares of the cycle: when the campaign works, and how long it takes to rise and fall."""
+"""Shares of the cycle: when the campaign starts and ends, and how long its rise and fall take."""
 
 
 @dataclass(frozen=True)
 class Mix:
-    """What is usual at a camera, and what it becomes; the expressions' weights add up to 1."""
+    """The usual mix at a camera, and the mix in a campaign; the weights of expressions add up to 1."""
 
     usual: Mapping[str, float]
     campaign: Mapping[str, float]
@@ -29,7 +29,7 @@ class Mix:
     """Seconds by which the camera's cycle lags behind."""
 
     def strength(self, time: float) -> float:
-        """How far the campaign has taken hold, from 0 to 1, at a time in seconds."""
+        """The effect of the campaign, from 0 to 1, at a time in seconds."""
         share = (time - self.delay) / CYCLE % 1
         return _rise((share - _BEGINS) / _EDGE) * (1 - _rise((share - _ENDS) / _EDGE))
 
@@ -48,7 +48,7 @@ class Mix:
         return usual + (campaign - usual) * self.strength(time) + wave
 
     def busyness(self, time: float) -> float:
-        """The chance that a place in the stream of visitors is taken, from 0 to 1."""
+        """The probability that a slot in the stream of visitors is taken."""
         wave = 0.08 * math.sin(2 * math.pi * (time + self.delay) / (0.21 * CYCLE))
         return 0.84 + 0.08 * self.strength(time) + wave
 

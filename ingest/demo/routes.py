@@ -1,4 +1,4 @@
-"""How visitors walk through each place: where they come from, where they stop, how they leave."""
+"""Routes of visitors through each place: where they enter, where they stop, how they leave."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACE = 1.15
 """Metres per second."""
 
 _TURNING = 0.4
-"""Seconds that it takes to look elsewhere."""
+"""Seconds that a change of direction takes."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Pose:
 
 
 class Route:
-    """A walk, put together leg by leg; yaw is 0 towards the camera and grows to the viewer's right."""
+    """A route, built leg by leg; yaw is 0 towards the camera and grows to the viewer's right."""
 
     def __init__(self, x: float, z: float) -> None:
         self._marks: list[tuple[float, float, float, float, float]] = [(0.0, x, z, 0.0, 0.0)]
 
     @property
     def duration(self) -> float:
-        """Seconds from beginning to end."""
+        """Duration in seconds."""
         return self._marks[-1][0]
 
     def walk(self, x: float, z: float, pace: float = PACE) -> Route:
@@ -53,7 +53,7 @@ class Route:
         return self
 
     def at(self, time: float) -> Pose:
-        """The pose so many seconds after the beginning."""
+        """The pose so many seconds after the start."""
         after = bisect_right(self._marks, time, key=lambda mark: mark[0])
         start, *before = self._marks[max(after - 1, 0)]
         end, *then = self._marks[min(after, len(self._marks) - 1)]
@@ -73,7 +73,7 @@ class Route:
 
 
 _SPOTS = ((-0.48, 1.65), (0.62, 2.15), (-0.5, 2.8), (0.6, 1.5), (-0.76, 2.0), (0.52, 3.0))
-"""Where visitors stop, used in turn: those who follow one another stand apart and leave the middle free."""
+"""Where visitors stop, used in turn, so that consecutive visitors do not hide each other."""
 
 
 def _spot(number: int, rng: np.random.Generator, nearest: float = 0.0) -> tuple[float, float]:
@@ -87,7 +87,7 @@ def _past_the_camera(route: Route, x: float, z: float) -> Route:
 
 
 def through_entrance(number: int, rng: np.random.Generator) -> Route:
-    """In from the street, a look around, and on into the shop."""
+    """From the street, with a look around, into the shop."""
     x, z = _spot(number, rng)
     route = Route(float(rng.uniform(-1.3, 1.3)), 11.0).walk(float(rng.uniform(-0.5, 0.5)), 6.8, 1.3)
     route.walk(x, z, float(rng.uniform(1.1, 1.35)))
@@ -97,7 +97,7 @@ def through_entrance(number: int, rng: np.random.Generator) -> Route:
 
 
 def along_shelf(number: int, rng: np.random.Generator) -> Route:
-    """Down the aisle, a stop at the goods; then past the camera or back where they came from."""
+    """Down the aisle, a stop at the goods; then past the camera or back."""
     side = float(rng.choice((-1, 1)))
     x, z = _spot(number, rng)
     start = float(rng.uniform(-0.5, 0.5))

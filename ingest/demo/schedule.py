@@ -1,30 +1,30 @@
-"""The truth about a simulated camera: which faces it shows, and from when to when."""
+"""Ground truth of a demo camera: which faces it shows, and when."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from ingest.demo.backdrop import VIEWS
 from ingest.demo.figure import EYES_BELOW_CROWN
-from ingest.demo.scene import VIEWS
 from ingest.demo.view import HEIGHT, WIDTH, View
-from ingest.demo.visitors import LONGEST, PLACE, Visitor, arriving, kind_of
+from ingest.demo.visitors import LONGEST, SLOT, Visitor, arriving, kind_of
 
 FACE = 0.19
 """Size of a face (square root of its box's area) in metres, as the sprites are drawn."""
 SMALLEST = 16.0
-"""Pixels from which a face counts as shown."""
+"""Smallest size in pixels at which a face counts as shown."""
 MOST_TURNED = 50.0
-"""Degrees up to which a face counts as shown."""
+"""Largest angle in degrees at which a face counts as shown."""
 
 _STEP = 0.2
-"""Seconds between the moments that are looked at."""
+"""Seconds between the moments that are examined."""
 _SHORTEST = 1.0
 
 
 @dataclass(frozen=True)
 class ScheduledVisit:
-    """A face that is to be seen; times in seconds since the epoch."""
+    """A face that the camera shows; times in seconds since the epoch."""
 
     camera: str
     gender: str
@@ -34,14 +34,14 @@ class ScheduledVisit:
 
 
 def scheduled_visits(camera: str, start: float, end: float) -> list[ScheduledVisit]:
-    """The visits of which at least a second lies between two moments, in the order of their arrival.
+    """The visits of at least a second between two times, in the order of arrival.
 
-    One visitor may hide another for a while: this says who could be seen, not who was.
+    Visitors may hide each other for some time: these visits could be seen, not all of them were.
     """
     view = VIEWS[kind_of(camera)]
-    places = range(math.floor((start - LONGEST) / PLACE), math.floor(end / PLACE) + 1)
+    slots = range(math.floor((start - LONGEST) / SLOT), math.floor(end / SLOT) + 1)
     visits = []
-    for visitor in (visitor for place in places for visitor in arriving(camera, place)):
+    for visitor in (visitor for slot in slots for visitor in arriving(camera, slot)):
         moments = [
             time for time in _moments(visitor) if start <= time <= end and shows_face(view, visitor, time)
         ]

@@ -1,4 +1,4 @@
-"""The sprite sheet: composite heads with what they were made to show."""
+"""Sprite sheet: composite heads with their gender and expression."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Gray = NDArray[np.uint8]
 
 HEAD_SCALE = 640.0
-"""Sprite pixels per metre: eyes 48 pixels apart in heads larger than life, as small pictures need them."""
+"""Sprite pixels per metre: eyes 48 pixels apart; heads are enlarged so that small pictures show them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Head:
     gender: str
     expression: str
     faces: int
-    """Faces that were averaged."""
+    """Number of faces that were averaged."""
     hair_tone: float
     luminance: Gray
     alpha: Gray
@@ -32,7 +32,7 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """All heads, and where in each of them the eyes lie, in pixels."""
+    """All heads, and the position of the eyes in each, in pixels."""
 
     heads: tuple[Head, ...]
     eyes: tuple[float, float]

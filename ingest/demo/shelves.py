@@ -1,4 +1,4 @@
-"""Shelves and what is on them."""
+"""Shelves and the goods on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOARDS = (0.12, 0.52, 0.92, 1.32, 1.72, 2.12)
 """Heights of the boards of a shelf, in metres; the last one is its top."""
 
 _LIP = (-0.035, 0.012)
-"""A board's front edge, from and to, around its height."""
+"""Lower and upper end of a board's front edge, relative to its height."""
 _EDGE, _TAG, _BACK = 214, 245, 60
 _GOODS = (62.0, 84.0, 108.0, 132.0, 156.0, 182.0, 206.0)
 
@@ -24,7 +24,7 @@ Paint = Callable[[Sequence[tuple[float, float]], float, float], None]
 
 @dataclass(frozen=True)
 class _Item:
-    """A box or a bottle: where it begins along the shelf, its width, its height."""
+    """A box or a bottle: its position along the shelf, its width and height."""
 
     start: float
     width: float
@@ -34,7 +34,7 @@ class _Item:
 
 
 def shelf_along(canvas: Canvas, x: float, z: Span, rng: np.random.Generator) -> None:
-    """A shelf at the side of an aisle, its goods turned to the aisle."""
+    """Draw a shelf at the side of an aisle, its goods turned to the aisle."""
 
     def paint(outline: Sequence[tuple[float, float]], tone: float, opacity: float) -> None:
         canvas.fill([(x, up, along) for along, up in outline], tone, opacity)
@@ -52,7 +52,7 @@ def shelf_along(canvas: Canvas, x: float, z: Span, rng: np.random.Generator) -> 
 def shelf_across(
     canvas: Canvas, x: Span, z: float, boards: Sequence[float], rng: np.random.Generator
 ) -> None:
-    """A shelf that faces the camera."""
+    """Draw a shelf that faces the camera."""
 
     def paint(outline: Sequence[tuple[float, float]], tone: float, opacity: float) -> None:
         places: list[Place] = [(along, up, z) for along, up in outline]
@@ -71,7 +71,7 @@ def shelf_across(
 
 
 def _row(span: Span, room: float, rng: np.random.Generator) -> list[_Item]:
-    """Goods of a row `room` metres high, several of each kind side by side."""
+    """Goods of a row `room` metres high, several of each kind next to each other."""
     items: list[_Item] = []
     at, end = span
     while at < end - 0.05:

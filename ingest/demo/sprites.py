@@ -1,4 +1,4 @@
-"""Pictures that are pasted into frames: kept in several sizes, so that they are smooth at every distance."""
+"""Sprites: pictures that are pasted into frames, kept in several sizes to be smooth at every distance."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Sprite:
             return
         zoom = np.diag([full[1] / width, full[0] / height])
         matrix = np.column_stack([turn @ zoom, np.asarray(at) - turn @ self.anchor - [left, top]])
-        # Pixel centres lie at whole numbers in OpenCV, half a pixel from where places count.
+        # OpenCV counts from pixel centres, half a pixel from where these coordinates count.
         matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
         size = (right - left, bottom - top)
         drawn = cv2.warpAffine(

@@ -1,4 +1,4 @@
-"""How a simulated camera looks into its shop: level, through a pinhole.
+"""View of a demo camera: a level pinhole camera.
 
 Places are in metres: x to the right of the camera's axis, y up from the floor, z ahead of the camera.
 """
@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 640, 480
 class View:
     """A camera `height` metres above the floor; `focal` and `horizon` (row from the top) in pixels.
 
-    Things far away take on the tone of the air, `haze`.
+    Distant objects take the tone of the air, `haze`.
     """
 
     focal: float = 640.0
@@ -34,7 +34,7 @@ class View:
         return self.focal / z
 
     def hazy(self, tone: float, z: float) -> float:
-        """A tone as it looks from a distance."""
+        """A tone as seen from a distance."""
         return tone + (self.haze - tone) * self.haziness(z)
 
     def haziness(self, z: float) -> float:

@@ -1,4 +1,4 @@
-"""Who is where at which moment: pure functions of a camera's name and the time."""
+"""Visitors of a demo camera and their positions: pure functions of the camera's name and the time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ingest.demo.mix import MIXES
 from ingest.demo.routes import ROUTES, Pose, Route
 from ingest.demo.sheet import load_sheet
 
-PLACE = 6.0
-"""Seconds that belong to each place in the stream of visitors; it is taken or left free."""
+SLOT = 6.0
+"""Seconds per slot in the stream of visitors; a slot is taken or free."""
 LONGEST = 26.0
 """Seconds that the longest route takes."""
 
@@ -42,7 +42,7 @@ _HEIGHTS = {"female": (1.66, 0.05), "male": (1.76, 0.06)}
 
 @dataclass(frozen=True, eq=False)
 class Visitor:
-    """One simulated person and the way they take; `arrives` in seconds since the epoch."""
+    """One simulated person and their route; `arrives` in seconds since the epoch."""
 
     number: int
     gender: str
@@ -61,31 +61,31 @@ class Visitor:
 
 
 def kind_of(camera: str) -> str:
-    """The kind of place that a camera of this name watches; any name has one."""
+    """The kind of place that a camera of this name watches; every name has one."""
     return camera if camera in ROUTES else tuple(ROUTES)[zlib.crc32(camera.encode()) % len(ROUTES)]
 
 
 def present(camera: str, time: float) -> list[Visitor]:
-    """The visitors who are under way at a time, in seconds since the epoch."""
-    last = math.floor(time / PLACE)
-    first = math.floor((time - LONGEST) / PLACE)
-    candidates = (visitor for place in range(first, last + 1) for visitor in arriving(camera, place))
+    """The visitors who are present at a time, in seconds since the epoch."""
+    last = math.floor(time / SLOT)
+    first = math.floor((time - LONGEST) / SLOT)
+    candidates = (visitor for slot in range(first, last + 1) for visitor in arriving(camera, slot))
     return [v for v in candidates if v.arrives <= time < v.arrives + v.route.duration]
 
 
 @lru_cache(maxsize=512)
-def arriving(camera: str, place: int) -> tuple[Visitor, ...]:
-    """Who arrives in one place of a camera's stream: nobody, one, or two who come together."""
-    rng = np.random.default_rng((zlib.crc32(camera.encode()), place & 0xFFFFFFFF))
+def arriving(camera: str, slot: int) -> tuple[Visitor, ...]:
+    """The visitors who arrive in one slot: nobody, one, or two together."""
+    rng = np.random.default_rng((zlib.crc32(camera.encode()), slot & 0xFFFFFFFF))
     kind = kind_of(camera)
     mix = MIXES[kind]
-    start = place * PLACE
+    start = slot * SLOT
     if rng.random() > mix.busyness(start):
         return ()
-    arrives = start + float(rng.uniform(0, 0.7 * PLACE))
+    arrives = start + float(rng.uniform(0, 0.7 * SLOT))
     together = 1 + int(rng.random() < 0.12)
     return tuple(
-        _visitor(camera, place * 2 + follower, arrives + 1.1 * follower, rng) for follower in range(together)
+        _visitor(camera, slot * 2 + follower, arrives + 1.1 * follower, rng) for follower in range(together)
     )
 
 

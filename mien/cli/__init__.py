@@ -1,1 +1,1 @@
-"""The command `mien`: one thin file per command or group of commands."""
+"""The command `mien`: a file for each command or group, which parses options and prints results."""

@@ -1,4 +1,4 @@
-"""`mien analyze`: the faces of pictures and videos on disk."""
+"""`mien analyze`: faces in pictures and videos on disk."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from inference.annotation.picture import LabelledFace
     from inference.detector import Detector
-    from inference.offline.analysis import FaceReader
-    from inference.offline.copies import Copies, Drawing
-    from inference.offline.files import Item
+    from inference.offline.analyse_files import FaceAnalyser
+    from inference.offline.copies import AnnotatedCopies, DrawFaces
+    from inference.offline.files import InputFile
     from inference.offline.records import RecordFile
-    from mien.cli.findings import Summary
+    from mien.cli.analyze_table import FileSummary
 
 _REFRESH_S = 0.1
 _UNREADABLE = 1
@@ -35,50 +35,55 @@ def analyze(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write all findings: FILE.jsonl (a line per picture or frame) or FILE.csv (per face)."
+            help="Write all findings to FILE.jsonl (one line per picture or frame) or FILE.csv (per face)."
         ),
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write annotated copies below this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Write annotated copies into this folder.")
     ] = None,
-    blur: Annotated[
-        bool, typer.Option("--blur", help="Hide the faces that are found in those copies.")
-    ] = False,
+    blur: Annotated[bool, typer.Option("--blur", help="Blur the faces in the annotated copies.")] = False,
     faces: Annotated[
         bool,
-        typer.Option("--faces", help="The pictures are face crops: one face each, none is searched for."),
+        typer.Option(
+            "--faces", help="The pictures are face crops: each picture is one face, without detection."
+        ),
     ] = False,
     every: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Analyse videos every so often; 0: every frame.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Interval between analysed frames of a video; 0: every frame."
+        ),
     ] = 0.0,
 ) -> None:
-    """Find the faces in pictures and videos, and estimate expression and perceived gender of each.
+    """Find faces in pictures and videos, and estimate the expression and perceived gender of each.
 
-    Prints a table. Exit code 1: a file could not be read; the rest was analysed.
+    Prints a table. Exit code 1: a file could not be read; all others were analysed.
     """
     from inference.classifier import Classifier
     from inference.errors import OutputError
-    from inference.offline.analysis import FaceReader
-    from inference.offline.copies import Copies
-    from inference.offline.files import find
-    from inference.offline.records import RecordFile, check_ending
-    from mien.cli.findings import table, totals
+    from inference.offline.analyse_files import FaceAnalyser
+    from inference.offline.copies import AnnotatedCopies
+    from inference.offline.files import find_files
+    from inference.offline.records import RecordFile, check_suffix
+    from mien.cli.analyze_table import build_table, format_totals
 
     if blur and annotate is None:
-        raise OutputError("--blur hides faces in annotated copies: say where they go with --annotate DIR")
+        raise OutputError(
+            "--blur hides faces in annotated copies: name a folder for them with --annotate DIR"
+        )
     if out:
-        check_ending(out)
-    found = find(paths, leave_out=annotate)
-    copies = Copies(annotate, _drawing(faces, blur), found.items) if annotate else None
-    if out and out.resolve() in {item.path.resolve() for item in found.items}:
+        check_suffix(out)
+    found = find_files(paths, exclude=annotate)
+    copies = AnnotatedCopies(annotate, _drawing(faces, blur), found.files) if annotate else None
+    if out and out.resolve() in {file.path.resolve() for file in found.files}:
         raise OutputError(f"{out}: would overwrite a file to be read")
     classifier = Classifier()
-    reader = FaceReader(classifier, None if faces else _detector())
+    analyser = FaceAnalyser(classifier, None if faces else _detector())
     with RecordFile(out, classifier.expression_head.labels) if out else nullcontext() as records:
-        summaries = list(_analysed(found.items, reader, every, copies, records))
+        summaries = list(_analysed(found.files, analyser, every, copies, records))
     console = Console()
-    console.print(table(summaries))
-    console.print(totals(summaries, found.others), highlight=False)
+    console.print(build_table(summaries))
+    console.print(format_totals(summaries, found.others), highlight=False)
     if any(summary.error for summary in summaries):
         raise typer.Exit(_UNREADABLE)
 
@@ -89,36 +94,44 @@ def _detector() -> Detector:
     return Detector()
 
 
-def _drawing(faces: bool, blur: bool) -> Drawing:
-    """How copies are drawn: face crops as cards, all else with boxes and labels."""
-    from inference.annotation.face_card import card
-    from inference.annotation.picture import annotate
+def _drawing(faces: bool, blur: bool) -> DrawFaces:
+    """How copies are drawn: face crops as cards, other pictures and frames with boxes and labels."""
+    from inference.annotation.face_card import draw_face_card
+    from inference.annotation.picture import annotate_picture
 
     def draw(picture: NDArray[np.uint8], found: Sequence[LabelledFace]) -> NDArray[np.uint8]:
-        return card(picture, found[0].estimate, blur) if faces else annotate(picture, found, blur)
+        return (
+            draw_face_card(picture, found[0].estimate, blur)
+            if faces
+            else annotate_picture(picture, found, blur)
+        )
 
     return draw
 
 
 def _analysed(
-    items: Sequence[Item], reader: FaceReader, every: float, copies: Copies | None, records: RecordFile | None
-) -> Iterator[Summary]:
-    """The summary of each item, while a bar shows how far it is."""
-    from inference.offline.analysis import analyse
-    from mien.cli.findings import Summary
+    files: Sequence[InputFile],
+    analyser: FaceAnalyser,
+    every: float,
+    copies: AnnotatedCopies | None,
+    records: RecordFile | None,
+) -> Iterator[FileSummary]:
+    """Analyse the items and yield the summary of each; a progress bar is shown meanwhile."""
+    from inference.offline.analyse_files import analyse_file
+    from mien.cli.analyze_table import FileSummary
 
-    lengths = [_length(item) for item in items]
+    lengths = [_length(file) for file in files]
     before = 0
     with _progress() as progress:
         task = progress.add_task("", total=sum(lengths), what="")
         shown_at = 0.0
-        for item, length in zip(items, lengths, strict=True):
-            summary = Summary(item.name, item.is_video)
-            for record in analyse(item, reader, every, copies):
+        for file, length in zip(files, lengths, strict=True):
+            summary = FileSummary(file.name, file.is_video)
+            for record in analyse_file(file, analyser, every, copies):
                 summary.add(record)
                 if records:
                     records.add(record)
-                progress.update(task, completed=before + getattr(record, "frame", 0), what=item.path.name)
+                progress.update(task, completed=before + getattr(record, "frame", 0), what=file.path.name)
                 if time.monotonic() - shown_at > _REFRESH_S:
                     progress.refresh()
                     shown_at = time.monotonic()
@@ -127,9 +140,9 @@ def _analysed(
 
 
 def _progress() -> Progress:
-    """A bar on standard error that is drawn by this thread alone, or none where nobody looks.
+    """A progress bar on standard error that this thread alone draws; none where no terminal is attached.
 
-    While a picture is decoded, standard error is diverted: another thread's drawing would be lost.
+    While a picture is decoded, standard error is diverted, and what another thread draws would be lost.
     """
     console = Console(stderr=True)
     return Progress(
@@ -144,16 +157,16 @@ def _progress() -> Progress:
     )
 
 
-def _length(item: Item) -> int:
-    """Frames of an item, as far as its header tells."""
-    from inference.errors import ImageError
+def _length(file: InputFile) -> int:
+    """The number of frames of an item according to its header."""
     from inference.offline.clips import Clip
+    from media.errors import MediaError
 
-    if not item.is_video:
+    if not file.is_video:
         return 1
     try:
-        with Clip(item.path) as clip:
+        with Clip(file.path) as clip:
             return max(clip.announced, 1)
-    except ImageError:
-        # It is reported when its turn comes.
+    except MediaError:
+        # The error is reported when the item is analysed.
         return 1

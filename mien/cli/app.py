@@ -1,4 +1,4 @@
-"""The command `mien`: which commands there are."""
+"""The command `mien` and its subcommands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mien db`: the database's version, roles, upkeep and soundness."""
+"""`mien db`: version, roles, upkeep, deletion and integrity check of the database."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rich.console import Console
 from mien.cli.options import Config, Database
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from pydantic import SecretStr
 
     from mien.settings import Settings
-    from storage.partitions import Day
+    from storage.day_partitions import DayPartition
+    from storage.engine import Database as OpenDatabase
     from storage.roles import Role
 
 UNSOUND = 1
-"""Exit code of `check`: something does not hold."""
+"""Exit code of `check`: a check has failed."""
 
 app = typer.Typer(
-    help="The database: bring it up to date, keep it in order, delete what is old, check it.",
+    help="Upgrade, maintain, purge and check the database.",
     no_args_is_help=True,
 )
 
@@ -35,7 +35,7 @@ def upgrade(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="PostgreSQL: the role that workers store as; made where it is missing, with "
+            help="PostgreSQL: role for `mien work` and `mien ingest`; created if missing, with the password "
             "MIEN_WRITER_PASSWORD.",
         ),
     ] = None,
@@ -43,71 +43,73 @@ def upgrade(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="PostgreSQL: the role that dashboards read as; made where it is missing, with "
+            help="PostgreSQL: role for `mien dashboard`; created if missing, with the password "
             "MIEN_READER_PASSWORD.",
         ),
     ] = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
-    """Bring the database to this program's version, as its owner. Safe to repeat."""
-    from mien.upkeep import now_us
-    from storage.maintenance import make_days
+    """Upgrade the tables to this program's version, as their owner. Safe to repeat."""
+    from common.clock import wall_clock_us
+    from storage.maintenance import create_day_partitions
     from storage.roles import grant
-    from storage.versions import version
+    from storage.versions import read_version
 
     with _opened(config, database) as (engine, settings):
         with engine.connect() as connection:
-            _say(f"version {version(connection).current}")
+            _print(f"version {read_version(connection).current}")
         storing, reading = _role(writer, settings.writer_password), _role(reader, settings.reader_password)
         if storing or reading:
             grant(engine, storing, reading)
-            _say(
+            _print(
                 *(f"{role.name} may {verb}" for role, verb in ((storing, "store"), (reading, "read")) if role)
             )
-        _say(*_days(make_days(engine, now_us())))
+        _print(*_format_days(create_day_partitions(engine, wall_clock_us())))
 
 
 @app.command("maintain")
-def keep_up(
+def maintain_database(
     every: Annotated[
         float | None,
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Do it again and again until SIGTERM; `/healthz` answers on MIEN_HEALTH_PORT.",
+            help="Repeat until SIGTERM, with `/healthz` on MIEN_HEALTH_PORT.",
         ),
     ] = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
-    """What a database needs every few hours, as its owner: delete what is old, make days ahead, close
-    visits that lost their worker. `mien run` does it by itself where it may.
+    """Delete expired rows, create partitions for the next days, close visits whose worker died.
+
+    To be run every few hours as the owner of the tables; `mien run` does it itself where it is the owner.
     """
+    from common.clock import wall_clock_us
     from mien import logs
-    from mien.health_server import optionally
+    from mien.health_server import serve_health
     from mien.metrics import Metrics
-    from mien.signals import stopping
-    from mien.upkeep import now_us, repeat, retention
+    from mien.signals import stop_on_signal
+    from mien.upkeep import repeat, retention
     from storage.maintenance import maintain
 
     with _opened(config, database) as (engine, settings):
 
-        def once() -> None:
-            done = maintain(engine, retention(settings), now_us())
-            _say(
-                _rows("deleted", done.deleted),
-                *_days(done.made),
-                f"closed {done.closed} visits that lost their worker",
+        def maintain_once() -> None:
+            done = maintain(engine, retention(settings), wall_clock_us())
+            _print(
+                _format_rows("deleted", done.deleted),
+                *_format_days(done.created),
+                f"closed {done.closed} visits whose worker died",
             )
 
         if every is None:
-            once()
+            maintain_once()
             return
         logs.configure(settings.log_level)
         metrics = Metrics()
-        with stopping() as stop, optionally(metrics, settings):
-            repeat(once, every, stop, metrics.beat)
+        with stop_on_signal() as stop, serve_health(metrics, settings):
+            repeat(maintain_once, every, stop, metrics.record_heartbeat)
 
 
 @app.command()
@@ -117,70 +119,70 @@ def purge(
         typer.Option(
             metavar="DATE",
             formats=["%Y-%m-%d"],
-            help="Delete everything that was seen before this day (UTC).",
+            help="Delete all rows of the time before this day (UTC).",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Really delete what lies before DATE.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the deletion of rows before DATE.")] = False,
     config: Config = None,
     database: Database = None,
 ) -> None:
-    """Delete what is older than the settings say, or than DATE, now.
+    """Delete rows that are older than the settings allow, or older than DATE.
 
     Exit code 2: DATE was given without --yes; nothing was deleted.
     """
+    from common.clock import wall_clock_us
     from mien.errors import SettingsError
-    from mien.upkeep import now_us, retention
+    from mien.upkeep import retention
     from storage import retention as rows
-    from storage.maintenance import make_days
+    from storage.maintenance import create_day_partitions
 
     with _opened(config, database) as (engine, settings):
         if before is None:
-            cutoffs = retention(settings).cutoffs(now_us())
+            cutoffs = retention(settings).cutoffs(wall_clock_us())
         else:
             cutoffs = rows.cutoffs_before(round(before.replace(tzinfo=UTC).timestamp() * 1e6))
             if not yes:
-                doomed = _rows("", rows.count(engine, cutoffs))
-                raise SettingsError(f"--before {before:%Y-%m-%d}: would delete{doomed}; add --yes to do it")
-        _say(_rows("deleted", rows.purge(engine, cutoffs)))
-        make_days(engine, now_us())  # DATE may lie in the future: today went with the rest.
+                expired = _format_rows("", rows.count_expired(engine, cutoffs))
+                raise SettingsError(f"--before {before:%Y-%m-%d}: would delete{expired}; add --yes to do it")
+        _print(_format_rows("deleted", rows.purge(engine, cutoffs)))
+        # DATE may be in the future: then the partition of today was deleted, too.
+        create_day_partitions(engine, wall_clock_us())
 
 
 @app.command()
 def check(config: Config = None, database: Database = None) -> None:
-    """Count anew what should always hold: days, positions, visits, rollup, observations. Changes nothing.
+    """Check the integrity: partitions, positions, visits, rollup, observations, counts. Changes nothing.
 
-    Exit code 1: something does not hold.
+    Exit code 1: a check has failed.
     """
-    from mien.upkeep import now_us
-    from storage.check import check as look
+    from common.clock import wall_clock_us
+    from storage.check import check_database
 
     with _opened(config, database, read_only=True) as (engine, _):
-        findings = look(engine, now_us())
+        findings = check_database(engine, wall_clock_us())
     console = Console()
     for each in findings:
-        mark = "[green]ok[/]" if each.fine else "[red]no[/]"
-        console.print(f"{mark}  {each.what}: {each.found}", highlight=False, soft_wrap=True)
-    if not all(each.fine for each in findings):
+        mark = "[green]ok[/]" if each.passed else "[red]no[/]"
+        console.print(f"{mark}  {each.subject}: {each.details}", highlight=False, soft_wrap=True)
+    if not all(each.passed for each in findings):
         raise typer.Exit(UNSOUND)
 
 
 @contextmanager
 def _opened(
     config: Config, database: Database, read_only: bool = False
-) -> Iterator[tuple[sa.Engine, Settings]]:
-    """The database; what it does not do in between is a StorageError."""
-    import sqlalchemy as sa
-
+) -> Iterator[tuple[OpenDatabase, Settings]]:
+    """The database of the settings; its errors within the block become StorageErrors that name its URL."""
     from mien.settings import load
-    from storage.engine import cause, open_database, shown
-    from storage.errors import StorageError
+    from storage.engine import open_database, redact_url
+    from storage.errors import DatabaseError, StorageError
 
     settings = load(config, database=database)
     engine = open_database(settings.database, read_only)
     try:
         yield engine, settings
-    except sa.exc.DBAPIError as error:
-        raise StorageError(f"database {shown(settings.database)}: {cause(error)}") from error
+    except DatabaseError as error:
+        raise StorageError(f"database {redact_url(settings.database)}: {error}") from error
     finally:
         engine.dispose()
 
@@ -191,17 +193,17 @@ def _role(name: str | None, password: SecretStr | None) -> Role | None:
     return Role(name, password.get_secret_value() if password else None) if name else None
 
 
-def _days(made: Mapping[str, list[Day]]) -> list[str]:
-    from storage.partitions import dates
+def _format_days(created: Mapping[str, list[DayPartition]]) -> list[str]:
+    from storage.day_partitions import date_range
 
-    return [f"made days of {table}: {dates(days)}" for table, days in made.items()]
-
-
-def _rows(verb: str, counts: Mapping[str, int]) -> str:
-    some = ", ".join(f"{count:,} {table}" for table, count in counts.items() if count)
-    return f"{verb} {some or 'nothing'}"
+    return [f"created day partitions of {table}: {date_range(days)}" for table, days in created.items()]
 
 
-def _say(*lines: str) -> None:
+def _format_rows(verb: str, counts: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{count:,} {table}" for table, count in counts.items() if count)
+    return f"{verb} {parts or 'nothing'}"
+
+
+def _print(*lines: str) -> None:
     for line in lines:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)

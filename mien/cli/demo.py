@@ -15,21 +15,22 @@ CAMERAS = {"entrance": "Entrance", "shelf": "Shelf", "till": "Till"}
 def demo(
     port: Port = None,
     database: Annotated[
-        str, typer.Option(metavar="URL", help="Where the demo keeps its history.")
+        str, typer.Option(metavar="URL", help="Database of the demo; it stays after the end.")
     ] = "sqlite:///mien-demo.db",
 ) -> None:
-    """Three simulated cameras in a drawn shop, and the dashboard. Ctrl-C stops; the history stays.
+    """Simulate three cameras in a drawn shop and show the dashboard. Ctrl-C stops; the history stays.
 
-    The people are composites of many faces, none is a real person; everything behind the cameras is
-    what also watches real ones.
+    Each face is the mean of many faces, none is a real person. All other parts are those of `mien run`.
     """
-    from mien import logs, session, wiring
-    from mien.cli.run import announce, page
-    from mien.cli.summary import totals
+    from mien import logs
+    from mien.cli.run import create_dashboard, print_address
+    from mien.cli.run_table import build_table
+    from mien.loops.run import run_pipeline
     from mien.settings import load
+    from mien.wiring.parts import RunOptions
     from storage.registry import CameraRow
 
-    # Nobody's privacy is at stake here: small groups are shown from the first visit on.
+    # The visitors are drawn, so small groups need no suppression.
     settings = load(database=database, dashboard_port=port, suppress_below=1)
     logs.configure("warning")
     console = Console()
@@ -38,11 +39,7 @@ def demo(
         CameraRow(camera_id, f"demo://{camera_id}", name, site="Demo shop")
         for camera_id, name in CAMERAS.items()
     ]
-    tally, _ = session.run(
-        settings,
-        cameras,
-        wiring.Watch(frozenset(CAMERAS)),
-        dashboard=page(settings),
-        announce=lambda url: announce(console, url),
-    )
-    console.print(totals(tally.cameras(), {}))
+    options = RunOptions(frozenset(CAMERAS))
+    dashboard = create_dashboard(settings)
+    result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
+    console.print(build_table(result))

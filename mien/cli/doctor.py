@@ -1,4 +1,4 @@
-"""`mien doctor`: what this machine lacks, and how to get it."""
+"""`mien doctor`: what is missing on this machine, and how to get it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mien.cli.options import Config, Database, Port
 if TYPE_CHECKING:
     from mien.checks import Check
 
-LACKING = 1
-"""Exit code: something that Mien cannot do without is missing."""
+MISSING = 1
+"""Exit code: a requirement of Mien is missing."""
 
 _MARKS = {"ok": "[green]ok[/]", "optional": "[yellow]optional[/]", "missing": "[red]missing[/]"}
 
 
 def doctor(config: Config = None, database: Database = None, port: Port = None) -> None:
-    """Check this machine: libraries, models, database, port, cameras, disk. Changes nothing.
+    """Check this machine: packages, models, database, port, cameras, disk. Changes nothing.
 
-    Exit code 1: something is missing that Mien cannot do without.
+    Exit code 1: a requirement of Mien is missing.
     """
     from mien.checks import all_checks
     from mien.settings import load
@@ -31,7 +31,7 @@ def doctor(config: Config = None, database: Database = None, port: Port = None) 
     checks = all_checks(load(config, database=database, dashboard_port=port), Path.cwd())
     Console().print(_table(checks))
     if any(check.state == "missing" for check in checks):
-        raise typer.Exit(LACKING)
+        raise typer.Exit(MISSING)
 
 
 def _table(checks: list[Check]) -> Table:

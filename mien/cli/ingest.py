@@ -1,4 +1,4 @@
-"""`mien ingest`: cameras to Kafka, for workers elsewhere."""
+"""`mien ingest`: cameras to Kafka, for workers in other processes."""
 
 from __future__ import annotations
 
@@ -19,45 +19,28 @@ def ingest(
     loop: Loop = False,
     fast: Annotated[
         bool,
-        typer.Option(
-            "--fast", help="Read recordings as quickly as they are taken in, every picture, then end."
-        ),
+        typer.Option("--fast", help="Read recordings as fast as Kafka takes every frame, then end."),
     ] = False,
 ) -> None:
-    """Watch cameras and publish their frames to Kafka (MIEN_BUS). Ctrl-C or SIGTERM stops.
+    """Capture cameras and publish their frames to Kafka (MIEN_BUS). Ctrl-C or SIGTERM stops.
 
-    With --fast it ends when every frame has been acknowledged. Exit code 1: a recording could not be read
-    to its end; 2: nothing was done.
+    With --fast it ends when every frame is acknowledged. Exit code 1: a recording could not be read to its
+    end; 2: nothing was done.
     """
-    from contextlib import ExitStack
-
-    from mien import logs, scaled, wiring
-    from mien.cli.summary import totals
-    from mien.cli.watched import watched
-    from mien.health_server import optionally
-    from mien.metrics import Metrics
+    from mien import logs
+    from mien.cli.run_table import build_table
+    from mien.cli.sources import choose_cameras
+    from mien.loops.ingest import run_ingestion
     from mien.settings import load
-    from mien.signals import stopping
-    from storage.registry import CameraRegistry
-    from storage.standstill import let_go
+    from mien.wiring.scaled import kafka_settings
 
     settings = load(config, database=database, fps=fps)
     logs.configure(settings.log_level)
-    cluster = scaled.kafka(settings)
-    cameras, watch = watched(settings, source, fps, fast, loop)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stopping())
-        metrics = Metrics()
-        stack.enter_context(optionally(metrics, settings))
-        engine = wiring.database(settings)
-        stack.callback(engine.dispose)
-        stack.enter_context(let_go(engine, stop))
-        CameraRegistry(engine).sync(cameras)
-        partitions = scaled.wait_for_partitions(cluster, stop)
-        if partitions is None:
-            return
-        ingestion, tally = scaled.ingestion(settings, engine, watch, partitions, metrics)
-        failures = ingestion.run(stop)
-    Console().print(totals(tally.cameras(), failures))
-    if failures:
+    kafka_settings(settings)  # An unusable bus is reported before an unusable source.
+    cameras, options = choose_cameras(settings, source, fps, fast, loop)
+    result = run_ingestion(settings, cameras, options)
+    if result is None:
+        return
+    Console().print(build_table(result))
+    if result.failures:
         raise typer.Exit(UNREADABLE)

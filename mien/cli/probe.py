@@ -1,4 +1,4 @@
-"""Looking through one camera for a moment, and what to say of it."""
+"""Read one camera for some seconds and judge whether its pictures can be analysed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.detector import Detector
+from ingest.camera_source import UndecodedPicture
 from ingest.cameras import expand
-from ingest.native import prepare_opencv
-from ingest.pictures import Picture
 from ingest.sources import open_source
+from media.native import configure_opencv
 
 _DARK, _BRIGHT = 40, 215
-"""Mean grey (0 to 255) outside of which faces are hard to read."""
+"""Mean grey (0 to 255) outside of which faces are hard to classify."""
 _SMALL = 24.0
-"""Size in pixels under which a face is hard to read (the model card's figures for small faces)."""
+"""Size in pixels below which a face is hard to classify (the model card's figures for small faces)."""
 _LEAST_FPS = 2.0
 _SEARCH_EVERY = 5
 
 
 @dataclass(slots=True)
 class Report:
-    """What came: size of the pictures, how many in how many seconds, their mean greys, sizes of the faces."""
+    """Size, number and duration of the pictures, their mean greys, and the sizes of faces in pixels."""
 
     width: int = 0
     height: int = 0
@@ -35,8 +35,8 @@ class Report:
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
 
-    def see(self, gray: NDArray[np.uint8], detector: Detector) -> None:
-        """Take one grey picture (height, width); faces are searched for in some."""
+    def add(self, gray: NDArray[np.uint8], detector: Detector) -> None:
+        """Add one grey picture (height, width) uint8; faces are detected in every fifth."""
         if self.pictures % _SEARCH_EVERY == 0:
             boxes = detector.detect(gray).boxes
             self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
@@ -46,11 +46,11 @@ class Report:
 
 
 def probe(source: str, seconds: float) -> Report:
-    """Read a source for some seconds; nothing is kept.
+    """Read a source for some seconds; nothing is stored.
 
     Raises IngestError where it cannot be opened or breaks.
     """
-    prepare_opencv()
+    configure_opencv()
     detector = Detector()
     report = Report()
     opened = open_source(expand(source, os.environ))
@@ -62,16 +62,16 @@ def probe(source: str, seconds: float) -> Report:
                 break
             _wait_for(picture, started)
             report.seconds = time.monotonic() - started
-            report.see(_gray(picture.pixels()), detector)
+            report.add(_gray(picture.decode()), detector)
     finally:
         opened.close()
     return report
 
 
-def verdicts(report: Report) -> list[tuple[bool, str]]:
-    """Lines for an operator, each with whether it is fine."""
+def judge(report: Report) -> list[tuple[bool, str]]:
+    """Lines for an operator, each with whether the value is good enough."""
     if not report.pictures:
-        return [(False, "no picture came")]
+        return [(False, "the camera delivered no picture")]
     fps = (report.pictures - 1) / max(report.seconds, 1e-6)
     grey = float(np.mean(report.greys))
     lines = [
@@ -81,15 +81,19 @@ def verdicts(report: Report) -> list[tuple[bool, str]]:
     ]
     if report.faces:
         size = float(np.median(report.faces))
-        hint = "" if size >= _SMALL else f": under {_SMALL:.0f} pixels they are hard to read, go nearer"
+        hint = (
+            ""
+            if size >= _SMALL
+            else f": below {_SMALL:.0f} pixels they are hard to classify, move the camera closer"
+        )
         lines.append((size >= _SMALL, f"faces of {size:.0f} pixels{hint}"))
     else:
-        lines.append((True, "no face just now; let somebody look into the camera to judge sizes"))
+        lines.append((True, "no face was found; to check face sizes, let somebody look into the camera"))
     return lines
 
 
-def _wait_for(picture: Picture, started: float) -> None:
-    """A recording's pictures come at once: take them at their time, as a camera's."""
+def _wait_for(picture: UndecodedPicture, started: float) -> None:
+    """Wait until the time of a recording's picture; its pictures are available at once."""
     if picture.offset is not None:
         time.sleep(max(0.0, started + picture.offset - time.monotonic()))
 

@@ -1,4 +1,4 @@
-"""`mien run`: cameras to rows, and the dashboard, on this machine."""
+"""`mien run`: cameras, workers and dashboard on this machine."""
 
 from __future__ import annotations
 
@@ -27,54 +27,48 @@ def run(
         bool,
         typer.Option(
             "--fast",
-            help="Read recordings as quickly as they are analysed, every picture unless --fps is given, "
-            "then end.",
+            help="Read recordings as fast as they are analysed, then end. Every frame is analysed unless "
+            "--fps is given.",
         ),
     ] = False,
     no_dashboard: NoDashboard = False,
     port: Port = None,
 ) -> None:
-    """Watch cameras: find faces, store visits, show them on the dashboard. Ctrl-C stops.
+    """Capture cameras, find faces, store visits and show the dashboard. Ctrl-C stops.
 
     Exit code 1: a recording could not be read to its end; 2: nothing was done.
     """
-    from mien import logs, session
-    from mien.cli.summary import totals
-    from mien.cli.watched import watched
+    from mien import logs
+    from mien.cli.run_table import build_table
+    from mien.cli.sources import choose_cameras
+    from mien.loops.run import run_pipeline
     from mien.settings import load
 
     settings = load(config, database=database, dashboard_port=port, fps=fps)
     logs.configure(settings.log_level)
-    console = Console()
-    cameras, watch = watched(settings, source, fps, fast, loop)
-    tally, failures = session.run(
-        settings,
-        cameras,
-        watch,
-        dashboard=None if no_dashboard or fast else page(settings),
-        announce=lambda url: announce(console, url),
-    )
-    console.print(totals(tally.cameras(), failures))
-    if failures:
+    cameras, options = choose_cameras(settings, source, fps, fast, loop)
+    dashboard = None if no_dashboard or fast else create_dashboard(settings)
+    result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
+    Console().print(build_table(result))
+    if result.failures:
         raise typer.Exit(UNREADABLE)
 
 
-def page(settings: Settings) -> Dashboard:
-    """The dashboard's process, not started yet; raises StartError for an address it may not have."""
+def create_dashboard(settings: Settings) -> Dashboard:
+    """Create the dashboard's process without starting it; raises StartError for a forbidden address."""
     from dashboard.launch import command
     from mien.dashboard_process import Dashboard
     from mien.errors import StartError
 
     try:
-        serve = command(
+        arguments = command(
             settings.dashboard_port, settings.dashboard_address, settings.dashboard_trusted_network
         )
-        return Dashboard(serve, settings)
+        return Dashboard(arguments, settings)
     except ValueError as error:
         raise StartError(str(error)) from error
 
 
-def announce(console: Console, url: str | None) -> None:
-    """Say that everything runs, and where it is seen."""
-    if url:
-        console.print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)
+def print_address(url: str) -> None:
+    """Print where the dashboard is shown."""
+    Console().print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`mien topics`: what Mien needs in Kafka."""
+"""`mien topics`: the Kafka topics."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from rich.console import Console
 
 from mien.cli.options import Config
 
-app = typer.Typer(help="The topics in Kafka.", no_args_is_help=True)
+app = typer.Typer(help="Create and update the Kafka topics.", no_args_is_help=True)
 
 
 @app.callback()
 def topics() -> None:
-    """The topics in Kafka."""
+    """Create and update the Kafka topics."""
 
 
 @app.command()
 def create(config: Config = None) -> None:
-    """Make the topics that are missing, and set how long frames may lie there. Safe to repeat."""
+    """Create missing topics, and set how long Kafka keeps frames. Safe to repeat."""
     from bus.kafka.topics import create_topics
-    from mien import scaled
     from mien.settings import load
+    from mien.wiring.scaled import kafka_settings
 
     settings = load(config)
-    cluster = scaled.kafka(settings)
+    cluster = kafka_settings(settings)
     made = create_topics(
         cluster,
         settings.partitions,
         retention_minutes=settings.topic_minutes,
         replication=settings.topic_copies,
     )
-    words = f"made {', '.join(made)}" if made else f"{cluster.topic} and {cluster.dead_letters} are there"
-    Console().print(words, markup=False, highlight=False)
+    existing = f"{cluster.topic} and {cluster.dead_letters} exist"
+    Console().print(f"created {', '.join(made)}" if made else existing, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `storage.engine` hands over."""
+"""Runs the migrations on the connection that `storage.versions` supplies."""
 
 from alembic import context
 

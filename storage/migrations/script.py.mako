@@ -8,5 +8,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Go from the version before to this one."""
+    """Migrate from the previous version to this one."""
     ${upgrades if upgrades else "pass"}

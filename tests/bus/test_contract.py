@@ -1,4 +1,4 @@
-"""What every transport owes; each one runs the same suite."""
+"""The contract of a transport; every transport passes the same tests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_bus(request: pytest.FixtureRequest) -> Iterator[MakeBus]:
         each.close()
 
 
-def test_frames_of_a_camera_arrive_in_order_and_whole(make_bus: MakeBus) -> None:
+def test_frames_of_a_camera_arrive_in_order_and_unchanged(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     sent = [frame(seq) for seq in range(5)]
@@ -61,10 +61,10 @@ def test_the_oldest_frame_of_the_same_camera_is_dropped_and_counted(make_bus: Ma
         answers = [writer.publish(frame(seq)) for seq in range(CAPACITY + 3)]
     assert answers == [True] * CAPACITY + [False] * 3
     assert writer.take_drops("till") == {DROPPED_OLDEST: 3}
-    assert writer.take_drops("till") == {}, "each drop is told once"
+    assert writer.take_drops("till") == {}, "each drop is reported once"
     records = gather(reader, CAPACITY + 1).records
     assert sequence(records) == list(range(3, CAPACITY + 3))
-    assert sequence(records, "quiet") == [0], "another camera's flood costs this one nothing"
+    assert sequence(records, "quiet") == [0], "another camera's frames displace none of this one"
     assert not reader.poll(limit=1, timeout=0.1).records
 
 
@@ -78,7 +78,7 @@ def test_cameras_take_turns(make_bus: MakeBus) -> None:
     assert sequence(gather(reader, 2).records, "b") == [0]
 
 
-def test_every_partition_of_a_reader_gets_its_turn(make_bus: MakeBus) -> None:
+def test_partitions_of_a_reader_take_turns(make_bus: MakeBus) -> None:
     bus = make_bus(partitions=2)
     writer, reader = bus.writer(), bus.reader(Shelf())
     for seq in range(4):
@@ -89,7 +89,7 @@ def test_every_partition_of_a_reader_gets_its_turn(make_bus: MakeBus) -> None:
     assert (sequence(records, "a"), sequence(records, "b")) == ([0, 1], [0, 1])
 
 
-def test_no_batch_is_larger_than_asked_for(make_bus: MakeBus) -> None:
+def test_no_batch_exceeds_the_limit(make_bus: MakeBus) -> None:
     bus = make_bus(partitions=2)
     writer, reader = bus.writer(), bus.reader(Shelf())
     for seq in range(4):
@@ -100,7 +100,7 @@ def test_no_batch_is_larger_than_asked_for(make_bus: MakeBus) -> None:
     assert (sequence(records, "a"), sequence(records, "b")) == ([0, 1, 2, 3], [0, 1, 2, 3])
 
 
-def test_what_was_not_acknowledged_comes_again_to_the_next_reader(make_bus: MakeBus) -> None:
+def test_unacknowledged_records_are_delivered_to_the_next_reader(make_bus: MakeBus) -> None:
     bus, shelf = make_bus(), Shelf()
     writer, reader = bus.writer(), bus.reader(shelf)
     for seq in range(6):
@@ -111,7 +111,7 @@ def test_what_was_not_acknowledged_comes_again_to_the_next_reader(make_bus: Make
     assert sequence(gather(bus.reader(shelf), 4).records) == [2, 3, 4, 5]
 
 
-def test_a_reader_goes_on_where_the_sink_says(make_bus: MakeBus) -> None:
+def test_a_reader_starts_at_the_position_of_the_sink(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     for seq in range(4):
@@ -122,7 +122,7 @@ def test_a_reader_goes_on_where_the_sink_says(make_bus: MakeBus) -> None:
     assert sequence(gather(stored_two, 2).records) == [2, 3]
 
 
-def test_a_reader_that_resumes_polls_again_what_the_sink_lacks(make_bus: MakeBus) -> None:
+def test_a_reader_that_resumes_delivers_records_that_the_sink_lacks_again(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, shelf = bus.writer(), Shelf()
     reader = bus.reader(shelf)
@@ -135,7 +135,7 @@ def test_a_reader_that_resumes_polls_again_what_the_sink_lacks(make_bus: MakeBus
     assert sequence(gather(reader, 2).records) == [2, 3]
 
 
-def test_the_end_comes_once_all_is_written_read_and_stored(make_bus: MakeBus) -> None:
+def test_a_bus_ends_once_all_writers_are_closed_and_all_records_are_stored(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer = bus.writer()
     writer.publish(frame(0))
@@ -149,7 +149,7 @@ def test_the_end_comes_once_all_is_written_read_and_stored(make_bus: MakeBus) ->
     assert reader.poll(limit=1, timeout=0.05).ended
 
 
-def test_a_source_that_can_wait_loses_nothing(make_bus: MakeBus) -> None:
+def test_a_source_that_waits_for_room_loses_no_frame(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     total, received = 200, []
@@ -171,7 +171,7 @@ def test_a_source_that_can_wait_loses_nothing(make_bus: MakeBus) -> None:
     assert writer.take_drops("till") == {}
 
 
-def test_waiting_for_room_has_an_end(make_bus: MakeBus) -> None:
+def test_waiting_for_room_times_out(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer = bus.writer()
     published = 0
@@ -183,7 +183,7 @@ def test_waiting_for_room_has_an_end(make_bus: MakeBus) -> None:
     assert published >= CAPACITY
 
 
-def test_what_waits_when_a_writer_closes_is_still_delivered(make_bus: MakeBus) -> None:
+def test_frames_that_wait_when_a_writer_closes_are_delivered(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     with bus.stalled():
@@ -193,7 +193,7 @@ def test_what_waits_when_a_writer_closes_is_still_delivered(make_bus: MakeBus) -
     assert sequence(gather(reader, CAPACITY).records) == list(range(CAPACITY))
 
 
-def test_a_reader_that_held_goes_on_where_it_was(make_bus: MakeBus) -> None:
+def test_a_reader_continues_at_its_position_after_holding(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     for seq in range(4):
@@ -203,7 +203,7 @@ def test_a_reader_that_held_goes_on_where_it_was(make_bus: MakeBus) -> None:
     assert sequence(gather(reader, 2).records) == [2, 3]
 
 
-def test_a_closed_side_says_so(make_bus: MakeBus) -> None:
+def test_closed_writers_and_readers_raise(make_bus: MakeBus) -> None:
     bus = make_bus()
     writer, reader = bus.writer(), bus.reader(Shelf())
     writer.close()

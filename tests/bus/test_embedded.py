@@ -1,4 +1,4 @@
-"""What the bus inside one process does beyond the contract."""
+"""The embedded bus, beyond the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bus.messages import Partition
 from tests.support.buses import Shelf, frame, gather, sequence
 
 
-def test_offsets_go_on_from_what_an_earlier_process_stored() -> None:
+def test_offsets_continue_after_those_that_an_earlier_process_stored() -> None:
     bus = EmbeddedBus()
     reader = bus.reader([0], lambda partitions: dict.fromkeys(partitions, 500))
     bus.writer().publish(frame(0))
@@ -25,7 +25,7 @@ def test_a_partition_has_one_reader() -> None:
     bus.reader([0], Shelf())
 
 
-def test_the_end_never_comes_before_the_writer_closes() -> None:
+def test_the_bus_does_not_end_before_the_writer_closes() -> None:
     bus = EmbeddedBus()
     writer, reader = bus.writer(), bus.reader([0], Shelf())
     writer.publish(frame(0))
@@ -35,7 +35,7 @@ def test_the_end_never_comes_before_the_writer_closes() -> None:
     assert reader.poll(limit=1, timeout=0.05).ended
 
 
-def test_what_was_read_does_not_wait_any_more() -> None:
+def test_delivered_frames_are_not_waiting() -> None:
     bus = EmbeddedBus()
     writer, reader = bus.writer(), bus.reader([0], Shelf())
     writer.publish(frame(0))
@@ -44,7 +44,7 @@ def test_what_was_read_does_not_wait_any_more() -> None:
     assert bus.waiting() == 0
 
 
-def test_resuming_one_partition_leaves_the_others_where_they_are() -> None:
+def test_resuming_one_partition_does_not_affect_the_others() -> None:
     bus, shelf = EmbeddedBus(partitions=2), Shelf()
     writer, reader = bus.writer(), bus.reader([0, 1], shelf)
     for seq in range(4):
@@ -61,7 +61,7 @@ def test_resuming_one_partition_leaves_the_others_where_they_are() -> None:
     assert reader.poll(limit=10, timeout=0.05).ended
 
 
-def test_buses_with_names_of_their_own_share_no_position() -> None:
+def test_buses_with_different_topics_share_no_position() -> None:
     bus = EmbeddedBus(topic="embedded/one")
     bus.writer().publish(frame(0))
     batch = gather(bus.reader([0], Shelf({Partition("embedded", 0): 7})), 1)

@@ -1,4 +1,4 @@
-"""The buffers in front of Kafka: bounded, fair, and every frame in exactly one place."""
+"""The buffer of a Kafka writer is bounded and fair; every frame has exactly one outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def taken(outbox: Outbox) -> Frame:
 
 
 def blocks(outbox: Outbox) -> bool:
-    """Whether `take` finds nothing now; closes the outbox."""
+    """Whether `take` blocks; closes the outbox."""
     found: list[Frame | None] = []
     thread = threading.Thread(target=lambda: found.append(outbox.take()))
     thread.start()
@@ -40,22 +40,22 @@ def blocks(outbox: Outbox) -> bool:
     return waited and found == [None]
 
 
-def test_cameras_take_turns_also_those_that_come_later() -> None:
+def test_cameras_take_turns_and_later_ones_too() -> None:
     outbox = filled(3, "a")
     assert taken(outbox).camera_id == "a"
     outbox.put(frame(0, "b"))
     assert [taken(outbox).camera_id for _ in range(3)] == ["b", "a", "a"]
 
 
-def test_bytes_in_flight_are_bounded_but_one_frame_always_flies() -> None:
+def test_bytes_in_flight_are_bounded_and_one_frame_is_always_allowed() -> None:
     outbox = filled(3, in_flight_bytes=1)
     taken(outbox)
-    outbox.arrived("till", SIZE)
+    outbox.acknowledge("till", SIZE)
     taken(outbox)
     assert blocks(outbox)
 
 
-def test_a_camera_never_has_more_frames_in_flight_than_may_wait() -> None:
+def test_frames_of_a_camera_in_flight_are_bounded() -> None:
     outbox = filled(2, capacity=2)
     for _ in range(2):
         taken(outbox)
@@ -65,13 +65,13 @@ def test_a_camera_never_has_more_frames_in_flight_than_may_wait() -> None:
     assert blocks(outbox)
 
 
-def test_a_frame_that_comes_back_is_the_oldest_again() -> None:
+def test_a_frame_that_is_put_back_is_the_oldest_again() -> None:
     outbox = filled(2)
     outbox.put_back(taken(outbox))
     assert [taken(outbox).seq for _ in range(2)] == [0, 1]
 
 
-def test_a_frame_that_comes_back_to_a_full_buffer_is_the_one_to_go() -> None:
+def test_a_frame_that_is_put_back_into_a_full_buffer_is_dropped() -> None:
     outbox = filled(4)
     first = taken(outbox)
     outbox.put(frame(4))
@@ -80,25 +80,25 @@ def test_a_frame_that_comes_back_to_a_full_buffer_is_the_one_to_go() -> None:
     assert [taken(outbox).seq for _ in range(4)] == [1, 2, 3, 4]
 
 
-def test_every_frame_ends_acknowledged_counted_or_open() -> None:
+def test_every_frame_is_acknowledged_dropped_or_in_flight() -> None:
     outbox = filled(8)
     for _ in range(2):
         taken(outbox)
-    outbox.arrived("till", SIZE)
-    outbox.lost("till", SIZE, "too large")
+    outbox.acknowledge("till", SIZE)
+    outbox.drop("till", SIZE, "too large")
     for _ in range(2):
         outbox.put(frame(9))
         taken(outbox)
-    outbox.unsure("till", SIZE)
-    open_ = outbox.close(grace=0)
-    outbox.arrived("till", SIZE)
-    assert (outbox.acknowledged, open_) == (1, 1)
+    outbox.forget("till", SIZE)
+    in_flight = outbox.close(grace=0)
+    outbox.acknowledge("till", SIZE)
+    assert (outbox.acknowledged, in_flight) == (1, 1)
     drops = outbox.take_drops("till")
     assert drops == {DROPPED_OLDEST: 4, "too large": 1, NOT_SENT: 2}
-    assert sum(drops.values()) + outbox.acknowledged + open_ == 10 - 1, "one is known to be unknown"
+    assert sum(drops.values()) + outbox.acknowledged + in_flight == 10 - 1, "the outcome of one is unknown"
 
 
-def test_frames_in_flight_are_never_given_up_while_the_outbox_is_open() -> None:
+def test_frames_in_flight_are_never_dropped_while_the_outbox_is_open() -> None:
     outbox = filled(4)
     for _ in range(4):
         taken(outbox)
@@ -106,16 +106,16 @@ def test_frames_in_flight_are_never_given_up_while_the_outbox_is_open() -> None:
         outbox.put(frame(seq))
     assert outbox.take_drops("till") == {DROPPED_OLDEST: 4}
     for _ in range(4):
-        outbox.arrived("till", SIZE)
+        outbox.acknowledge("till", SIZE)
     assert outbox.acknowledged == 4
     assert outbox.close(grace=0) == 0
 
 
-def test_closing_waits_for_what_is_on_its_way() -> None:
+def test_closing_waits_for_waiting_frames() -> None:
     outbox = filled(1)
 
     def send() -> None:
-        outbox.arrived("till", len(taken(outbox).jpeg))
+        outbox.acknowledge("till", len(taken(outbox).jpeg))
 
     threading.Timer(0.1, send).start()
     assert outbox.close(grace=30) == 0
@@ -126,6 +126,6 @@ def test_closing_waits_for_what_is_on_its_way() -> None:
 
 
 @pytest.mark.parametrize(("capacity", "in_flight_bytes"), [(0, 1), (1, 0)])
-def test_bounds_are_checked(capacity: int, in_flight_bytes: int) -> None:
+def test_bounds_must_be_positive(capacity: int, in_flight_bytes: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Outbox(capacity, in_flight_bytes)

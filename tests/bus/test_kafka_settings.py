@@ -1,4 +1,4 @@
-"""The Kafka bus's URL, and what its messages must never show."""
+"""The URL of the Kafka bus; messages never show its password."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bus.kafka.settings import KafkaSettings, parse_url
 SECRET = "p@ss:w/rd?&#%"
 
 
-def test_an_address_alone_is_enough() -> None:
+def test_an_address_is_sufficient() -> None:
     assert parse_url("kafka://broker", {}) == KafkaSettings(servers=("broker:9092",))
 
 
-def test_everything_has_its_place_in_the_url(tmp_path: Path) -> None:
+def test_the_url_sets_every_option(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.touch()
     url = f"kafka://mien:${{PASSWORD}}@a:9093,[::1]:9094/shop.frames?group=night&acks=all&ca={ca}"
@@ -34,25 +34,25 @@ def test_everything_has_its_place_in_the_url(tmp_path: Path) -> None:
     )
 
 
-def test_a_password_may_be_written_in_percent() -> None:
+def test_a_password_may_be_percent_encoded() -> None:
     encoded = "".join(f"%{ord(each):02X}" for each in SECRET)
     assert parse_url(f"kafka://mien:{encoded}@broker", {}).password == SECRET
 
 
-def test_settings_beside_the_url_win(tmp_path: Path) -> None:
+def test_separate_settings_take_precedence_over_the_url(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.touch()
     settings = parse_url("kafka://a:b@broker", {}, user="mien", password=SECRET, ca_file=ca)
     assert (settings.user, settings.password, settings.ca_file) == ("mien", SECRET, ca)
 
 
-def test_a_password_never_travels_in_the_open() -> None:
+def test_a_password_is_only_sent_encrypted() -> None:
     connection = parse_url(f"kafka://mien:{'x' * 8}@broker?tls=false", {}).connection()
     assert connection["security_protocol"] == "SASL_SSL"
     assert connection["sasl_mechanism"] == "SCRAM-SHA-512"
 
 
-def test_neither_settings_nor_what_the_client_prints_show_the_password() -> None:
+def test_neither_settings_nor_the_debug_log_of_the_client_show_the_password() -> None:
     settings = KafkaSettings(("broker:9092",), user="mien", password=SECRET)
     assert settings.connection()["sasl_plain_password"] == SECRET
     assert SECRET not in f"{settings!r} {settings.connection()!r} {settings.where}"
@@ -75,12 +75,12 @@ def test_neither_settings_nor_what_the_client_prints_show_the_password() -> None
         ("kafka://mien@broker", "no password"),
         ("kafka://:word@broker", "no user"),
         ("kafka://mien:${NOWHERE}@broker", "set the environment variable NOWHERE"),
-        ("kafka://mien:secret/word@broker", "/ or ? stands before the @"),
-        ("kafka://mien:secret?word@broker", "/ or ? stands before the @"),
+        ("kafka://mien:secret/word@broker", "/ or ? before the @"),
+        ("kafka://mien:secret?word@broker", "/ or ? before the @"),
         ("kafka://mien:secret@word@broker:x", "server 'broker:x'"),
     ],
 )
-def test_what_cannot_be_used_is_named_in_one_line_without_secrets(url: str, says: str) -> None:
+def test_an_invalid_part_is_named_in_one_line_without_secrets(url: str, says: str) -> None:
     with pytest.raises(AddressError, match="bus: ") as caught:
         parse_url(url, {})
     message = str(caught.value)

@@ -1,13 +1,13 @@
-"""Faults brought about on purpose, and an oracle that counts afterwards.
+"""Chaos tests: faults that are injected on purpose, and an oracle that counts the frames afterwards.
 
-Real processes around a real broker and a real PostgreSQL; only the cameras are simulated.
+Real processes around a real Kafka broker and a real PostgreSQL server; only the cameras are simulated.
 
-ground       broker, server, and a stage for each scenario: topic, database, settings
-cameras      what is filmed and published, and what became of it
-crew         `mien work` processes, to be killed
-log          what truly lies in Kafka, read by a plain consumer
-oracle       every acknowledged frame counted once, nothing invented, every drop counted
-visits       which of the undisturbed run's visits a fault split
+environment  broker and database server, and one deployment per scenario: topic, database, settings
+cameras      what the cameras capture and publish, and what became of each frame
+workers      `mien work` processes that a scenario kills
+topic        what Kafka really holds, read by a plain consumer
+oracle       every acknowledged frame is counted once, nothing is invented, every drop is counted
+visits       which visits of the undisturbed run a fault split
 poison       records that can never be processed
 scenarios    the faults
 report       docs/reliability.md

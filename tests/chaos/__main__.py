@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: break everything that can break, count, and write the page about it."""
+"""`python -m tests.chaos`: inject every fault, count the frames, and write docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 import typer
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe_machine
 from tests.chaos import report
-from tests.chaos.ground import Ground
-from tests.chaos.scenarios import Impossible, scenarios
+from tests.chaos.environment import Environment
+from tests.chaos.scenarios import Unsupported, scenarios
 from tests.support.brokers import POM, Broker, jars
 from tests.support.postgres import private_server
 
@@ -27,27 +27,28 @@ from tests.support.postgres import private_server
 def main(
     page: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Where the page goes, and its figures beside it."),
+        typer.Option("--report", metavar="FILE", help="Write the page to FILE, and its figures."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="WORD", help="Faults with this word alone; several times.")
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Run only faults whose name contains WORD; repeatable."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Break less often and for less long.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Inject fewer and shorter faults.")] = False,
 ) -> None:
-    """Break workers, brokers and databases while cameras film; exit code 1 where a result is lost or doubled.
+    """Break workers, brokers and databases while cameras publish; exit code 1 if the oracle fails.
 
-    Figures of faults that are left out now are kept where the machine is the same.
+    Stored figures of faults that do not run now are kept if they were measured on the same machine.
     """
     chosen = {
         name: run for name, run in scenarios(quick).items() if not only or any(word in name for word in only)
     }
-    figures = _begin(page)
+    figures = _stored_figures(page)
     try:
-        with ground() as place:
-            figures["postgresql"] = _version(place)
+        with environment() as shared:
+            figures["postgresql"] = _postgresql_version(shared)
             for name, run in chosen.items():
-                figures["scenarios"][name] = row = _measure(name, run, place)
-                _say(row)
+                figures["scenarios"][name] = row = _measure(name, run, shared)
+                _print(row)
                 if page:
                     _write(figures, page)
     except pytest.skip.Exception as reason:
@@ -58,52 +59,51 @@ def main(
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """One broker and one PostgreSQL that run."""
+def environment() -> Iterator[Environment]:
+    """A running broker and a running PostgreSQL server."""
     with tempfile.TemporaryDirectory(prefix="mien-chaos-") as folder, private_server() as server:
         (Path(folder) / "kafka").mkdir()
         broker = Broker(Path(folder) / "kafka", jars())
         server.start()
         broker.start()
         try:
-            yield Ground(Path(folder), broker, server, jars())
+            yield Environment(Path(folder), broker, server, jars())
         finally:
             broker.stop()
 
 
-def _measure(name: str, run: Any, place: Ground) -> dict[str, Any]:
+def _measure(name: str, run: Any, shared: Environment) -> dict[str, Any]:
     typer.echo(f"{datetime.now(UTC):%H:%M:%S} {name} ...")
     began = time.monotonic()
     try:
-        row: dict[str, Any] = run(place)
-    except Impossible as reason:
+        row: dict[str, Any] = run(shared)
+    except Unsupported as reason:
         return {"skipped": str(reason)}
     return row | {"seconds": round(time.monotonic() - began)}
 
 
-def _say(row: dict[str, Any]) -> None:
+def _print(row: dict[str, Any]) -> None:
     if "skipped" in row:
-        typer.echo(f"  left out: {row['skipped']}")
+        typer.echo(f"  not run: {row['skipped']}")
         return
     shown = {name: value for name, value in row.items() if name not in {"resumed_s", "notes", "violations"}}
     typer.echo(f"  {shown}")
     for each in row["violations"]:
-        typer.echo(f"  VIOLATED: {each}", err=True)
+        typer.echo(f"  VIOLATION: {each}", err=True)
 
 
-def _begin(page: Path | None) -> dict[str, Any]:
-    """What is known of this machine already, and when it is measured now."""
-    machine = describe().json()
-    path = page.with_suffix(".json") if page else None
-    known = json.loads(path.read_text()) if path and path.exists() else {}
-    scenes = known["scenarios"] if known.get("machine") == machine else {}
+def _stored_figures(page: Path | None) -> dict[str, Any]:
+    """New figures with the stored rows of this machine."""
+    machine = describe_machine().to_json()
+    stored = json.loads(report.FIGURES.read_text()) if page and report.FIGURES.exists() else {}
+    rows = stored["scenarios"] if stored.get("machine") == machine else {}
     kafka = re.findall(r"<kafka.version>(.+)</kafka.version>", POM.read_text())[0]
     date = datetime.now(UTC).date().isoformat()
-    return {"machine": machine, "date": date, "kafka": kafka, "scenarios": scenes}
+    return {"machine": machine, "date": date, "kafka": kafka, "scenarios": rows}
 
 
-def _version(place: Ground) -> str:
-    engine = sa.create_engine(place.server.url)
+def _postgresql_version(shared: Environment) -> str:
+    engine = sa.create_engine(shared.server.url)
     try:
         with engine.connect() as connection:
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
@@ -112,12 +112,9 @@ def _version(place: Ground) -> str:
 
 
 def _write(figures: dict[str, Any], page: Path) -> None:
-    names = list(scenarios(quick=False))
-    figures["scenarios"] = {
-        name: figures["scenarios"][name] for name in names if name in figures["scenarios"]
-    }
-    page.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
-    page.write_text(report.markdown(figures))
+    rows = figures["scenarios"]
+    figures["scenarios"] = {name: rows[name] for name in scenarios(quick=False) if name in rows}
+    report.write(figures, page, report.FIGURES)
 
 
 if __name__ == "__main__":

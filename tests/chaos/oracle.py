@@ -1,4 +1,4 @@
-"""Every frame counts exactly once, as what became of it: nothing lost, doubled or invented."""
+"""The oracle: every frame is counted exactly once, by its outcome; none is lost, doubled or invented."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.cameras import CAMERAS, Studio
-from tests.chaos.ground import Stage
-from tests.chaos.log import Log, read_log
+from tests.chaos.cameras import CAMERAS, CameraGroup
+from tests.chaos.environment import Deployment
+from tests.chaos.poison import Poison
+from tests.chaos.topic import TopicContents, read_frames
 
 
 @dataclass
 class Verdict:
-    """The counts of one scenario over all cameras, and what speaks against it.
+    """The counts of one scenario over all cameras, and every rule that they violate.
 
-    `lost`: frames that were captured or acknowledged and that no row counts; `doubled`: frames that rows
+    `lost`: frames that were captured or acknowledged and that no row counts. `doubled`: frames that rows
     count beyond those captured, or beyond those in Kafka. `log_doubles`: records that were sent again.
     """
 
@@ -33,88 +34,102 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
 
 
-def judge(stage: Stage, studio: Studio, poison: Mapping[str, int] | None = None) -> Verdict:
-    """Compare what was published, what Kafka has and what the database counts, camera by camera.
+def check_counts(deployment: Deployment, cameras: CameraGroup, poison: Poison | None = None) -> Verdict:
+    """Compare what was published, what Kafka holds and what the database counts, camera by camera.
 
-    `poison`: records that can never be processed and name a camera, to be counted as failed.
+    `poison`: the poison records that were sent; each must be counted as failed, or as stale.
     """
-    log = read_log(stage.cluster, studio.recording.epoch)
-    counted = stage.counted()
+    poison = poison or Poison()
+    sent, stale = poison.by_camera(), poison.stale_by_camera(deployment.cluster)
+    contents = read_frames(deployment.cluster, cameras.recording.epoch)
+    counts = deployment.frame_counts()
     violations = []
     lost = doubled = 0
     for camera in CAMERAS:
-        rows = counted.get(camera, {})
-        expected = len(log.frames[camera]) + (poison or {}).get(camera, 0)
+        rows, bad = counts.get(camera, {}), sent[camera]
+        expected = len(contents.frames[camera]) + bad
         results = sum(rows.get(name, 0) for name in ("analysed", "stale", "failed"))
-        ends = results + rows.get("dropped", 0)
-        beginnings = len(studio.recording.captured_at[camera]) + (poison or {}).get(camera, 0)
-        vanished = len(studio.acknowledged[camera] - set(log.frames[camera]))
-        lost += max(expected - results + vanished, beginnings - ends, 0)
-        doubled += max(results - expected, ends - beginnings, 0)
-        violations += [f"camera {camera}: {each}" for each in _of_camera(camera, rows, log, studio, poison)]
-    violations += _of_positions(stage, log)
-    sound, said = stage.is_sound()
-    violations += [] if sound else [f"mien db check: {' '.join(said.split())}"]
-    drops = sum(studio.drops.values(), Counter())
+        outcomes = results + rows.get("dropped", 0)
+        inputs = len(cameras.recording.captured_at[camera]) + bad
+        missing = len(cameras.acknowledged[camera] - set(contents.frames[camera]))
+        lost += max(expected - results + missing, inputs - outcomes, 0)
+        doubled += max(results - expected, outcomes - inputs, 0)
+        violations += [
+            f"camera {camera}: {each}"
+            for each in _check_camera(camera, rows, contents, cameras, bad, stale[camera])
+        ]
+    violations += _check_positions(deployment, contents)
+    consistent, output = deployment.check_database()
+    violations += [] if consistent else [f"mien db check: {' '.join(output.split())}"]
+    drops = sum(cameras.drops.values(), Counter())
     return Verdict(
-        produced=len(studio.recording),
-        acknowledged=sum(map(len, studio.acknowledged.values())),
-        in_log=sum(map(len, log.frames.values())),
-        analysed=_total(counted, "analysed"),
-        stale=_total(counted, "stale"),
-        failed=_total(counted, "failed"),
+        produced=len(cameras.recording),
+        acknowledged=sum(map(len, cameras.acknowledged.values())),
+        in_log=sum(map(len, contents.frames.values())),
+        analysed=_total(counts, "analysed"),
+        stale=_total(counts, "stale"),
+        failed=_total(counts, "failed"),
         dropped=dict(drops),
-        log_doubles=log.doubled,
+        log_doubles=contents.duplicates,
         lost=lost,
         doubled=doubled,
         violations=violations,
     )
 
 
-def _of_camera(
-    camera: str, rows: Mapping[str, int], log: Log, studio: Studio, poison: Mapping[str, int] | None
+def _check_camera(
+    camera: str,
+    rows: Mapping[str, int],
+    contents: TopicContents,
+    cameras: CameraGroup,
+    bad: int,
+    stale: int,
 ) -> list[str]:
-    published = len(studio.recording.captured_at[camera])
-    acknowledged, drops = studio.acknowledged[camera], studio.drops[camera]
-    in_log, late = set(log.frames[camera]), log.late[camera]
-    bad = (poison or {}).get(camera, 0)
+    published = len(cameras.recording.captured_at[camera])
+    acknowledged, drops = cameras.acknowledged[camera], cameras.drops[camera]
+    in_topic, late = set(contents.frames[camera]), contents.late[camera]
     results = {name: rows.get(name, 0) for name in ("captured", "analysed", "stale", "failed", "dropped")}
     counted = results["analysed"] + results["stale"] + results["failed"]
-    ends = counted - bad + results["dropped"]
-    holds = {
-        f"{results['captured']} captured, {ends} analysed, stale, failed or dropped": (
-            results["captured"] == ends
+    outcomes = counted - bad + results["dropped"]
+    rules = {
+        f"{results['captured']} captured, {outcomes} analysed, stale, failed or dropped": (
+            results["captured"] == outcomes
         ),
         f"{published} published, {len(acknowledged)} acknowledged + {drops.total()} dropped": (
             published == len(acknowledged) + drops.total()
         ),
-        f"{len(acknowledged - in_log)} acknowledged frames are not in Kafka": acknowledged <= in_log,
-        f"{len(in_log - acknowledged)} frames in Kafka were never acknowledged": in_log <= acknowledged,
-        f"{len(late)} frames came to Kafka after younger ones": not late,
-        f"{len(in_log | late)} in Kafka, some of them never published": (
-            in_log | late <= set(range(published))
+        f"{len(acknowledged - in_topic)} acknowledged frames are not in Kafka": acknowledged <= in_topic,
+        f"{len(in_topic - acknowledged)} frames in Kafka were never acknowledged": in_topic <= acknowledged,
+        f"{len(late)} frames arrived in Kafka after younger ones": not late,
+        f"{len(in_topic | late)} frames in Kafka, some of them never published": (
+            in_topic | late <= set(range(published))
         ),
-        f"{len(in_log)} in Kafka and {bad} of no use, {counted} counted in the database": (
-            counted == len(in_log) + bad
+        f"{len(in_topic)} frames and {bad} poison records in Kafka, {counted} counted in the database": (
+            counted == len(in_topic) + bad
         ),
-        f"{bad} of no use, {results['failed']} counted as failed": results["failed"] == bad,
+        f"{bad} poison records, {stale} of them stale, {results['failed']} counted as failed": (
+            results["failed"] == bad - stale
+        ),
         f"{published} published, {results['captured']} counted as captured": results["captured"] == published,
-        f"{drops.total()} dropped, {results['dropped']} counted so": results["dropped"] == drops.total(),
+        f"{drops.total()} dropped, {results['dropped']} counted as dropped": (
+            results["dropped"] == drops.total()
+        ),
     }
-    return [what for what, fine in holds.items() if not fine]
+    return [rule for rule, holds in rules.items() if not holds]
 
 
-def _of_positions(stage: Stage, log: Log) -> list[str]:
+def _check_positions(deployment: Deployment, contents: TopicContents) -> list[str]:
     wrong = []
-    if any(log.first.values()):
-        wrong.append(f"Kafka deleted records meanwhile: {log.first}")
+    if any(contents.first.values()):
+        wrong.append(f"Kafka deleted records during the run: {contents.first}")
+    topic = deployment.cluster.topic
     found: dict[Any, Any] = dict(
-        stage.rows(f"select partition, next_offset from offsets where topic = '{stage.cluster.topic}'")
+        deployment.rows(f"select partition, next_offset from offsets where topic = '{topic}'")
     )
-    if found != log.ends:
-        wrong.append(f"positions are {found}, the log ends at {log.ends}")
+    if found != contents.ends:
+        wrong.append(f"stored positions are {found}, the partitions end at {contents.ends}")
     return wrong
 
 
-def _total(counted: Mapping[str, Mapping[str, int]], name: str) -> int:
-    return sum(rows[name] for rows in counted.values())
+def _total(counts: Mapping[str, Mapping[str, int]], name: str) -> int:
+    return sum(rows[name] for rows in counts.values())

@@ -9,8 +9,8 @@ import pytest
 
 from dashboard import charts, theme
 from dashboard.charts import Chart
-from dashboard.labels import spread
-from dashboard.periods import SPANS, Span
+from dashboard.label_layout import place_labels
+from dashboard.spans import SPANS, Span
 from storage.intervals import Interval, mean_interval, share_interval
 from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN, Figures, Slot, State
 
@@ -52,18 +52,18 @@ def table(chart: Chart, name: str) -> list[dict[str, object]]:
     return rows
 
 
-def test_one_specification_for_whatever_the_figures_are() -> None:
+def test_the_specification_does_not_depend_on_the_figures() -> None:
     for draw in EVERY_CHART:
         full = draw(slots(shown(), shown(50), shown(60)), UTC, SPAN)
         empty = draw(slots(HIDDEN, NOBODY, UNOBSERVED), UTC, SPAN)
         assert json.dumps(full.specification) == json.dumps(empty.specification)
         assert [list(each) for each in full.tables.values()] == [list(each) for each in empty.tables.values()]
-    now = charts.shares_now(shown().expressions, theme.EXPRESSIONS, 30)
-    assert now.specification == charts.shares_now({}, theme.EXPRESSIONS, 30).specification
+    now = charts.shares_of_period(shown().expressions, theme.EXPRESSIONS, 30)
+    assert now.specification == charts.shares_of_period({}, theme.EXPRESSIONS, 30).specification
 
 
 @pytest.mark.parametrize("draw", EVERY_CHART)
-def test_a_specification_holds_no_colour_and_names_the_tables_that_it_draws(draw: Draw) -> None:
+def test_a_specification_contains_no_colour_and_names_the_tables_that_it_draws(draw: Draw) -> None:
     chart = draw(slots(shown()), UTC, SPAN)
     text = json.dumps(chart.specification)
     assert "#" not in text
@@ -72,12 +72,12 @@ def test_a_specification_holds_no_colour_and_names_the_tables_that_it_draws(draw
     assert set(chart.tables) <= drawn
 
 
-def test_each_span_has_specifications_of_its_own() -> None:
+def test_each_span_has_its_own_specification() -> None:
     week = charts.mood_over_time(slots(shown()), UTC, SPANS["7 days"])
     assert week.specification != charts.mood_over_time(slots(shown()), UTC, SPAN).specification
 
 
-def test_shares_are_stacked_to_the_whole() -> None:
+def test_stacked_shares_add_up_to_one() -> None:
     chart = charts.expressions_over_time(slots(shown(40, happy=10), HIDDEN, shown(40, happy=20)), UTC, SPAN)
     rows = table(chart, "stack")
     assert [(row["label"], row["low"], row["high"]) for row in rows] == [
@@ -89,7 +89,7 @@ def test_shares_are_stacked_to_the_whole() -> None:
     assert [row["start"] for row in rows] == [T0 // 1000] * 2 + [(T0 + 2 * MINUTE) // 1000] * 2
 
 
-def test_what_is_hidden_stays_hidden() -> None:
+def test_suppressed_figures_are_not_in_the_tables() -> None:
     for draw in EVERY_CHART:
         (row,) = table(draw(slots(HIDDEN), UTC, SPAN), "slots")
         assert row["visits"] is None
@@ -98,14 +98,14 @@ def test_what_is_hidden_stays_hidden() -> None:
         assert all(row.get(label, "–") == "–" for label in (*theme.EXPRESSIONS, *GENDERS))
 
 
-def test_too_few_labelled_genders_read_as_hidden_there_alone() -> None:
+def test_too_few_labelled_genders_are_suppressed_in_the_gender_chart_alone() -> None:
     figures = Figures(State.SHOWN, 1.0, 12, expressions=shown(12).expressions)
     (gender,) = table(charts.genders_over_time(slots(figures), UTC, SPAN), "slots")
     (expression,) = table(charts.expressions_over_time(slots(figures), UTC, SPAN), "slots")
     assert (gender["state"], expression["state"]) == ("too few to show", "shown")
 
 
-def test_the_strip_says_what_was_watched() -> None:
+def test_the_strip_shows_the_coverage() -> None:
     figures = [shown(coverage=part) for part in (1.0, 0.9, 0.89, 0.0, None)]
     rows = table(charts.mood_over_time(slots(*figures), UTC, SPAN), "slots")
     assert [row["strip"] for row in rows] == [
@@ -123,7 +123,7 @@ def test_a_slot_that_is_not_over_is_faint() -> None:
     assert [row["visits_opacity"] for row in rows] == [1.0, theme.FAINT]
 
 
-def test_labels_stand_beside_the_last_stack_that_is_shown() -> None:
+def test_labels_are_beside_the_last_stack_that_is_shown() -> None:
     chart = charts.expressions_over_time(slots(shown(40, happy=20), HIDDEN), UTC, SPAN)
     rows = table(chart, "labels")
     assert [row["label"] for row in rows] == ["happiness", "neutral"]
@@ -131,7 +131,7 @@ def test_labels_stand_beside_the_last_stack_that_is_shown() -> None:
     assert table(charts.expressions_over_time(slots(HIDDEN), UTC, SPAN), "labels") == []
 
 
-def test_times_are_those_of_the_shop() -> None:
+def test_times_are_local_times_of_the_shop() -> None:
     kolkata = charts.mood_over_time(slots(shown()), ZoneInfo("Asia/Kolkata"), SPAN)
     (row,) = table(kolkata, "slots")
     assert row["start"] == T0 // 1000 + 5.5 * 3600 * 1000
@@ -142,11 +142,17 @@ def test_times_are_those_of_the_shop() -> None:
 
 
 def test_bars_of_few_visits_are_faint() -> None:
-    rows = table(charts.shares_now(shown(29).genders, GENDERS, 28), "shares")
+    rows = table(charts.shares_of_period(shown(29).genders, GENDERS, 28), "shares")
     assert [row["opacity"] for row in rows] == [theme.FAINT] * 2
     assert [row["label"] for row in rows] == ["female", "male"]
-    rows = table(charts.shares_now(shown(30, female=15).genders, GENDERS, 28), "shares")
+    rows = table(charts.shares_of_period(shown(30, female=15).genders, GENDERS, 28), "shares")
     assert [(row["opacity"], row["text"], row["n"]) for row in rows] == [(1.0, "50 %", 30)] * 2
+
+
+def test_the_text_of_few_visits_is_not_faint() -> None:
+    chart = charts.shares_of_period(shown(29).genders, GENDERS, 28)
+    faint = [layer["mark"] for layer in _leaves(chart.specification) if "opacity" in layer["encoding"]]
+    assert [mark["type"] for mark in faint] == ["bar"]
 
 
 @pytest.mark.parametrize(
@@ -159,17 +165,17 @@ def test_bars_of_few_visits_are_faint() -> None:
         ([12.0, 80.0], [12.0, 80.0]),
     ],
 )
-def test_labels_keep_their_distance(wanted: list[float], placed: list[float]) -> None:
-    assert spread(wanted, 17, 10, 100) == placed
+def test_labels_keep_their_minimum_distance(wanted: list[float], placed: list[float]) -> None:
+    assert place_labels(wanted, 17, 10, 100) == placed
 
 
-def test_labels_that_do_not_fit_share_the_room() -> None:
-    placed = spread([0.0] * 9, 17, 0, 80)
+def test_labels_that_do_not_fit_are_spaced_evenly() -> None:
+    placed = place_labels([0.0] * 9, 17, 0, 80)
     assert placed == pytest.approx([10.0 * index for index in range(9)])
     assert all(b > a for a, b in pairwise(placed))
 
 
-def test_interval_beyond_the_scale_is_no_number_that_json_lacks() -> None:
+def test_the_interval_of_one_visit_is_limited_to_the_scale() -> None:
     figures = Figures(State.SHOWN, 1.0, 1, Interval(5.0, -100.0, 100.0, 1), shown().expressions)
     (row,) = table(charts.mood_over_time(slots(figures), UTC, SPAN), "slots")
     assert (row["mood_low"], row["mood_high"]) == (-100, 100)
@@ -180,7 +186,7 @@ def _leaves(specification: object) -> list[dict[str, dict[str, str]]]:
     return [leaf for layer in specification["layer"] for leaf in layer.get("layer", [layer])]
 
 
-def test_spans_cover_what_their_names_say() -> None:
+def test_spans_are_as_long_as_their_names() -> None:
     minutes = {"15 min": 15, "1 h": 60, "24 h": 24 * 60, "7 days": 7 * 24 * 60}
     assert {name: span.slots * span.slot_minutes for name, span in SPANS.items()} == minutes
     assert all(isinstance(span, Span) and 24 * 60 % span.slot_minutes == 0 for span in SPANS.values())

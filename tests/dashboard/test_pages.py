@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from bus.messages import MINUTE_US
-from dashboard import reading
+from dashboard import queries
 from dashboard.launch import APP
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
@@ -20,12 +20,12 @@ from tests.support.shop import CAMERAS, Shop
 
 BUSY = Shop(visits_per_minute=30)
 NOW = T0 + 34_500_000
-"""Half past some minute: the time at which all pages are looked at."""
+"""The time at which all pages are drawn: the middle of a minute."""
 
 
 @dataclass
 class Database:
-    """The database that the pages look for; made by whoever asks for its engine."""
+    """The database of the pages, which is created when its engine or writer is first used."""
 
     path: Path
     opened: sa.Engine | None = None
@@ -50,7 +50,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
         "REFRESH_SECONDS": "2",
     }.items():
         monkeypatch.setenv(f"MIEN_{name}", value)
-    monkeypatch.setattr(reading, "_now_us", lambda: NOW)
+    monkeypatch.setattr(queries, "wall_clock_us", lambda: NOW)
     made = Database(tmp_path / "mien.db")
     yield made
     st.cache_resource.clear()
@@ -59,7 +59,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 
 
 def shown(at: AppTest | None = None, page: str = "", **query: str) -> AppTest:
-    """A page as it is now; with `at`, as it is after the next refresh."""
+    """A page that was just opened; with `at`, this page after its next refresh."""
     if at is None:
         at = AppTest.from_file(str(APP), default_timeout=60)
         for name, value in query.items():
@@ -76,7 +76,7 @@ def figures(at: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in at.metric}
 
 
-def words(at: AppTest) -> str:
+def all_text(at: AppTest) -> str:
     return "\n".join(
         [each.value for each in (*at.subheader, *at.markdown, *at.caption)]
         + [each.proto.body for each in at.get("html")]
@@ -84,68 +84,70 @@ def words(at: AppTest) -> str:
 
 
 class TestEmptyStates:
-    def test_no_database_then_it_comes(self, database: Database) -> None:
+    def test_figures_appear_once_the_database_has_results(self, database: Database) -> None:
         at = shown()
-        assert "Waiting for the database" in words(at)
-        assert "does not exist yet" in words(at)
+        assert "Waiting for the database" in all_text(at)
+        assert "does not exist yet" in all_text(at)
         assert not at.metric
         BUSY.register(database.engine, NOW)
         at = shown(at)
-        assert "No data yet" in words(at)
-        assert "within seconds" in words(at)
+        assert "No data yet" in all_text(at)
+        assert "within seconds" in all_text(at)
         BUSY.write(database.writer, NOW - 5 * MINUTE_US, NOW)
         at = shown(at)
         assert int(figures(at)["Visits"]) > 100
-        assert "No data yet" not in words(at)
+        assert "No data yet" not in all_text(at)
 
-    def test_a_file_that_is_no_database(self, database: Database) -> None:
+    def test_a_file_that_is_no_database_is_reported(self, database: Database) -> None:
         database.path.write_bytes(b"no database at all" * 100)
-        assert "not a database" in words(shown())
+        assert "not a database" in all_text(shown())
 
-    def test_a_server_that_does_not_answer(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unavailable_server_is_reported_without_its_password(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert database
         monkeypatch.setenv("MIEN_DATABASE", "postgresql://mien:s3cret@127.0.0.1:1/mien")
-        text = words(shown())
+        text = all_text(shown())
         assert "Waiting for the database" in text
         assert "s3cret" not in text
 
-    def test_a_database_that_fails_while_the_page_is_open(self, database: Database) -> None:
+    def test_a_database_may_fail_while_the_page_is_open(self, database: Database) -> None:
         BUSY.register(database.engine, NOW)
         at = shown()
         with database.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE camera_minutes RENAME TO gone")
-        assert "no such table" in words(shown(at))
+        assert "no such table" in all_text(shown(at))
         with database.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE gone RENAME TO camera_minutes")
-        assert "No data yet" in words(shown(at))
+        assert "No data yet" in all_text(shown(at))
 
-    def test_no_camera_at_all(self, database: Database) -> None:
+    def test_without_cameras_the_pages_show_how_to_start_some(self, database: Database) -> None:
         assert database.engine
-        assert "mien run --source" in words(shown())
-        assert "mien run --source" in words(shown(page="cameras"))
+        assert "mien run --source" in all_text(shown())
+        assert "mien run --source" in all_text(shown(page="cameras"))
 
-    def test_nobody_in_this_selection(self, database: Database) -> None:
+    def test_a_period_without_visitors_has_a_notice(self, database: Database) -> None:
         empty = Shop(visits_per_minute=0)
         empty.register(database.engine, NOW - 5 * MINUTE_US)
         empty.write(database.writer, NOW - 5 * MINUTE_US, NOW)
         at = shown()
-        assert "Nobody in this selection" in words(at)
+        assert "Nobody in this selection" in all_text(at)
         assert figures(at)["Visits"] == "0"
         assert figures(at)["Mood index"] == "–"
         assert figures(at)["Coverage"] == "100 %"
 
-    def test_not_observed(self, database: Database) -> None:
+    def test_a_period_without_coverage_has_a_notice(self, database: Database) -> None:
         then = NOW - 60 * MINUTE_US
         BUSY.register(database.engine, then)
         BUSY.write(database.writer, then, then + 5 * MINUTE_US)
         at = shown()
-        assert "Not observed" in words(at)
+        assert "Not observed" in all_text(at)
         assert figures(at)["Visits"] == "–"
         assert figures(at)["Coverage"] == "0 %"
-        assert "Newest result" in words(at)
-        assert "Live" not in words(at)
+        assert "Newest result" in all_text(at)
+        assert "Live" not in all_text(at)
 
-    def test_too_few_to_show(self, database: Database) -> None:
+    def test_a_period_with_too_few_visits_has_a_notice(self, database: Database) -> None:
         quiet = Shop(visits_per_minute=0)
         quiet.register(database.engine, NOW - 5 * MINUTE_US)
         quiet.write(database.writer, NOW - 5 * MINUTE_US, NOW)
@@ -153,7 +155,7 @@ class TestEmptyStates:
         writer = database.writer
         writer.write(results(seen), {})
         at = shown()
-        assert "Too few to show" in words(at)
+        assert "Too few to show" in all_text(at)
         assert figures(at)["Visits"] == "< 10"
         assert figures(at)["Top expression"] == "–"
         assert not at.get("vega_lite_chart")
@@ -168,14 +170,14 @@ class TestOverview:
         BUSY.write(database.writer, NOW - 90 * MINUTE_US, NOW)
         BUSY.report(database.writer, NOW)
 
-    def test_all_figures(self) -> None:
+    def test_the_overview_shows_all_figures(self) -> None:
         at = shown()
         assert figures(at)["Cameras online"] == "3 / 3"
         assert figures(at)["Coverage"] == "100 %"
         assert figures(at)["Top expression"] in {"Happiness", "Neutral"}
         assert -100 <= int(figures(at)["Mood index"].replace("−", "-")) <= 100
         assert len(at.get("vega_lite_chart")) == 5
-        text = words(at)
+        text = all_text(at)
         assert "Estimated expression" in text
         assert "Perceived gender (model estimate)" in text
         assert "Live" in text
@@ -190,7 +192,7 @@ class TestOverview:
         at.segmented_control(key="period").set_value("1 h")
         hour = int(figures(shown(at))["Visits"].replace(",", ""))
         assert quarter < hour
-        assert "by 5 minutes" in words(at)
+        assert "by 5 minutes" in all_text(at)
 
     def test_cameras_are_chosen_by_name(self) -> None:
         at = shown()
@@ -203,29 +205,29 @@ class TestOverview:
         assert sum(parts) == everybody
         assert min(parts) > 0
 
-    def test_the_address_holds_the_view(self) -> None:
+    def test_the_address_selects_period_and_cameras(self) -> None:
         at = shown(period="24 h", camera="Aisle")
         assert at.segmented_control(key="period").value == "24 h"
         assert at.pills(key="camera").value == ["aisle"]
-        assert "by hour" in words(at)
+        assert "by hour" in all_text(at)
 
-    def test_one_camera_down_is_told_with_its_reason(self, database: Database) -> None:
+    def test_one_camera_that_is_down_is_shown_with_its_reason(self, database: Database) -> None:
         BUSY.report(database.writer, NOW, down="aisle", reason="connection refused by [10.0.0.12]")
         at = shown()
-        assert r"**Aisle** is down: connection refused by \[10\.0\.0\.12\]" in words(at)
+        assert r"**Aisle** is down: connection refused by \[10\.0\.0\.12\]" in all_text(at)
         assert figures(at)["Cameras online"] == "2 / 3"
         assert at.get("page_link")
 
-    def test_nothing_runs(self, database: Database) -> None:
+    def test_an_alarm_shows_that_nothing_is_recorded(self, database: Database) -> None:
         BUSY.report(database.writer, NOW - 10 * MINUTE_US)
         at = shown()
-        assert "Nothing is being recorded" in words(at)
+        assert "Nothing is being recorded" in all_text(at)
         assert figures(at)["Cameras online"] == "0 / 3"
 
-    def test_all_is_well(self) -> None:
+    def test_there_is_no_alarm_while_all_cameras_are_online(self) -> None:
         assert not shown().get("page_link")
 
-    def test_two_cameras_of_the_same_name_can_be_told_apart(self, database: Database) -> None:
+    def test_cameras_of_the_same_name_are_shown_with_their_ids(self, database: Database) -> None:
         CameraRegistry(database.engine).add(CameraRow("aisle-2", "0", "Aisle"))
         assert shown().pills(key="camera").options == [
             "Aisle (aisle)",
@@ -236,17 +238,17 @@ class TestOverview:
 
 
 class TestCameras:
-    def test_each_with_state_and_reason(self, database: Database) -> None:
+    def test_each_camera_is_shown_with_its_state_and_reason(self, database: Database) -> None:
         BUSY.register(database.engine, NOW - 20 * MINUTE_US)
         BUSY.write(database.writer, NOW - 20 * MINUTE_US, NOW)
         BUSY.report(database.writer, NOW, down="aisle", reason="connection refused")
         CameraRegistry(database.engine).pause("entrance", "repainting <the> door")
-        text = words(shown(page="cameras"))
+        text = all_text(shown(page="cameras"))
         assert "1 online, 1 retrying, 1 paused" in text
-        for word in ("connection refused", "repainting &lt;the&gt; door", "Harbour Street · queue"):
-            assert word in text
+        for part in ("connection refused", "repainting &lt;the&gt; door", "Harbour Street · queue"):
+            assert part in text
         assert "of 5" in text
-        assert CAMERAS[0].source not in text, "where a camera is reached is nobody's business here"
+        assert CAMERAS[0].source not in text, "the dashboard does not show the address of a camera"
 
-    def test_nothing_registered_yet(self, database: Database) -> None:
-        assert "Waiting for the database" in words(shown(page="cameras"))
+    def test_the_camera_page_waits_for_the_database(self, database: Database) -> None:
+        assert "Waiting for the database" in all_text(shown(page="cameras"))

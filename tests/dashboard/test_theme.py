@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
+from common import palette
 from dashboard import theme
 from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN
 
@@ -25,21 +27,27 @@ def test_every_label_of_the_database_has_a_colour() -> None:
     assert set(GENDERS) <= set(theme.SERIES)
 
 
-@pytest.mark.parametrize(("scheme", "ground"), [("light", "#FFFFFF"), ("dark", "#0F1319")])
-def test_colours_stand_out(scheme: str, ground: str) -> None:
-    palette = theme.palette(scheme)
+def test_streamlit_uses_the_common_palette() -> None:
+    schemes = tomllib.loads(theme.CONFIG.read_text())["theme"]
+    assert schemes["light"]["chartCategoricalColors"] == list(palette.LIGHT.values())
+    assert schemes["dark"]["chartCategoricalColors"] == list(palette.DARK.values())
+    assert list(palette.DARK) == list(palette.LIGHT)
+
+
+@pytest.mark.parametrize(("colours", "ground"), [(palette.LIGHT, "#FFFFFF"), (palette.DARK, "#0F1319")])
+def test_colours_have_enough_contrast(colours: dict[str, str], ground: str) -> None:
     least = dict.fromkeys((*EXPRESSIONS, *GENDERS, theme.ACCENT), 3.0) | {
         theme.INK: 7.0,
         theme.QUIET: 4.5,
     }
-    assert {name: contrast(palette[name], ground) >= ratio for name, ratio in least.items()} == dict.fromkeys(
+    assert {name: contrast(colours[name], ground) >= ratio for name, ratio in least.items()} == dict.fromkeys(
         least, True
     )
-    assert len(set(palette.values())) >= len(palette) - 3
+    assert len(set(colours.values())) >= len(colours) - 3
 
 
 def test_the_stylesheet_defines_every_colour_that_it_uses() -> None:
     sheet = theme.stylesheet()
     defined = set(re.findall(r"(--mien-[a-z-]+):", sheet))
-    assert {f"var({name})" for name in defined} >= {theme.css(series) for series in theme.SERIES}
+    assert {f"var({name})" for name in defined} >= {theme.css_colour(series) for series in theme.SERIES}
     assert set(re.findall(r"var\((--mien-[a-z-]+)\)", sheet)) <= defined

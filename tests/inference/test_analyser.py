@@ -1,4 +1,4 @@
-"""The analyser on a scripted detector and the classifier that ships."""
+"""The analyser with a scripted detector and the shipped classifier."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from bus.messages import MICROSECONDS, Results, Visit
-from inference.analyser import Analyser
+from inference.analyser import Analyser, FaceDetector
 from inference.classifier import Classifier
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
@@ -18,13 +19,14 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass
-class ScriptedDetector:
-    """Shows the faces that a test put there, whatever the picture."""
+class ScriptedDetector(FaceDetector):
+    """Finds the boxes that a test has set, in any picture."""
 
     boxes: list[Box]
     score: float = 0.9
     levels = ScoreLevels(weak=0.3, face=0.5, sure=0.8)
 
+    @override
     def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
         return Faces(boxes, np.full(len(boxes), self.score, np.float32))
@@ -50,7 +52,7 @@ def visits(parts: list[Results]) -> list[Visit]:
     return [visit for part in parts for visit in part.visits]
 
 
-def test_three_hits_make_a_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+def test_three_faces_make_a_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     parts = run(analyser, picture, [10.0, 10.2])
     assert not any(parts)
@@ -61,13 +63,13 @@ def test_three_hits_make_a_visit(classifier: Classifier, picture: NDArray[np.uin
     assert visit.quality == pytest.approx(0.9)
 
 
-def test_two_hits_are_no_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+def test_two_faces_do_not_make_a_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     run(analyser, picture, [0.0, 0.2])
     assert not analyser.close("till")
 
 
-def test_an_open_visit_is_told_once_a_second_and_once_closed(
+def test_an_open_visit_is_written_once_per_second_and_once_when_it_closes(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
     detector = ScriptedDetector([(100, 80, 40, 50)])
@@ -79,12 +81,10 @@ def test_an_open_visit_is_told_once_a_second_and_once_closed(
     (closed,) = visits(parts)
     assert (closed.closed, closed.frames, closed.last_seen) == (True, 16, 13_000_000)
     assert len({visit.visit_id for visit in visits(parts)}) == 1
-    assert not analyser.close("till"), "closed once"
+    assert not analyser.close("till"), "already closed"
 
 
-def test_one_observation_for_each_second_of_a_visit(
-    classifier: Classifier, picture: NDArray[np.uint8]
-) -> None:
+def test_a_visit_has_one_observation_per_second(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     parts = run(analyser, picture, [t / 10 for t in range(100, 135)])
     parts.append(analyser.close("till"))
@@ -130,8 +130,8 @@ def test_pooled_probabilities_are_those_of_the_face(
     assert visit.estimate.female == pytest.approx(np.clip(female, 1e-4, 1 - 1e-4), abs=1e-4)
 
 
-def test_a_still_face_has_to_be_beyond_doubt(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
-    """A thing on a shelf that looks like a face in every frame is no visitor, and is not classified."""
+def test_a_still_face_needs_a_higher_score(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+    """An object on a shelf that looks like a face in every frame is not a visitor and is not classified."""
     detector = ScriptedDetector([(100, 80, 40, 50)], score=0.75)
     analyser = Analyser(detector, classifier, "m")
     frames = [analyser.analyse("till", t * MICROSECONDS // 5, picture) for t in range(50)]
@@ -140,7 +140,9 @@ def test_a_still_face_has_to_be_beyond_doubt(classifier: Classifier, picture: ND
     assert not analyser.close("till")
 
 
-def test_the_same_face_counts_once_it_moves(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+def test_the_same_face_is_a_visit_after_it_has_moved(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
     detector = ScriptedDetector([(100, 80, 40, 50)], score=0.75)
     analyser = Analyser(detector, classifier, "m")
     assert not any(run(analyser, picture, [t / 5 for t in range(20)]))
@@ -151,10 +153,10 @@ def test_the_same_face_counts_once_it_moves(classifier: Classifier, picture: NDA
     assert visit.first_seen > 4 * MICROSECONDS, "the visit begins when the face moves"
 
 
-def test_what_steps_before_a_thing_is_a_visit_of_its_own(
+def test_a_person_in_front_of_a_tracked_object_starts_a_new_visit(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
-    """One track: a poster that is beyond doubt, after a minute taken for a thing, then somebody's face."""
+    """One track: a poster with a high score, an object after a minute, then a person's face."""
     detector = ScriptedDetector([(100, 80, 40, 50)], score=0.95)
     analyser = Analyser(detector, classifier, "m")
     run(analyser, picture, [t / 2 for t in range(400)])
@@ -168,10 +170,10 @@ def test_what_steps_before_a_thing_is_a_visit_of_its_own(
     assert first.visit_id != last.visit_id
 
 
-def test_all_rows_of_a_visit_have_the_beginning_that_its_key_holds(
+def test_all_rows_of_a_visit_have_the_same_first_seen(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
-    """Faces that walk, vanish for a while, come back and cross: the tables rely on it."""
+    """Faces that walk, disappear, return and cross: the primary key contains `first_seen`."""
     random = np.random.default_rng(5)
     detector = ScriptedDetector([])
     analyser = Analyser(detector, classifier, "m")

@@ -1,3 +1,5 @@
+"""The detector: suppression of overlaps, real pictures, and invalid input."""
+
 from __future__ import annotations
 
 import cv2
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.detector import Detector, Faces, ScoreLevels, suppress
+from inference.detector import Detector, Faces, ScoreLevels, suppress_overlaps
 from inference.model_file import MODELS
 from tests.support.clips import MAN, PAUSE, WOMAN, frames
 
@@ -26,19 +28,19 @@ def boxes_of(*boxes: tuple[float, ...]) -> NDArray[np.float32]:
 
 
 class TestSuppression:
-    def test_the_best_of_those_that_overlap_is_kept(self) -> None:
-        assert suppress(boxes_of((0, 0, 10, 10), (1, 0, 10, 10), (20, 0, 10, 10)), 0.4) == [0, 2]
+    def test_the_best_of_overlapping_boxes_is_kept(self) -> None:
+        assert suppress_overlaps(boxes_of((0, 0, 10, 10), (1, 0, 10, 10), (20, 0, 10, 10)), 0.4) == [0, 2]
 
     def test_neighbours_that_touch_are_kept(self) -> None:
-        assert suppress(boxes_of((0, 0, 10, 10), (7, 0, 10, 10)), 0.4) == [0, 1]
+        assert suppress_overlaps(boxes_of((0, 0, 10, 10), (7, 0, 10, 10)), 0.4) == [0, 1]
 
-    def test_a_part_of_a_better_one_goes_and_what_is_around_it_stays(self) -> None:
+    def test_a_box_inside_a_better_one_is_suppressed_and_one_around_it_is_kept(self) -> None:
         whole, part = (0, 0, 40, 40), (10, 20, 12, 8)
-        assert suppress(boxes_of(whole, part), 0.4) == [0]
-        assert suppress(boxes_of(part, whole), 0.4) == [0, 1]
+        assert suppress_overlaps(boxes_of(whole, part), 0.4) == [0]
+        assert suppress_overlaps(boxes_of(part, whole), 0.4) == [0, 1]
 
-    def test_nothing_gives_nothing(self) -> None:
-        assert suppress(boxes_of(), 0.4) == []
+    def test_no_boxes_give_no_indices(self) -> None:
+        assert suppress_overlaps(boxes_of(), 0.4) == []
 
 
 class TestRealPictures:
@@ -50,7 +52,7 @@ class TestRealPictures:
         np.testing.assert_allclose(centres, [76, 225, 373], atol=8)
 
     @pytest.mark.parametrize("clip", [MAN, WOMAN])
-    def test_a_face_before_a_webcam_is_found(self, detector: Detector, clip: str) -> None:
+    def test_a_face_close_to_a_webcam_is_found(self, detector: Detector, clip: str) -> None:
         """Enlarged until it is a third of the picture's width."""
         _, picture = next(frames(clip))
         x, y, w, h = detector.detect(picture).boxes[0]
@@ -62,7 +64,7 @@ class TestRealPictures:
         assert faces.scores[0] > 0.7
         assert faces.boxes[0, 2] > 150
 
-    def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(
+    def test_boxes_are_in_pixels_of_a_picture_of_any_size(
         self, detector: Detector, three: NDArray[np.uint8]
     ) -> None:
         expected = detector.detect(three).boxes
@@ -71,7 +73,7 @@ class TestRealPictures:
         order, other = np.argsort(expected[:, 0]), np.argsort(found[:, 0])
         np.testing.assert_allclose(found[other], expected[order], atol=8)
 
-    def test_padding_moves_no_box(self, detector: Detector, three: NDArray[np.uint8]) -> None:
+    def test_padding_does_not_move_boxes(self, detector: Detector, three: NDArray[np.uint8]) -> None:
         """Sides that are no multiples of 32, and a face close to the right edge."""
         cut = np.ascontiguousarray(three[:229, :431])
         whole, part = detector.detect(three), detector.detect(cut)
@@ -79,13 +81,15 @@ class TestRealPictures:
         order, other = np.argsort(whole.boxes[:, 0]), np.argsort(part.boxes[:, 0])
         np.testing.assert_allclose(part.boxes[other], whole.boxes[order], atol=14)
 
-    def test_weaker_ones_are_given_where_wanted(self, detector: Detector, three: NDArray[np.uint8]) -> None:
+    def test_a_lower_threshold_gives_weaker_faces_too(
+        self, detector: Detector, three: NDArray[np.uint8]
+    ) -> None:
         strong, all_ = detector.detect(three), detector.detect(three, 0.1)
         assert len(all_) > len(strong)
         assert strong.scores.min() >= detector.levels.face
         assert all_.scores.min() >= 0.1
 
-    def test_both_files_agree(self, three: NDArray[np.uint8]) -> None:
+    def test_both_model_files_give_similar_scores(self, three: NDArray[np.uint8]) -> None:
         exact, small = (
             Detector(MODELS / name).detect(three) for name in ("detector.onnx", "detector.int8.onnx")
         )
@@ -93,7 +97,7 @@ class TestRealPictures:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (500, 2), (33, 31)])
-def test_pictures_of_any_shape(detector: Detector, shape: tuple[int, int]) -> None:
+def test_pictures_of_any_shape_are_accepted(detector: Detector, shape: tuple[int, int]) -> None:
     faces = detector.detect(np.full(shape, 127, np.uint8))
     assert faces.boxes.shape == (len(faces), 4)
 
@@ -106,7 +110,7 @@ def test_pictures_of_any_shape(detector: Detector, shape: tuple[int, int]) -> No
         (np.zeros((0, 10), np.uint8), "uint8 (0, 10)"),
     ],
 )
-def test_what_is_no_grey_picture_is_refused(
+def test_an_input_that_is_not_a_grey_picture_is_refused(
     detector: Detector, picture: NDArray[np.uint8], found: str
 ) -> None:
     with pytest.raises(ValueError, match="expected uint8") as caught:
@@ -114,11 +118,11 @@ def test_what_is_no_grey_picture_is_refused(
     assert found in str(caught.value)
 
 
-def test_an_even_picture_has_no_face(detector: Detector) -> None:
+def test_a_uniform_picture_has_no_face(detector: Detector) -> None:
     assert len(detector.detect(np.full((360, 640), 90, np.uint8))) == 0
 
 
-def test_faces_refuse_what_does_not_fit() -> None:
+def test_faces_refuse_arrays_of_other_types_or_shapes() -> None:
     with pytest.raises(ValueError, match=r"boxes are float64 \(1, 4\), expected float32"):
         Faces(np.zeros((1, 4)), np.zeros(1, np.float32))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"scores are float32 \(2,\), expected float32 \(1,\)"):
@@ -126,6 +130,6 @@ def test_faces_refuse_what_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("levels", [(0.5, 0.4, 0.8), (0.3, 0.9, 0.8), (-0.1, 0.5, 0.8), (0.1, 0.5, 1.1)])
-def test_levels_have_to_rise(levels: tuple[float, float, float]) -> None:
+def test_score_levels_must_rise(levels: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="must rise from 0 to 1"):
         ScoreLevels(*levels)

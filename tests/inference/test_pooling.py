@@ -1,4 +1,4 @@
-"""One answer of many faces: what each weighs, and how they add up."""
+"""The pooled estimate of several faces: their weights, and their weighted mean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def texture(side: int) -> NDArray[np.uint8]:
 
 
 def classes(classifier: Classifier, female: list[float]) -> Classes:
-    """Faces that are women's with these probabilities; expressions beyond doubt, each another one."""
+    """Faces with these probabilities of "female"; each has another expression, with probability 1."""
     women = np.array(female, np.float32)
     genders = np.zeros((len(women), 2), np.float32)
     column = classifier.gender_head.labels.index("female")
@@ -30,7 +30,7 @@ def classes(classifier: Classifier, female: list[float]) -> Classes:
     return Classes(expressions, genders, classifier.expression_head, classifier.gender_head)
 
 
-def test_a_face_weighs_more_the_sharper_larger_and_surer_it_is() -> None:
+def test_the_weight_of_a_face_grows_with_sharpness_size_and_score() -> None:
     crop = texture(48)
     weight = face_weight(crop, 30, 0.8)
     blurred = np.asarray(cv2.GaussianBlur(crop, (0, 0), 1.0), np.uint8)
@@ -50,7 +50,7 @@ def test_gender_is_the_weighted_mean_of_the_log_odds(classifier: Classifier) -> 
     assert found.gender == ("female" if found.female >= classifier.gender_head.unknown_below else "unknown")
 
 
-def test_the_face_of_more_weight_decides_the_expression(classifier: Classifier) -> None:
+def test_the_face_with_more_weight_decides_the_expression(classifier: Classifier) -> None:
     pool, seen = Pool(), classes(classifier, [0.5, 0.5])
     pool.add(seen, 0, 1.0)
     pool.add(seen, 1, 2.0)
@@ -59,7 +59,7 @@ def test_the_face_of_more_weight_decides_the_expression(classifier: Classifier) 
     assert sum(expressions.values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_one_sure_face_does_not_decide_for_many(classifier: Classifier) -> None:
+def test_one_certain_face_does_not_decide_for_many(classifier: Classifier) -> None:
     pool, seen = Pool(), classes(classifier, [1.0, *[0.2] * 6])
     for row in range(6):
         pool.add(seen, row, 1.0)
@@ -67,7 +67,14 @@ def test_one_sure_face_does_not_decide_for_many(classifier: Classifier) -> None:
     assert 0.2 < pool.estimate(classifier.expression_head, classifier.gender_head).female < 0.6
 
 
-def test_an_empty_pool_has_no_answer(classifier: Classifier) -> None:
+def test_an_empty_pool_has_no_estimate(classifier: Classifier) -> None:
     assert not Pool()
     with pytest.raises(ValueError, match="add at least one face"):
         Pool().estimate(classifier.expression_head, classifier.gender_head)
+
+
+def test_many_uncertain_faces_stay_uncertain(classifier: Classifier) -> None:
+    pool, seen = Pool(), classes(classifier, [0.6] * 7)
+    for row in range(7):
+        pool.add(seen, row, 1.0)
+    assert pool.estimate(classifier.expression_head, classifier.gender_head).female == pytest.approx(0.6)

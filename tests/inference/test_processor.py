@@ -1,3 +1,5 @@
+"""Detection of the processor's INT8 instructions."""
+
 from __future__ import annotations
 
 import platform
@@ -19,20 +21,24 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd {}\nCPU part\t: 0xd0b\n"
     (ARM.format("crc32"), False),
     ("", False),
 ])  # fmt: skip
-def test_flags_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, has: bool) -> None:
+def test_the_flags_of_the_processor_decide_on_linux(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, has: bool
+) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     path = tmp_path / "cpuinfo"
     path.write_text(text)
     assert has_int8_dot_products(path) is has
 
 
-def test_an_unknown_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_system_has_no_int8_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Windows")
     assert not has_int8_dot_products(tmp_path / "none")
 
 
 @pytest.mark.parametrize(("machine", "has"), [("arm64", True), ("x86_64", False)])
-def test_apple(monkeypatch: pytest.MonkeyPatch, machine: str, has: bool) -> None:
+def test_apple_processors_with_arm_have_int8_instructions(
+    monkeypatch: pytest.MonkeyPatch, machine: str, has: bool
+) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert has_int8_dot_products() is has

@@ -1,3 +1,5 @@
+"""The tracker: which detections belong to one track."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -25,29 +27,29 @@ def test_two_faces_that_pass_each_other_keep_their_numbers() -> None:
         assert (left.number, right.number) == (0, 1)
 
 
-@pytest.mark.parametrize(("away_us", "same"), [(1_900_000, True), (2_100_000, False)])
-def test_gaps_up_to_two_seconds_are_bridged(away_us: int, same: bool) -> None:
+@pytest.mark.parametrize(("absence_us", "same"), [(1_900_000, True), (2_100_000, False)])
+def test_gaps_up_to_two_seconds_are_bridged(absence_us: int, same: bool) -> None:
     tracker = Tracker()
     for t in range(4):
         step(tracker, t * 200_000, (100, 100, 40, 50))
-    back = 600_000 + away_us
+    back = 600_000 + absence_us
     assert (len(tracker.expire(back)) == 0) is same
     assert (step(tracker, back, (110, 100, 40, 50))[0].number == 0) is same
 
 
-def test_a_face_elsewhere_is_another_visit() -> None:
+def test_a_face_far_away_starts_another_track() -> None:
     tracker = Tracker()
     step(tracker, 0, (100, 100, 40, 50))
     assert step(tracker, 200_000, (400, 100, 40, 50))[0].number == 1
 
 
-def test_a_much_larger_face_is_another_visit() -> None:
+def test_a_much_larger_face_starts_another_track() -> None:
     tracker = Tracker()
     step(tracker, 0, (100, 100, 20, 25))
     assert step(tracker, 200_000, (70, 70, 90, 110))[0].number == 1
 
 
-def test_the_same_moment_again_changes_no_velocity() -> None:
+def test_a_second_detection_at_the_same_time_does_not_change_the_velocity() -> None:
     tracker = Tracker()
     step(tracker, 0, (100, 100, 40, 50))
     step(tracker, 200_000, (110, 100, 40, 50))
@@ -61,12 +63,12 @@ def test_a_clock_that_is_set_back_ends_the_tracks() -> None:
     assert [track.number for track in tracker.expire(0)] == [0]
 
 
-def test_trackers_count_for_themselves() -> None:
+def test_each_tracker_has_its_own_track_numbers() -> None:
     for _ in range(2):
         assert step(Tracker(), 0, (0, 0, 20, 20))[0].number == 0
 
 
-def test_end_gives_every_track_once() -> None:
+def test_end_returns_every_track_once() -> None:
     tracker = Tracker()
     step(tracker, 0, (0, 0, 20, 20), (100, 0, 20, 20))
     assert [track.number for track in tracker.end()] == [0, 1]

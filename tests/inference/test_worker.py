@@ -1,11 +1,11 @@
-"""The worker between a real embedded bus and a sink that can be told to fail."""
+"""The worker between a real embedded bus and a sink that fails on request."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -13,19 +13,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader
+from bus.errors import BrokerUnavailable
 from bus.messages import CameraMinute, Frame, Partition, Positions, Results
+from bus.sinks import SinkFenced, SinkRefused, SinkUnavailable
+from bus.transport import Record
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Faces, ScoreLevels
-from inference.worker import Pace, Worker
+from inference.worker import LiveLimits, Worker
 
 NOW = 1_700_000_000_000_000
 
 
 @dataclass
 class OneFace:
-    """A detector that always sees the same face."""
+    """A detector that always finds the same face."""
 
     levels = ScoreLevels(weak=0.3, face=0.5, sure=0.8)
 
@@ -33,13 +37,9 @@ class OneFace:
         return Faces(np.array([[20, 20, 30, 36]], np.float32), np.array([0.9], np.float32))
 
 
-class Outage(Exception):
-    pass
-
-
 @dataclass
 class Sink:
-    """Keeps what is written; the first `failures` writes fail."""
+    """Keeps the written results; the first `failures` writes fail."""
 
     failures: int = 0
     attempts: int = 0
@@ -49,7 +49,7 @@ class Sink:
     def write(self, results: Results, positions: Positions) -> None:
         self.attempts += 1
         if self.attempts <= self.failures:
-            raise Outage("database is away")
+            raise SinkUnavailable("database is unavailable")
         self.written.append(results)
         self.stored.update(positions)
 
@@ -76,7 +76,9 @@ def later(frame: Frame, count: int, step_us: int = 200_000) -> list[Frame]:
     return [replace(frame, seq=i, captured_at=NOW + i * step_us) for i in range(count)]
 
 
-def work(frames: list[Frame], sink: Sink, classifier: Classifier, pace: Pace | None = None) -> None:
+def work(
+    frames: list[Frame], sink: Sink, classifier: Classifier, live_limits: LiveLimits | None = None
+) -> None:
     """Run one worker over `frames` until the bus has ended."""
     bus = EmbeddedBus(capacity=1000)
     writer = bus.writer()
@@ -85,15 +87,17 @@ def work(frames: list[Frame], sink: Sink, classifier: Classifier, pace: Pace | N
     writer.close()
     reader = bus.reader([0], sink.positions)
     analyser = Analyser(OneFace(), classifier, "m")
-    clock = (lambda: NOW + 1_000_000) if pace else (lambda: NOW)
-    worker = Worker(reader, sink, analyser, pace=pace, outages=(Outage,), clock=clock)
+    clock = (lambda: NOW + 1_000_000) if live_limits else (lambda: NOW)
+    worker = Worker(reader, sink, analyser, live_limits=live_limits, clock=clock)
     thread = threading.Thread(target=worker.run, args=(threading.Event(),))
     thread.start()
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 
-def test_every_frame_is_counted_and_the_visit_closed_at_the_end(classifier: Classifier, frame: Frame) -> None:
+def test_every_frame_is_counted_and_the_visit_is_closed_at_the_end(
+    classifier: Classifier, frame: Frame
+) -> None:
     sink = Sink()
     work(later(frame, 40), sink, classifier)
     assert (sink.total("analysed"), sink.total("faces")) == (40, 40)
@@ -103,14 +107,16 @@ def test_every_frame_is_counted_and_the_visit_closed_at_the_end(classifier: Clas
     assert sink.stored == {Partition("embedded", 0): 40}
 
 
-def test_an_outage_of_the_sink_pauses_and_loses_nothing(classifier: Classifier, frame: Frame) -> None:
+def test_an_outage_of_the_sink_pauses_the_worker_and_loses_nothing(
+    classifier: Classifier, frame: Frame
+) -> None:
     sink = Sink(failures=2)
     work(later(frame, 10), sink, classifier)
     assert sink.attempts > 2
     assert sink.total("analysed") == 10
 
 
-def test_partitions_are_held_while_the_sink_is_away(
+def test_partitions_are_held_while_the_sink_is_unavailable(
     classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[float] = []
@@ -123,19 +129,19 @@ def test_partitions_are_held_while_the_sink_is_away(
     monkeypatch.setattr(EmbeddedReader, "hold", noted)
     work(later(frame, 10), Sink(failures=2), classifier)
     assert sum(held) == pytest.approx(0.2 + 0.4, rel=0.5)
-    assert max(held) <= 0.25, "the reader is never out of touch for long"
+    assert max(held) <= 0.25, "the reader is never silent for long"
 
 
-def test_frames_that_are_too_old_are_skipped_and_counted(classifier: Classifier, frame: Frame) -> None:
+def test_stale_frames_are_skipped_and_counted(classifier: Classifier, frame: Frame) -> None:
     sink = Sink()
     frames = [replace(frame, captured_at=NOW - 5_000_000), *later(frame, 3)]
-    work(frames, sink, classifier, Pace(max_age_us=2_000_000))
+    work(frames, sink, classifier, LiveLimits(max_age_us=2_000_000))
     assert (sink.total("stale"), sink.total("analysed")) == (1, 3)
     assert sink.total("age_sum_us") == 1_000_000 + 800_000 + 600_000
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xd8 no picture", b"PNG", None])
-def test_a_poison_frame_is_counted_and_the_rest_goes_on(
+def test_a_damaged_frame_is_counted_and_the_others_are_analysed(
     classifier: Classifier, frame: Frame, damage: bytes | None
 ) -> None:
     sink = Sink()
@@ -145,33 +151,35 @@ def test_a_poison_frame_is_counted_and_the_rest_goes_on(
     assert (sink.total("failed"), sink.total("analysed")) == (1, 4)
 
 
-def test_a_camera_that_falls_silent_has_its_visits_closed(classifier: Classifier, frame: Frame) -> None:
+def test_the_visits_of_a_camera_without_frames_are_closed(classifier: Classifier, frame: Frame) -> None:
     sink, stop = Sink(), threading.Event()
     bus = EmbeddedBus()
     writer = bus.writer()
     analyser = Analyser(OneFace(), classifier, "m")
-    pace = Pace(max_age_us=10**16, idle_seconds=0.2)
-    worker = Worker(bus.reader([0], sink.positions), sink, analyser, pace=pace)
+    live_limits = LiveLimits(max_age_us=10**16, idle_seconds=0.2)
+    worker = Worker(bus.reader([0], sink.positions), sink, analyser, live_limits=live_limits)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     for each in later(frame, 4):
         writer.publish(each)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         closed = Counter(visit.closed for part in list(sink.written) for visit in part.visits)
         if closed[True]:
             break
         time.sleep(0.02)
     stop.set()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert closed[True] == 1
 
 
-def test_stopping_stores_what_was_begun(classifier: Classifier, frame: Frame) -> None:
+def test_open_visits_are_stored_when_the_worker_stops(classifier: Classifier, frame: Frame) -> None:
     sink, stop = Sink(), threading.Event()
     bus = EmbeddedBus(capacity=100)
     writer = bus.writer()
-    worker = Worker(bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), pace=None)
+    worker = Worker(
+        bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), live_limits=None
+    )
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     for each in later(frame, 50):
@@ -179,19 +187,15 @@ def test_stopping_stores_what_was_begun(classifier: Classifier, frame: Frame) ->
     while sink.total("analysed") < 50:
         time.sleep(0.01)
     stop.set()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert [visit.frames for visit in sink.written[-1].visits if visit.closed] == [50]
     minutes: list[CameraMinute] = [minute for part in sink.written for minute in part.minutes]
     assert sum(minute.analysed for minute in minutes) == 50
 
 
-class Lost(Exception):
-    pass
-
-
 class FencedSink(Sink):
-    """Refuses the n-th write; somebody else stored `elsewhere` in the meantime."""
+    """Fences write number `at`; another worker has stored `elsewhere` before it."""
 
     def __init__(self, at: int, elsewhere: dict[Partition, int]) -> None:
         super().__init__()
@@ -203,7 +207,7 @@ class FencedSink(Sink):
         if self.attempts + 1 == self.at:
             self.attempts += 1
             self.stored.update(self.elsewhere)
-            raise Lost("positions were moved")
+            raise SinkFenced("positions were moved")
         super().write(results, positions)
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
@@ -212,7 +216,7 @@ class FencedSink(Sink):
         return super().positions(wanted)
 
 
-LANE = Partition("embedded", 0)
+PARTITION = Partition("embedded", 0)
 
 
 def work_fenced(frames: list[Frame], sink: Sink, classifier: Classifier, partitions: int = 1) -> None:
@@ -224,42 +228,42 @@ def work_fenced(frames: list[Frame], sink: Sink, classifier: Classifier, partiti
     writer.close()
     reader = bus.reader(range(partitions), sink.positions)
     analyser = Analyser(OneFace(), classifier, "m")
-    worker = Worker(reader, sink, analyser, pace=None, outages=(Outage,), fenced=(Lost,), batch=4)
+    worker = Worker(reader, sink, analyser, live_limits=None, batch=4)
     thread = threading.Thread(target=worker.run, args=(threading.Event(),))
     thread.start()
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 
-def test_a_fenced_worker_drops_the_batch_and_goes_on_from_where_the_sink_is(
+def test_a_fenced_worker_drops_the_batch_and_resumes_at_the_position_of_the_sink(
     classifier: Classifier, frame: Frame
 ) -> None:
-    """Batches of 4: the second is refused, since another worker stored up to 6 by then."""
-    sink = FencedSink(at=2, elsewhere={LANE: 6})
+    """Batches of 4: the second is fenced, because another worker has stored up to 6."""
+    sink = FencedSink(at=2, elsewhere={PARTITION: 6})
     work_fenced(later(frame, 20), sink, classifier)
-    assert sink.stored == {LANE: 20}
+    assert sink.stored == {PARTITION: 20}
     assert sink.total("analysed") == 4 + 14, "frames 4 and 5 are the other worker's"
     ids = [visit.visit_id for part in sink.written for visit in part.visits if visit.closed]
-    assert len(ids) == 1, "the visit that was open when the partition was lost is not told any further"
+    assert len(ids) == 1, "the visit that was open when the partition was lost is not written again"
     first_seen = {visit.first_seen for part in sink.written[1:] for visit in part.visits}
     assert first_seen == {NOW + 6 * 200_000}
 
 
-def test_what_was_fenced_by_mistake_is_analysed_again(classifier: Classifier, frame: Frame) -> None:
+def test_frames_that_were_fenced_by_mistake_are_analysed_again(classifier: Classifier, frame: Frame) -> None:
     sink = FencedSink(at=2, elsewhere={})
     work_fenced(later(frame, 20), sink, classifier)
-    assert (sink.total("analysed"), sink.stored) == (20, {LANE: 20})
+    assert (sink.total("analysed"), sink.stored) == (20, {PARTITION: 20})
 
 
-def test_a_batch_of_two_partitions_is_dropped_whole_and_both_are_resumed(
+def test_a_fenced_batch_of_two_partitions_is_dropped_and_both_are_resumed(
     classifier: Classifier, frame: Frame
 ) -> None:
     other = Partition("embedded", 1)
     sink = FencedSink(at=2, elsewhere={other: 4})
     frames = [replace(each, camera_id=camera) for each in later(frame, 8) for camera in ("a", "b")]
     work_fenced(frames, sink, classifier, partitions=2)
-    assert sink.asked == [{LANE, other}, {LANE, other}]
-    assert sink.stored == {LANE: 8, other: 8}
+    assert sink.asked == [{PARTITION, other}, {PARTITION, other}]
+    assert sink.stored == {PARTITION: 8, other: 8}
     counted = Counter[str]()
     for part in sink.written:
         for minute in part.minutes:
@@ -267,35 +271,183 @@ def test_a_batch_of_two_partitions_is_dropped_whole_and_both_are_resumed(
     assert counted == {"a": 8, "b": 6}
 
 
-def test_what_no_frame_brought_about_is_fenced_as_well(classifier: Classifier, frame: Frame) -> None:
-    """The visits that are closed at the end belong to whoever has the partition then."""
-    sink = FencedSink(at=3, elsewhere={LANE: 9})
+def test_results_without_a_frame_are_fenced_too(classifier: Classifier, frame: Frame) -> None:
+    """The visits that are closed at the end belong to the worker that has the partition."""
+    sink = FencedSink(at=3, elsewhere={PARTITION: 9})
     work_fenced(later(frame, 8), sink, classifier)
     assert sink.attempts == 3
     assert not any(visit.closed for part in sink.written for visit in part.visits)
 
 
-def test_a_worker_that_cannot_ask_where_to_go_on_asks_again(classifier: Classifier, frame: Frame) -> None:
+def test_a_worker_that_cannot_read_the_positions_tries_again(classifier: Classifier, frame: Frame) -> None:
     sink = FencedSink(at=2, elsewhere={})
     answer = sink.positions
-    failures = iter([Outage("database is away")])
+    failures = iter([SinkUnavailable("database is unavailable")])
 
     def positions(partitions: Iterable[Partition]) -> Positions:
         if sink.attempts == 2 and (failure := next(failures, None)):
-            sink.at = 3  # A sink refuses the partition until it was asked about it.
+            sink.at = 3  # A sink fences a partition until its position is read.
             raise failure
         return answer(partitions)
 
     sink.positions = positions  # type: ignore[method-assign]
     work_fenced(later(frame, 20), sink, classifier)
-    assert (sink.total("analysed"), sink.stored) == (20, {LANE: 20})
+    assert (sink.total("analysed"), sink.stored) == (20, {PARTITION: 20})
 
 
-def test_being_fenced_ends_a_worker_that_was_not_told_of_it(classifier: Classifier, frame: Frame) -> None:
-    bus, sink = EmbeddedBus(capacity=100), FencedSink(at=1, elsewhere={})
+class RefusingSink(Sink):
+    """Refuses every write that `is_bad`."""
+
+    def __init__(self, is_bad: Callable[[Results], bool]) -> None:
+        super().__init__()
+        self.is_bad = is_bad
+
+    def write(self, results: Results, positions: Positions) -> None:
+        if self.is_bad(results):
+            raise SinkRefused("value out of range")
+        for partition, position in positions.items():
+            assert position >= self.stored.get(partition, 0), "a position never moves back"
+        super().write(results, positions)
+
+
+class RejectedRecords:
+    """The offsets of the records that a reader rejected; `failures` attempts fail first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failures: int = 0) -> None:
+        self.offsets: list[tuple[int, int]] = []
+        self.attempts = 0
+
+        def reject(_: EmbeddedReader, record: Record, reason: str) -> None:
+            self.attempts += 1
+            if self.attempts <= failures:
+                raise BrokerUnavailable("no broker answers")
+            self.offsets.append((record.partition.number, record.offset))
+
+        monkeypatch.setattr(EmbeddedReader, "reject", reject)
+
+
+def captured_at(number: int) -> int:
+    """When frame `number` of `later` was captured."""
+    return NOW + number * 200_000
+
+
+@pytest.mark.parametrize("poison", [0, 3, 5, 18])
+def test_a_record_whose_results_are_refused_is_rejected_and_every_other_frame_counts(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch, poison: int
+) -> None:
+    rejected = RejectedRecords(monkeypatch)
+    sink = RefusingSink(lambda results: any(m.analysed and is_poison(m) for m in results.minutes))
+    frames = later(frame, 20)
+    frames[poison] = replace(frames[poison], captured_at=frames[poison].captured_at + 3600_000_000)
+
+    def is_poison(minute: CameraMinute) -> bool:
+        return minute.minute > NOW + 1800_000_000
+
+    work_fenced(frames, sink, classifier)
+    assert rejected.offsets == [(0, poison)]
+    assert (sink.total("analysed"), sink.total("failed"), sink.stored) == (19, 1, {PARTITION: 20})
+
+
+def test_a_refused_record_ends_its_visit_and_the_next_frames_begin_another_one(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected = RejectedRecords(monkeypatch)
+    sink = RefusingSink(lambda results: any(visit.last_seen == captured_at(5) for visit in results.visits))
+    work_fenced(later(frame, 20), sink, classifier)
+    assert rejected.offsets == [(0, 5)]
+    assert (sink.total("analysed"), sink.total("failed")) == (19, 1)
+    closed = [visit for part in sink.written for visit in part.visits if visit.closed]
+    assert [visit.first_seen for visit in closed] == [captured_at(6)]
+
+
+def test_a_refused_record_leaves_other_partitions_as_they_are(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected = RejectedRecords(monkeypatch)
+    sink = RefusingSink(
+        lambda results: any(
+            visit.camera_id == "a" and visit.last_seen == captured_at(5) for visit in results.visits
+        )
+    )
+    frames = [replace(each, camera_id=camera) for each in later(frame, 12) for camera in ("a", "b")]
+    work_fenced(frames, sink, classifier, partitions=2)
+    assert rejected.offsets == [(0, 5)]
+    assert sink.stored == {PARTITION: 12, Partition("embedded", 1): 12}
+    closed = {visit.camera_id: visit for part in sink.written for visit in part.visits if visit.closed}
+    assert (closed["a"].frames, closed["b"].frames) == (6, 12)
+    assert (sink.total("analysed"), sink.total("failed")) == (23, 1)
+
+
+def test_closing_results_that_are_refused_are_dropped(classifier: Classifier, frame: Frame) -> None:
+    sink = RefusingSink(lambda results: any(visit.closed for visit in results.visits))
+    work_fenced(later(frame, 8), sink, classifier)
+    assert (sink.total("analysed"), sink.total("failed"), sink.stored) == (8, 0, {PARTITION: 8})
+
+
+def test_a_sink_that_refuses_the_count_of_a_rejected_record_ends_the_worker(
+    classifier: Classifier, frame: Frame
+) -> None:
+    bus, sink = EmbeddedBus(capacity=100), RefusingSink(bool)
+    bus.writer().publish(frame)
+    worker = Worker(
+        bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), live_limits=None
+    )
+    with pytest.raises(SinkRefused):
+        worker.run(threading.Event())
+    assert sink.stored == {}
+
+
+def test_a_record_that_cannot_be_rejected_yet_is_tried_again(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected, sink = RejectedRecords(monkeypatch, failures=2), Sink()
+    frames = later(frame, 5)
+    frames[2] = replace(frames[2], jpeg=b"PNG")
+    work(frames, sink, classifier)
+    assert (rejected.attempts, rejected.offsets) == (3, [(0, 2)])
+    assert (sink.total("failed"), sink.total("analysed"), sink.stored) == (1, 4, {PARTITION: 5})
+
+
+def test_no_position_passes_a_record_that_could_not_be_rejected(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejected, sink, stop = RejectedRecords(monkeypatch, failures=10**6), Sink(), threading.Event()
+    bus = EmbeddedBus(capacity=100)
     writer = bus.writer()
     writer.publish(frame)
+    writer.publish(replace(frame, seq=1, jpeg=b"PNG"))
+    worker = Worker(
+        bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), live_limits=None
+    )
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    while rejected.attempts < 3:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+    assert sink.stored.get(PARTITION, 0) <= 1
+    offsets = [record.offset for record in bus.reader([0], sink.positions).poll(10, 1).records]
+    assert offsets[-1] == 1, "the record is delivered again"
+
+
+@pytest.mark.parametrize(("max_ahead_us", "failed"), [(codec.MAX_AHEAD_US, 1), (None, 0)])
+def test_a_frame_more_than_a_day_in_the_future_is_rejected_unless_it_is_recorded(
+    classifier: Classifier,
+    frame: Frame,
+    monkeypatch: pytest.MonkeyPatch,
+    max_ahead_us: int | None,
+    failed: int,
+) -> None:
+    rejected, sink, bus = RejectedRecords(monkeypatch), Sink(), EmbeddedBus(capacity=100)
+    writer = bus.writer()
+    for seq, ahead in enumerate((0, codec.MAX_AHEAD_US, codec.MAX_AHEAD_US + 1)):
+        writer.publish(replace(frame, seq=seq, captured_at=NOW + ahead))
     writer.close()
-    worker = Worker(bus.reader([0], sink.positions), sink, Analyser(OneFace(), classifier, "m"), pace=None)
-    with pytest.raises(Lost):
-        worker.run(threading.Event())
+    analyser = Analyser(OneFace(), classifier, "m")
+    reader = bus.reader([0], sink.positions)
+    worker = Worker(reader, sink, analyser, live_limits=None, max_ahead_us=max_ahead_us, clock=lambda: NOW)
+    worker.run(threading.Event())
+    assert rejected.offsets == [(0, 2)] * failed
+    assert (sink.total("analysed"), sink.total("failed")) == (3 - failed, failed)
+    assert all(m.minute <= NOW for part in sink.written for m in part.minutes if m.failed)

@@ -1,4 +1,4 @@
-"""The waits between two attempts."""
+"""Exponential back-off: the waits between two attempts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_waits_double_from_one_second_to_a_minute_with_jitter() -> None:
     assert len(set(waits)) == 20
 
 
-def test_a_camera_that_was_well_for_long_begins_anew_and_one_that_was_not_does_not() -> None:
+def test_only_a_camera_that_was_healthy_for_long_starts_with_the_first_wait() -> None:
     backoff = Backoff(1, 60)
     for _ in range(6):
         backoff.next_wait(0)

@@ -50,18 +50,18 @@ def test_a_secret_in_a_query_is_hidden(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["http://cam:8080/video?channel=1", "10:30 mail a@b", "clip.mp4", "rtsp://u@h/x"]
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_without_a_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-def test_a_variable_holds_a_password_as_it_is(password: str) -> None:
+def test_a_variable_holds_a_password_unencoded(password: str) -> None:
     url = urlsplit(expand("rtsp://admin:${DOOR}@cam/live?key=${DOOR}", {"DOOR": password}))
     assert (url.username, url.hostname, url.path) == ("admin", "cam", "/live")
     assert "@" not in url.query
 
 
-def test_references_outside_of_login_and_query_are_taken_as_they_are() -> None:
+def test_values_outside_of_login_and_query_are_not_encoded() -> None:
     environ = {"HOST": "10.0.0.5:554", "PATH_": "a/b", "ALL": "rtsp://u:p@h/x?y=1", "DIR": "/data"}
     assert expand("rtsp://${HOST}/${PATH_}", environ) == "rtsp://10.0.0.5:554/a/b"
     assert expand("${ALL}", environ) == "rtsp://u:p@h/x?y=1"
@@ -88,7 +88,7 @@ def test_a_missing_variable_is_named() -> None:
         ("http://" + "x" * 100, "x" * 64),
     ],
 )
-def test_an_id_tells_where_a_source_leads(source: str, camera_id: str) -> None:
+def test_an_id_is_derived_from_the_source(source: str, camera_id: str) -> None:
     assert check_camera_id(camera_id_of(source)) == camera_id
 
 

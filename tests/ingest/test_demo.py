@@ -1,4 +1,4 @@
-"""The demo: the same for everybody, cheap, busy, and seen by the real pipeline for what it shows."""
+"""Demo cameras: deterministic, cheap, busy, and analysed correctly by the real pipeline."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bus.messages import MICROSECONDS, UNKNOWN, Visit
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
+from ingest.demo.camera import DemoCamera
 from ingest.demo.mix import CYCLE, MIXES
 from ingest.demo.render import Renderer
 from ingest.demo.schedule import ScheduledVisit, scheduled_visits
 from ingest.demo.sheet import load_sheet
-from ingest.demo.source import DemoSource
 from ingest.demo.view import HEIGHT, WIDTH
-from ingest.demo.visitors import LONGEST, PLACE, arriving, kind_of, present
+from ingest.demo.visitors import LONGEST, SLOT, arriving, kind_of, present
 
 CAMERAS = ("entrance", "shelf", "till")
 START = 1_700_000_000.0
@@ -33,7 +33,7 @@ SECONDS = 40
 FPS = 5
 
 
-def test_the_sheet_is_small_and_every_head_is_made_of_many() -> None:
+def test_the_sheet_is_small_and_every_head_is_an_average_of_many() -> None:
     folder = files("ingest.demo")
     size = sum(len(folder.joinpath(name).read_bytes()) for name in ("people.webp", "people.json"))
     assert size < 1_500_000
@@ -55,14 +55,14 @@ def test_heads_are_cut_out() -> None:
         assert (head.alpha > 250).mean() > 0.3
 
 
-def test_whoever_looks_sees_the_same_at_the_same_moment() -> None:
-    first, second = (DemoSource("shelf", clock=lambda: START + 7.4) for _ in range(2))
+def test_a_picture_depends_on_camera_and_time_only() -> None:
+    first, second = (DemoCamera("shelf", clock=lambda: START + 7.4) for _ in range(2))
     assert np.array_equal(first.read(), second.read())
 
 
 def test_cameras_and_moments_differ() -> None:
     now = START
-    sources = [DemoSource(name, clock=lambda: now) for name in ("shelf", "till", "a camera of another name")]
+    sources = [DemoCamera(name, clock=lambda: now) for name in ("shelf", "till", "a camera of another name")]
     before = [source.read() for source in sources]
     now += 1.0
     after = [source.read() for source in sources]
@@ -73,7 +73,7 @@ def test_cameras_and_moments_differ() -> None:
 
 
 def test_a_closed_camera_shows_nothing() -> None:
-    source = DemoSource("till")
+    source = DemoCamera("till")
     source.close()
     source.close()
     with pytest.raises(ValueError, match="closed"):
@@ -92,12 +92,12 @@ def test_a_frame_takes_less_than_four_milliseconds_of_one_core(camera: str) -> N
     assert (time.process_time() - before) / len(moments) < 0.004
 
 
-def test_nobody_is_forgotten_while_still_under_way() -> None:
+def test_no_visitor_disappears_before_the_end_of_the_route() -> None:
     routes = [
         visitor.route
         for camera in CAMERAS
         for place in range(2000)
-        for visitor in arriving(camera, int(START / PLACE) + place)
+        for visitor in arriving(camera, int(START / SLOT) + place)
     ]
     assert len(routes) > 4000
     assert max(route.duration for route in routes) < LONGEST
@@ -111,7 +111,7 @@ def test_visitors_move_no_faster_than_people_do() -> None:
             assert max(paces) < 1.7
 
 
-def test_the_counter_hides_whoever_stands_behind_it() -> None:
+def test_the_counter_hides_the_visitors_behind_it() -> None:
     renderer = Renderer("till")
     counter = slice(HEIGHT - 12, HEIGHT), slice(220, 420)
     frames = np.stack([renderer.frame(START + number)[counter] for number in range(60)]).astype(int)
@@ -120,7 +120,7 @@ def test_the_counter_hides_whoever_stands_behind_it() -> None:
     assert np.ptp(above.mean(axis=(1, 2))) > 30
 
 
-def test_a_newcomer_sees_visits_at_once_and_many_of_them() -> None:
+def test_many_visits_start_soon() -> None:
     for start in START + np.arange(0, CYCLE, 20):
         assert any(scheduled_visits(camera, start, start + 20) for camera in CAMERAS)
     visits = [visit for camera in CAMERAS for visit in scheduled_visits(camera, START, START + 3600)]
@@ -160,7 +160,7 @@ def analyser() -> Analyser:
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
-def test_the_real_pipeline_sees_what_is_shown(camera: str, analyser: Analyser) -> None:
+def test_the_real_pipeline_finds_the_scheduled_visits(camera: str, analyser: Analyser) -> None:
     found: list[Visit] = []
     scheduled: list[ScheduledVisit] = []
     pairs: list[tuple[Visit, ScheduledVisit]] = []

@@ -1,25 +1,29 @@
-"""One opening of a scripted source: what is done with pictures that come late, or after the end."""
+"""Reader of a scripted source: pictures that are late, damaged, or arrive after the reader was cancelled."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bus.embedded import EmbeddedBus, EmbeddedReader
 from bus.messages import CameraState
-from ingest.errors import BadPicture, SourceLost
-from ingest.health import Health, Tally, wall_clock_us
-from ingest.pictures import Picture, Pixels
+from common.clock import wall_clock_us
+from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
+from ingest.counts import CaptureCounts
+from ingest.errors import SourceLost
+from ingest.health import HealthMonitor
 from ingest.publisher import Publisher
-from ingest.reader import Reader, Reading
-from ingest.stillness import PictureWatch
-from tests.support.captures import PATIENCE, Books
+from ingest.reader import ReadSettings, SourceReader
+from ingest.stillness import StillnessDetector
+from media.errors import ImageError
+from tests.support.captures import PATIENCE, SinkRecorder
 
-READING = Reading(fps=None, longest_side=640, open_timeout=5, read_timeout=5, fast=False)
+SETTINGS = ReadSettings(fps=None, longest_side=640, open_timeout=5, read_timeout=5, fast=False)
 
 
 def gray() -> Pixels:
@@ -27,19 +31,19 @@ def gray() -> Pixels:
 
 
 def damaged() -> Pixels:
-    raise BadPicture("it is damaged")
+    raise ImageError("it is damaged")
 
 
-class Script:
+class ScriptedSource(CameraSource):
     """A recording whose pictures come from an iterator."""
 
     live = False
 
-    def __init__(self, pictures: Iterator[Picture]) -> None:
+    def __init__(self, pictures: Iterator[UndecodedPicture]) -> None:
         self._pictures = pictures
         self.closed = False
 
-    def read(self) -> Picture | None:
+    def read(self) -> UndecodedPicture | None:
         return next(self._pictures, None)
 
     def close(self) -> None:
@@ -47,70 +51,71 @@ class Script:
 
 
 class Bench:
-    """A reader at work, and what came of it."""
+    """A reader with its publisher, bus and sink."""
 
-    def __init__(self, source: Script, reading: Reading = READING) -> None:
+    def __init__(self, source: ScriptedSource, settings: ReadSettings = SETTINGS) -> None:
         bus = EmbeddedBus(capacity=1000)
         self.source = source
-        self.health, self.tally, self.books = Health("clip"), Tally("clip"), Books()
+        self.health, self.counts, self.sink = HealthMonitor("clip"), CaptureCounts("clip"), SinkRecorder()
         self.frames: EmbeddedReader = bus.reader([0], lambda _: {})
         self.changed = threading.Event()
-        publisher = Publisher("clip", wall_clock_us(), bus.writer(), self.health, self.tally, 85)
-        self.reader = Reader(lambda: source, reading, publisher, PictureWatch(15), self.changed.set)
+        publisher = Publisher("clip", wall_clock_us(), bus.writer(), self.health, self.counts, 85)
+        stillness = StillnessDetector(15)
+        self.reader = SourceReader(lambda: source, settings, publisher, stillness, self.changed.set)
 
     def run(self) -> None:
         self.reader.start()
         self.reader.join(PATIENCE)
         assert self.reader.is_done
-        self.tally.store(self.books)
+        self.counts.store(self.sink)
 
     def published(self) -> list[int]:
-        return [int(record.headers["seq"]) for record in self.frames.poll(1000, 0).records]
+        return [int(dict(record.headers)["seq"]) for record in self.frames.poll(1000, 0).records]
 
 
-def test_pictures_whose_time_has_passed_are_counted_and_the_rest_is_in_time() -> None:
-    def stalling() -> Iterator[Picture]:
+def test_late_pictures_are_dropped_and_counted() -> None:
+    def stalling() -> Iterator[UndecodedPicture]:
         for number in range(40):
             if number == 10:
                 time.sleep(2)
-            yield Picture(number / 20, gray)
+            yield UndecodedPicture(number / 20, gray)
 
-    bench = Bench(Script(stalling()))
+    bench = Bench(ScriptedSource(stalling()))
     bench.run()
-    published, dropped = bench.published(), bench.books.dropped("clip")
+    published, dropped = bench.published(), bench.sink.dropped("clip")
     assert set(dropped) == {"read too late"}
     assert 5 < dropped.total() < 25
-    assert bench.books.captured("clip") == 40 == len(published) + dropped.total()
+    assert bench.sink.captured("clip") == 40 == len(published) + dropped.total()
     assert published[:10] == list(range(10))
     assert published[-1] == 39
     assert bench.reader.error is None
     assert bench.source.closed
 
 
-def test_damaged_pictures_are_counted_and_told_at_the_end() -> None:
-    pictures = [Picture(n / 100, damaged if n % 3 == 1 else gray) for n in range(10)]
-    bench = Bench(Script(iter(pictures)))
+def test_damaged_pictures_are_counted_and_reported_at_the_end() -> None:
+    pictures = [UndecodedPicture(n / 100, damaged if n % 3 == 1 else gray) for n in range(10)]
+    bench = Bench(ScriptedSource(iter(pictures)))
     bench.run()
     assert bench.published() == [0, 2, 3, 5, 6, 8, 9]
-    assert bench.books.dropped("clip") == {"damaged picture": 3}
+    assert bench.sink.dropped("clip") == {"damaged picture": 3}
     assert str(bench.reader.error) == "3 pictures cannot be decoded, the first: it is damaged"
 
 
-def test_what_was_read_before_a_source_broke_is_published() -> None:
-    def breaking() -> Iterator[Picture]:
-        yield Picture(0, gray)
+def test_pictures_before_a_failure_of_the_source_are_published() -> None:
+    def breaking() -> Iterator[UndecodedPicture]:
+        yield UndecodedPicture(0, gray)
         raise SourceLost("it ends")
 
-    bench = Bench(Script(breaking()))
+    bench = Bench(ScriptedSource(breaking()))
     bench.run()
     assert bench.published() == [0]
     assert str(bench.reader.error) == "it ends"
     assert bench.source.closed
-    assert bench.health.now.state is CameraState.ONLINE
+    assert bench.health.current.state is CameraState.ONLINE
 
 
 def test_a_wait_for_the_next_picture_ends_when_the_reader_is_cancelled() -> None:
-    bench = Bench(Script(iter([Picture(0, gray), Picture(3600, gray)])))
+    bench = Bench(ScriptedSource(iter([UndecodedPicture(0, gray), UndecodedPicture(3600, gray)])))
     bench.reader.start()
     assert bench.changed.wait(PATIENCE)
     began = time.monotonic()
@@ -118,37 +123,38 @@ def test_a_wait_for_the_next_picture_ends_when_the_reader_is_cancelled() -> None
     bench.reader.join(PATIENCE)
     assert time.monotonic() - began < 5
     assert bench.published() == [0]
-    assert not bench.reader.hangs, "waiting for the time of a picture is no hanging"
+    assert not bench.reader.is_stuck, "a reader that waits for the time of a picture is not stuck"
 
 
-def test_a_source_that_does_not_return_hangs_and_what_it_brings_later_is_not_published() -> None:
+def test_a_source_that_does_not_return_is_stuck_and_its_later_pictures_are_not_published() -> None:
     release = threading.Event()
 
-    def hanging() -> Iterator[Picture]:
-        yield Picture(0, gray)
+    def hanging() -> Iterator[UndecodedPicture]:
+        yield UndecodedPicture(0, gray)
         release.wait(PATIENCE)
-        yield Picture(0.1, gray)
+        yield UndecodedPicture(0.1, gray)
 
-    bench = Bench(Script(hanging()), Reading(None, 640, open_timeout=0.1, read_timeout=0.1, fast=False))
+    settings = replace(SETTINGS, open_timeout=0.1, read_timeout=0.1)
+    bench = Bench(ScriptedSource(hanging()), settings)
     bench.reader.start()
-    until(lambda: bench.reader.hangs)
+    until(lambda: bench.reader.is_stuck)
     bench.reader.cancel()
     release.set()
     bench.reader.join(PATIENCE)
-    bench.tally.store(bench.books)
+    bench.counts.store(bench.sink)
     assert bench.published() == [0]
-    assert bench.books.captured("clip") == 1
+    assert bench.sink.captured("clip") == 1
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_in_a_reader_is_an_error_that_captures_see() -> None:
-    def faulty() -> Iterator[Picture]:
-        yield Picture(0, gray)
+def test_a_bug_in_a_source_is_reported_as_an_error() -> None:
+    def faulty() -> Iterator[UndecodedPicture]:
+        yield UndecodedPicture(0, gray)
         raise ZeroDivisionError
 
-    bench = Bench(Script(faulty()))
+    bench = Bench(ScriptedSource(faulty()))
     bench.run()
-    assert str(bench.reader.error) == "the reader failed, the log says where"
+    assert str(bench.reader.error) == "the reader failed: see the log"
 
 
 def until(happened: Callable[[], bool]) -> None:

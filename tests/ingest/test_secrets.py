@@ -1,4 +1,4 @@
-"""A camera's password is never told: not in health, logs, errors, nor by the C libraries."""
+"""A camera's password never appears: not in health, logs or errors, nor in output of the C libraries."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.support.captures import capturing
 from tests.support.mjpeg_camera import MjpegCamera
 
 PASSWORD = "s3c@ret/#?&:%;x"
-TOLD = (PASSWORD, "s3c", quote(PASSWORD, safe=""), quote(PASSWORD, safe=":"))
+FORMS = (PASSWORD, "s3c", quote(PASSWORD, safe=""), quote(PASSWORD, safe=":"))
 
 SCRIPT = """
 import logging, sys, time
-from ingest.native import prepare_opencv
+from media.native import configure_opencv
 from ingest.sources import open_source
 from ingest.errors import IngestError
-prepare_opencv()
+configure_opencv()
 logging.basicConfig(level="DEBUG")
 for source in sys.argv[1:]:
     try:
@@ -49,7 +49,7 @@ def camera() -> Iterator[MjpegCamera]:
 
 @pytest.fixture
 def refusing_rtsp() -> Iterator[int]:
-    """The port of a server that answers every RTSP request with 401, repeating what it was asked."""
+    """The port of a server that answers every RTSP request with 401, and repeats the request."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         done = threading.Event()
@@ -87,9 +87,9 @@ def sources(camera: MjpegCamera, refusing_rtsp: int, secret: str) -> list[str]:
     ]
 
 
-def assert_untold(*texts: str) -> None:
+def assert_no_secret(*texts: str) -> None:
     for text in texts:
-        for secret in TOLD:
+        for secret in FORMS:
             assert secret not in text
 
 
@@ -102,26 +102,29 @@ def test_health_logs_and_failures(
         Camera(f"camera-{number}", source, 5)
         for number, source in enumerate(sources(camera, refusing_rtsp, "${SECRET}"))
     ]
-    with capturing(*cameras, environ={"SECRET": PASSWORD}) as scene:
+    with capturing(*cameras, environ={"SECRET": PASSWORD}) as running:
         for each in cameras:
             state = CameraState.ENDED if each.source.startswith("gopher") else CameraState.RETRYING
-            assert scene.books.wait_for_state(each.id, state).reason
-        scene.finish()
-        assert_untold(*(f"{health}" for health in scene.books.healths), *scene.supervisor.failures().values())
+            assert running.sink.wait_for_state(each.id, state).reason
+        running.finish()
+        assert_no_secret(*(f"{health}" for health in running.sink.healths))
+        assert_no_secret(*running.supervisor.failures().values())
     assert len(caplog.records) >= len(cameras)
-    assert_untold(caplog.text)
+    assert_no_secret(caplog.text)
 
 
-def test_a_camera_that_works_tells_nothing_either(
+def test_a_working_camera_does_not_show_its_password(
     camera: MjpegCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     camera.login, camera.digest = ("admin", PASSWORD), True
-    with capturing(Camera("door", camera.url("admin:${SECRET}@"), 5), environ={"SECRET": PASSWORD}) as scene:
-        scene.viewer.wait_for_frames("door", 3)
+    with capturing(
+        Camera("door", camera.url("admin:${SECRET}@"), 5), environ={"SECRET": PASSWORD}
+    ) as running:
+        running.consumer.wait_for_frames("door", 3)
         camera.stop()
-        scene.books.wait_for_state("door", CameraState.RETRYING)
-        assert_untold(*(f"{health}" for health in scene.books.healths), caplog.text)
+        running.sink.wait_for_state("door", CameraState.RETRYING)
+        assert_no_secret(*(f"{health}" for health in running.sink.healths), caplog.text)
 
 
 @pytest.mark.parametrize("secret", [PASSWORD, quote(PASSWORD, safe=":")])
@@ -130,8 +133,8 @@ def test_errors(camera: MjpegCamera, refusing_rtsp: int, secret: str) -> None:
     for source in sources(camera, refusing_rtsp, secret):
         with pytest.raises(IngestError) as caught, closing(open_source(source, open_timeout=2)):
             pass
-        assert_untold(str(caught.value), repr(caught.value))
-        assert_untold(str(caught.value.__cause__), repr(caught.value.__cause__))
+        assert_no_secret(str(caught.value), repr(caught.value))
+        assert_no_secret(str(caught.value.__cause__), repr(caught.value.__cause__))
 
 
 def test_the_c_libraries_write_nothing(camera: MjpegCamera, refusing_rtsp: int, tmp_path: Path) -> None:
@@ -154,4 +157,4 @@ def test_the_c_libraries_write_nothing(camera: MjpegCamera, refusing_rtsp: int, 
     )
     assert finished.stderr == ""
     assert len(finished.stdout.splitlines()) == 8
-    assert_untold(finished.stdout)
+    assert_no_secret(finished.stdout)

@@ -1,4 +1,4 @@
-"""Real files, folders and an MJPEG camera, opened and refused."""
+"""Camera sources: real files, folders and an MJPEG camera."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.errors import BadPicture, IngestError, SourceError, SourceLost
-from ingest.pictures import Picture
-from ingest.sources import Source, check_source, is_recording, open_source
+from ingest.camera_source import CameraSource, UndecodedPicture
+from ingest.errors import IngestError, SourceError, SourceLost
+from ingest.sources import check_source, is_recording, open_source
+from media.errors import ImageError
 from tests.support.captures import write_video
 from tests.support.mjpeg_camera import MjpegCamera
 
@@ -31,12 +32,12 @@ def camera() -> Iterator[MjpegCamera]:
         yield camera
 
 
-def read_all(source: Source) -> list[Picture]:
+def read_all(source: CameraSource) -> list[UndecodedPicture]:
     with closing(source):
         return list(iter(source.read, None))
 
 
-def offsets(source: Source) -> list[float]:
+def offsets(source: CameraSource) -> list[float]:
     return [picture.offset or 0.0 for picture in read_all(source)]
 
 
@@ -50,7 +51,7 @@ def refusal(source: str, timeout: float = 5.0) -> str:
 
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
-    """The port of a server that answers each connection's first request so, and then closes it."""
+    """The port of a server that sends `answer` to each connection's first request, and then closes it."""
     done = threading.Event()
 
     def serve(server: socket.socket) -> None:
@@ -79,16 +80,16 @@ def test_every_picture_of_a_video_with_its_time(tmp_path: Path, name: str) -> No
     assert offsets(source) == pytest.approx([n / 10 for n in range(30)], abs=0.002)
 
 
-def test_pictures_of_a_video_are_decoded_when_asked_for(tmp_path: Path) -> None:
+def test_pictures_of_a_video_are_decoded_on_demand(tmp_path: Path) -> None:
     with closing(open_source(str(write_video(tmp_path / "clip.mp4", size=(64, 48))))) as source:
         picture = source.read()
         assert picture is not None
-        assert picture.pixels().shape == (48, 64, 3)
+        assert picture.decode().shape == (48, 64, 3)
 
 
 @pytest.mark.skipif("MIEN_DATA" not in os.environ, reason="MIEN_DATA names no data folder")
 @pytest.mark.parametrize("clip", ["face-demographics-walking-and-pause", "one-by-one-person-detection"])
-def test_shared_clips_are_read_whole(clip: str) -> None:
+def test_shared_clips_are_read_to_their_end(clip: str) -> None:
     path = Path(os.environ["MIEN_DATA"], "videos", f"{clip}.mp4")
     announced = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)
     times = offsets(open_source(str(path)))
@@ -96,7 +97,7 @@ def test_shared_clips_are_read_whole(clip: str) -> None:
     assert all(np.diff(times) > 0)
 
 
-def test_a_recording_can_be_repeated_and_its_time_goes_on(tmp_path: Path) -> None:
+def test_a_recording_can_be_looped_and_its_times_continue(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", pictures=10, fps=10)
     with closing(open_source(str(path), loop=True)) as source:
         times = [picture.offset for picture in (source.read() for _ in range(35)) if picture]
@@ -109,10 +110,10 @@ def test_a_folder_of_pictures_is_sorted_and_has_the_cameras_rate(tmp_path: Path)
     (tmp_path / "notes.txt").write_text("not a picture")
     pictures = read_all(open_source(str(tmp_path), fps=2))
     assert [picture.offset for picture in pictures] == [0, 0.5, 1]
-    assert [round(float(picture.pixels().mean())) for picture in pictures] == [10, 20, 30]
+    assert [round(float(picture.decode().mean())) for picture in pictures] == [10, 20, 30]
 
 
-def test_a_folder_of_one_picture_can_be_repeated(tmp_path: Path) -> None:
+def test_a_folder_of_one_picture_can_be_looped(tmp_path: Path) -> None:
     assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 30), np.uint8))
     with closing(open_source(str(tmp_path), fps=4, loop=True)) as source:
         assert [picture.offset for picture in (source.read() for _ in range(3)) if picture] == [0, 0.25, 0.5]
@@ -122,18 +123,28 @@ def test_a_damaged_picture_in_a_folder_is_named_and_the_next_is_read(tmp_path: P
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     assert cv2.imwrite(str(tmp_path / "b.jpg"), np.zeros((20, 30), np.uint8))
     damaged, whole = read_all(open_source(str(tmp_path)))
-    with pytest.raises(BadPicture, match=r"a\.jpg: a JPEG of 4 bytes"):
-        damaged.pixels()
-    assert whole.pixels().shape == (20, 30)
+    with pytest.raises(ImageError, match=r"a\.jpg: a JPEG of 4 bytes"):
+        damaged.decode()
+    assert whole.decode().shape == (20, 30)
 
 
-def test_a_video_that_is_cut_off_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+def test_a_jpeg_with_a_tail_in_a_folder_is_decoded(tmp_path: Path) -> None:
+    whole = cv2.imencode(".jpg", np.full((20, 30), 99, np.uint8))[1].tobytes()
+    (tmp_path / "a.jpg").write_bytes(whole + b"\0\0\0\x18ftypmp42" * 99)
+    (tmp_path / "b.jpg").write_bytes(whole[:-5])
+    with_tail, truncated = read_all(open_source(str(tmp_path)))
+    assert with_tail.decode().shape == (20, 30)
+    with pytest.raises(ImageError, match=r"b\.jpg: truncated JPEG"):
+        truncated.decode()
+
+
+def test_a_truncated_video_gives_its_frames_and_an_error(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.avi", pictures=60)
     cut = tmp_path / "cut.avi"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with closing(open_source(str(cut))) as source:
-        read: list[Picture] = []
-        with pytest.raises(SourceLost, match=r"damaged video: it ends after \d+ of 60 pictures"):
+        read: list[UndecodedPicture] = []
+        with pytest.raises(SourceLost, match=r"damaged video: it ends after \d+ of 60 frames"):
             read.extend(iter(source.read, None))
     assert 20 < len(read) < 40
 
@@ -147,21 +158,21 @@ def test_a_video_that_is_cut_off_gives_what_it_has_and_says_so(tmp_path: Path) -
             "ftp://admin:s3cret@cam/x",
             "SourceError: source ftp://admin:***@cam/x: its scheme is not known; use",
         ),
-        ("rtsp://", "SourceError: rtsp address that cannot be understood"),
-        ("rtsp://admin:pa/ss@cam/live", "SourceError: rtsp address that cannot be understood"),
-        ("http://admin:12/34@cam/live", "SourceError: http address that cannot be understood"),
-        ("http://cam:http/", "SourceError: http address that cannot be understood"),
-        ("http://a..b/", "SourceError: http address that cannot be understood"),
+        ("rtsp://", "SourceError: rtsp address that cannot be parsed"),
+        ("rtsp://admin:pa/ss@cam/live", "SourceError: rtsp address that cannot be parsed"),
+        ("http://admin:12/34@cam/live", "SourceError: http address that cannot be parsed"),
+        ("http://cam:http/", "SourceError: http address that cannot be parsed"),
+        ("http://a..b/", "SourceError: http address that cannot be parsed"),
         ("rtsp://127.0.0.1:1/x", "SourceLost: no connection: connection refused"),
         ("http://127.0.0.1:1/x", "SourceLost: no connection: connection refused"),
-        ("http://no-such-host.invalid/x", "SourceLost: its host name is not known here"),
+        ("http://no-such-host.invalid/x", "SourceLost: its host name cannot be resolved"),
     ],
 )
-def test_what_cannot_be_opened_is_refused_in_one_line(source: str, message: str) -> None:
+def test_a_source_that_cannot_be_opened_is_refused_in_one_line(source: str, message: str) -> None:
     assert refusal(source).startswith(message)
 
 
-def test_what_can_be_told_without_opening_is_told_before(tmp_path: Path) -> None:
+def test_mistakes_in_a_source_are_found_without_opening_it(tmp_path: Path) -> None:
     for source in ("nowhere/clip.mp4", "97", "ftp://cam/x", "rtsp://a:b/c@d/x", "rtsp://u:${MISSING}@h/"):
         with pytest.raises(SourceError):
             check_source(source, {})
@@ -170,7 +181,7 @@ def test_what_can_be_told_without_opening_is_told_before(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no video", b"\0" * 5000])
-def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     assert refusal(str(path)) == f"SourceError: {path}: not a video that can be decoded"
@@ -180,24 +191,40 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     assert "holds no pictures (.bmp" in refusal(str(tmp_path))
 
 
-def test_what_ends_and_what_does_not() -> None:
+def test_files_and_folders_are_recordings() -> None:
     assert [is_recording(each) for each in ("clip.mp4", "0", "rtsp://h/x", "demo://a")] == [
         True,
         *[False] * 3,
     ]
 
 
-@pytest.mark.parametrize("tells_length", [True, False])
-def test_pictures_of_an_mjpeg_camera(camera: MjpegCamera, tells_length: bool) -> None:
-    camera.tells_length = tells_length
+@pytest.mark.parametrize("sends_length", [True, False])
+def test_pictures_of_an_mjpeg_camera(camera: MjpegCamera, sends_length: bool) -> None:
+    camera.sends_length = sends_length
     with closing(open_source(camera.url())) as source:
         assert source.live
         pictures = [source.read() for _ in range(5)]
-    means = {round(float(picture.pixels().mean()), 3) for picture in pictures if picture}
+    means = {round(float(picture.decode().mean()), 3) for picture in pictures if picture}
     assert len(means) == 5
     assert all(
-        picture and picture.offset is None and picture.pixels().shape == (96, 128) for picture in pictures
+        picture and picture.offset is None and picture.decode().shape == (96, 128) for picture in pictures
     )
+
+
+def test_an_mjpeg_camera_that_pads_its_pictures(camera: MjpegCamera) -> None:
+    camera.shows = "padded"
+    with closing(open_source(camera.url())) as source:
+        pictures = [source.read() for _ in range(3)]
+    assert all(picture and picture.decode().shape == (96, 128) for picture in pictures)
+
+
+def test_a_camera_that_sends_another_format_than_jpeg(camera: MjpegCamera) -> None:
+    camera.sends = cv2.imencode(".png", np.zeros((20, 30), np.uint8))[1].tobytes()
+    with closing(open_source(camera.url())) as source:
+        picture = source.read()
+        assert picture is not None
+        with pytest.raises(ImageError, match="PNG: expected JPEG"):
+            picture.decode()
 
 
 @pytest.mark.parametrize("digest", [False, True])
@@ -208,23 +235,23 @@ def test_an_mjpeg_camera_with_a_login(camera: MjpegCamera, digest: bool) -> None
     with closing(open_source(camera.url(f"admin:{ENCODED}@"))) as source:
         picture = source.read()
         assert picture is not None
-        assert picture.pixels().shape == (96, 128)
+        assert picture.decode().shape == (96, 128)
 
 
-def test_what_is_no_mjpeg_stream_is_named(camera: MjpegCamera) -> None:
+def test_a_response_that_is_not_an_mjpeg_stream_is_named(camera: MjpegCamera) -> None:
     assert "(404)" in refusal(camera.url() + "/other")
     camera.shows = "page"
     assert "sends text/html, not an MJPEG stream" in refusal(camera.url())
 
 
-def test_a_silent_mjpeg_camera_is_given_up_in_time(camera: MjpegCamera) -> None:
+def test_an_mjpeg_camera_that_sends_nothing_times_out(camera: MjpegCamera) -> None:
     camera.shows = "nothing"
     began = time.monotonic()
     assert refusal(camera.url(), timeout=0.5) == "SourceLost: no picture for 0.5 s"
     assert time.monotonic() - began < 5
 
 
-def test_a_camera_that_is_cut_off_ends_the_stream(camera: MjpegCamera) -> None:
+def test_a_camera_that_closes_the_connection_ends_the_stream(camera: MjpegCamera) -> None:
     source = open_source(camera.url())
     assert source.read()
     camera.stop()
@@ -233,7 +260,7 @@ def test_a_camera_that_is_cut_off_ends_the_stream(camera: MjpegCamera) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
-def test_a_camera_that_takes_the_connection_and_never_answers(scheme: str) -> None:
+def test_a_camera_that_accepts_the_connection_and_never_responds(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live"
         with pytest.raises(SourceLost, match=r"no answer within 0\.5 s"):
@@ -243,8 +270,8 @@ def test_a_camera_that_takes_the_connection_and_never_answers(scheme: str) -> No
 @pytest.mark.parametrize(
     ("answer", "scheme", "message"),
     [
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "http", "does not answer in HTTP"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "rtsp", "does not answer in RTSP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "http", "does not respond in HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "rtsp", "does not respond in RTSP"),
         (b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n", "rtsp", r"no such stream \(404\)"),
         (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", "rtsp", "asks for a login"),
         (
@@ -255,19 +282,25 @@ def test_a_camera_that_takes_the_connection_and_never_answers(scheme: str) -> No
         ),
         (
             b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+            b"--b\r\nContent-Length: " + b"9" * 4000 + b"\r\n\r\n",
+            "http",
+            "a picture of 99999999999999999999 bytes",
+        ),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
             + b"x" * 100_000,
             "http",
             "sends no MJPEG",
         ),
     ],
 )
-def test_answers_of_something_else(answer: bytes, scheme: str, message: str) -> None:
+def test_responses_of_servers_that_are_not_cameras(answer: bytes, scheme: str, message: str) -> None:
     with answering(lambda asked: answer) as port, pytest.raises(SourceLost, match=message):
         read_all(open_source(f"{scheme}://127.0.0.1:{port}/live"))
 
 
-def test_a_hostile_camera_raises_nothing_unforeseen() -> None:
-    """Answers damaged at random: every failure is one that captures know."""
+def test_a_hostile_camera_raises_only_ingest_errors() -> None:
+    """Responses damaged at random: every failure is an IngestError."""
     challenge = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a", nonce="b", qop="auth"\r\n\r\n'
     stream = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
@@ -291,12 +324,19 @@ def test_a_hostile_camera_raises_nothing_unforeseen() -> None:
     assert len(reasons) > 4
 
 
-def test_a_webcam_that_does_not_exist_tells_which_do() -> None:
+def test_the_error_for_a_missing_webcam_lists_the_existing_ones() -> None:
     with pytest.raises(SourceError, match=r"webcam 97 does not exist: (there is|no camera is connected)"):
         open_source("97")
 
 
-def test_a_file_in_the_place_of_a_folder_may_have_any_name(tmp_path: Path) -> None:
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
     odd = tmp_path / "clip 100%03d: #1?.mp4"
     shutil.copy(write_video(tmp_path / "clip.mp4", pictures=10), odd)
     assert len(read_all(open_source(str(odd)))) == 10
+
+
+def test_rtsp_over_tls_is_a_network_camera() -> None:
+    check_source("rtsps://192.0.2.10/stream1", {})
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        assert "no connection" in refusal(f"rtsps://127.0.0.1:{unused.getsockname()[1]}/stream1")

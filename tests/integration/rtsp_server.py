@@ -1,7 +1,7 @@
 """An RTSP server for tests, run by the system's Python: `rtsp_server.py PORT [USER PASSWORD]`.
 
-Serves H.264 at /door and /till, where a ball moves, and at /still, where nothing does. Says "ready" once
-it listens.
+Serves H.264 with a moving ball at /door and /till, and without motion at /still. Prints "ready" once it
+listens.
 """
 
 import sys
@@ -14,7 +14,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 ROLE = "viewer, media.factory.access=(boolean)true, media.factory.construct=(boolean)true"
-SHOWN = {"/door": "ball", "/till": "ball", "/still": "smpte100"}
+PATTERNS = {"/door": "ball", "/till": "ball", "/still": "smpte100"}
 LAUNCH = (
     "( videotestsrc is-live=true pattern={pattern} ! video/x-raw,width=320,height=240,framerate=15/1 "
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
@@ -28,7 +28,7 @@ def factory(pattern: str) -> GstRtspServer.RTSPMediaFactory:
     return made
 
 
-def ask_for_login(server: GstRtspServer.RTSPServer, user: str, password: str) -> None:
+def require_login(server: GstRtspServer.RTSPServer, user: str, password: str) -> None:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
@@ -43,13 +43,13 @@ def main(port: str, *login: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service(port)
     points = server.get_mount_points()
-    for name, pattern in SHOWN.items():
+    for name, pattern in PATTERNS.items():
         made = factory(pattern)
         if login:
             made.add_role_from_structure(Gst.Structure.new_from_string(ROLE))
         points.add_factory(name, made)
     if login:
-        ask_for_login(server, *login)
+        require_login(server, *login)
     if not server.attach(None):
         sys.exit(f"port {port} cannot be used")
     print("ready", flush=True)  # noqa: T201

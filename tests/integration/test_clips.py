@@ -33,7 +33,7 @@ def classifier() -> Classifier:
 def visits(
     detector: Detector, classifier: Classifier, pictures: Iterable[tuple[float, NDArray[np.uint8]]]
 ) -> list[Visit]:
-    """The visits of one camera, as they are when they are closed."""
+    """The closed visits of one camera."""
     analyser = Analyser(detector, classifier, "m")
     parts = [
         analyser.analyse("aisle", round((START + time_s) * MICROSECONDS), gray).results
@@ -60,24 +60,24 @@ def test_each_person_is_one_visit(
     found = visits(detector, classifier, frames(clip, every))
     people = {PAUSE: 3, WALKING: 2, WOMAN: 1, MAN: 1}
     assert len(found) == people[clip]
-    told = [visit.estimate.gender for visit in found]
+    genders_found = [visit.estimate.gender for visit in found]
     for gender, least in genders.items():
-        assert told.count(gender) >= least
+        assert genders_found.count(gender) >= least
     assert all(visit.face_size > 15 for visit in found)
 
 
 @pytest.mark.parametrize("every", [0.0, FIVE_PER_SECOND])
 @pytest.mark.parametrize("clip", [PAUSE, WALKING])
-def test_a_woman_is_never_taken_for_a_man(
+def test_a_woman_is_never_classified_as_a_man(
     detector: Detector, classifier: Classifier, clip: str, every: float
 ) -> None:
-    """Short hair and glasses, or so far away that her face has 20 pixels: a woman, or not sure."""
+    """Short hair and glasses, or a face of 20 pixels: female or unknown."""
     found = visits(detector, classifier, frames(clip, every))
     assert [visit.estimate.gender for visit in found].count("male") == 1
 
 
 @pytest.mark.parametrize("every", [0.0, FIVE_PER_SECOND])
-def test_an_aisle_seen_from_behind_has_hardly_a_visit(
+def test_an_aisle_with_people_from_behind_has_at_most_one_visit(
     detector: Detector, classifier: Classifier, every: float
 ) -> None:
     assert len(visits(detector, classifier, frames(AISLE, every))) <= 1
@@ -88,7 +88,7 @@ def test_the_same_clip_gives_the_same_visits(detector: Detector, classifier: Cla
     assert first == second
 
 
-def test_goods_are_no_visitors(detector: Detector, classifier: Classifier) -> None:
+def test_photographs_of_goods_give_no_visits(detector: Detector, classifier: Classifier) -> None:
     """Every photograph of goods, shown once and shown for two seconds."""
     goods = pytest.importorskip("training.detector.scenes", reason="needs the extra train")
     for part in ("train", "validation", "test"):

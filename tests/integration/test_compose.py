@@ -1,6 +1,6 @@
-"""`compose.yaml` as it is, on a real engine: it comes up, outlives a worker and the broker, grows, and goes.
+"""`compose.yaml`, unchanged, on a real engine: it starts, survives killed containers, scales and is removed.
 
-`make compose-test` runs this; the tests stand in the order of a day's events and share the containers.
+`make compose-test` runs this. The tests share the containers and run in the order of this file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BASE = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.M)[0]
 BOARD = json.loads((ROOT / "compose/grafana/boards/mien.json").read_text())
 SERVING = {"kafka", "postgres", "ingest", "inference", "maintain", "dashboard"}
 HOSTILE = "@:/?#%&' \"+"
-"""In every password: what a URL, a shell or an options string would trip over."""
+"""Part of every password: characters that a URL, a shell or an options string must escape."""
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -49,38 +49,38 @@ class Stack:
     has_grafana: bool
 
     def compose(self, *arguments: object, seconds: float = 600) -> str:
-        """A finished `docker compose ARGUMENTS` with the demo's profile."""
+        """Run `docker compose ARGUMENTS` with the profile `demo` and return its output."""
         project = ("-f", COMPOSE, "-p", self.project, "--env-file", self.variables)
         return self.engine.docker("compose", *project, "--profile", "demo", *arguments, seconds=seconds)
 
     def containers(self, service: str) -> list[str]:
         return self.compose("ps", "-a", "-q", service).split()
 
-    def seen(self, container: str, field: str) -> str:
+    def inspect(self, container: str, field: str) -> str:
         return self.engine.docker("inspect", "--format", f"{{{{{field}}}}}", container)
 
-    def healthy(self, service: str) -> bool:
-        states = [self.seen(each, ".State.Health.Status") for each in self.containers(service)]
+    def is_healthy(self, service: str) -> bool:
+        states = [self.inspect(each, ".State.Health.Status") for each in self.containers(service)]
         return bool(states) and set(states) == {"healthy"}
 
-    def inside(self, service: str, *command: object, index: int = 1) -> str:
+    def execute(self, service: str, *command: object, index: int = 1) -> str:
         return self.compose("exec", "-T", f"--index={index}", service, *command)
 
     def visits(self, since: float = 0) -> int:
-        """Visits that began after a time, as the database has them."""
+        """The number of visits in the database that began after a time."""
         query = f"select count(*) from visits where first_seen > {round(since * 1e6)}"
-        return int(self.inside("postgres", "psql", "-U", "postgres", "-d", "mien", "-tAc", query))
+        return int(self.execute("postgres", "psql", "-U", "postgres", "-d", "mien", "-tAc", query))
 
     def kill(self, container: str) -> None:
-        """SIGKILL from outside, as when memory runs out: the engine was not told to stop it."""
-        command = f"kill -9 {self.seen(container, '.State.Pid')}"
+        """Send SIGKILL from outside, as when memory runs out: the engine has not stopped the container."""
+        command = f"kill -9 {self.inspect(container, '.State.Pid')}"
         alone = ("--rm", "--pid=host", "--network=none", "--user=0", "--entrypoint=sh")
         self.engine.docker("run", *alone, MIEN, "-c", command)
 
-    def fetched(self, url: str, index: int = 1) -> str:
-        """What a worker gets from an address."""
+    def fetch(self, url: str, index: int = 1) -> str:
+        """The response that a worker receives from a URL."""
         script = f"import urllib.request; print(urllib.request.urlopen({url!r}, timeout=10).read().decode())"
-        return self.inside("inference", "python", "-c", script, index=index)
+        return self.execute("inference", "python", "-c", script, index=index)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +89,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     variables = tmp_path_factory.mktemp("compose") / "variables"
     names = re.findall(r"^([A-Z_]+)=$", (ROOT / "compose.env.example").read_text(), re.M)
     # Double quotes, since one of the characters is the single quote.
-    word = HOSTILE.replace('"', '\\"')
-    lines = [f'{name}="{word}{secrets.token_hex(8)}"' for name in names]
+    escaped = HOSTILE.replace('"', '\\"')
+    lines = [f'{name}="{escaped}{secrets.token_hex(8)}"' for name in names]
     variables.write_text("\n".join([*lines, f"DASHBOARD_PORT={port}", ""]))
     wanted = {each["image"] for each in SERVICES.values() if each["image"] != MIEN} | {BASE}
     with engine() as found:
-        stands_in = not found.has(BASE)
+        substituted = not found.has(BASE)
         with images(found, wanted) as missing:
             assert missing <= {SERVICES["grafana"]["image"]}
             made = Stack(found, f"mien-test-{secrets.token_hex(4)}", variables, port, not missing)
@@ -105,8 +105,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
                 if request.session.testsfailed:
                     (variables.parent / "log").write_text(made.compose("ps", "-a") + made.compose("logs"))
                 made.compose("--profile", "observability", "down", "-v", "--remove-orphans")
-                if stands_in:  # What was built on a stand-in is nobody's to run later.
-                    found.tried("rmi", "--no-prune", MIEN)
+                if substituted:  # An image that was built on a substitute must not be used later.
+                    found.run("rmi", "--no-prune", MIEN)
         left = [
             found.docker(*command, "-q", "--filter", f"label=com.docker.compose.project={made.project}")
             for command in (("ps", "-a"), ("volume", "ls"), ("network", "ls"))
@@ -121,43 +121,43 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120) -
         time.sleep(0.5)
 
 
-def goes_on(stack: Stack) -> None:
-    """Everything is healthy again, and people who come from now on are counted."""
-    wait_until(lambda: all(map(stack.healthy, SERVING)), "every service healthy")
+def wait_for_recovery(stack: Stack) -> None:
+    """Wait until every service is healthy and a visit that begins now is counted."""
+    wait_until(lambda: all(map(stack.is_healthy, SERVING)), "every service healthy")
     now = time.time()
     wait_until(lambda: stack.visits(since=now) > 0, "new visits")
 
 
-def test_a_password_that_is_not_set_stops_everything_with_its_name(stack: Stack, tmp_path: Path) -> None:
+def test_a_missing_password_stops_the_start_and_is_named(stack: Stack, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.write_text(stack.variables.read_text().replace("WRITER_PASSWORD=", "OTHER="))
-    refused = stack.engine.tried("compose", "-f", COMPOSE, "--env-file", empty, "config")
+    refused = stack.engine.run("compose", "-f", COMPOSE, "--env-file", empty, "config")
     assert refused.returncode != 0
     assert "WRITER_PASSWORD" in refused.stderr
     assert "compose.env.example" in refused.stderr
 
 
-def test_every_container_is_confined(stack: Stack) -> None:
+def test_every_container_has_minimal_privileges(stack: Stack) -> None:
     for service in SERVING:
         (container,) = stack.containers(service)
-        assert stack.healthy(service), service
-        assert stack.seen(container, ".HostConfig.ReadonlyRootfs") == "true"
+        assert stack.is_healthy(service), service
+        assert stack.inspect(container, ".HostConfig.ReadonlyRootfs") == "true"
         status = dict(
             line.split(":\t", 1)
-            for line in stack.inside(service, "cat", "/proc/1/status").splitlines()
+            for line in stack.execute(service, "cat", "/proc/1/status").splitlines()
             if ":\t" in line
         )
         assert "0" not in status["Uid"].split(), f"{service} runs as root"
         assert int(status["CapBnd"], 16) == 0, f"{service} has capabilities"
         assert status["NoNewPrivs"] == "1"
-        published = json.loads(stack.seen(container, "json .HostConfig.PortBindings") or "{}") or {}
+        published = json.loads(stack.inspect(container, "json .HostConfig.PortBindings") or "{}") or {}
         mine = {"8501/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]}
         assert published == (mine if service == "dashboard" else {})
-    tried = stack.engine.tried("run", "--rm", "--entrypoint=sh", MIEN, "-c", "id -u; command -v gcc cc ld")
-    assert tried.stdout.split() == ["10001"], "no root, no compiler"
+    shell = stack.engine.run("run", "--rm", "--entrypoint=sh", MIEN, "-c", "id -u; command -v gcc cc ld")
+    assert shell.stdout.split() == ["10001"], "no root, no compiler"
 
 
-def test_a_reader_cannot_write_and_a_writer_cannot_alter(stack: Stack) -> None:
+def test_a_reader_cannot_write_and_a_writer_cannot_change_tables(stack: Stack) -> None:
     script = (
         "import os, psycopg, sys; "
         "connection = psycopg.connect(os.environ['MIEN_DATABASE']); connection.execute(sys.argv[1])"
@@ -165,13 +165,13 @@ def test_a_reader_cannot_write_and_a_writer_cannot_alter(stack: Stack) -> None:
     for service, statement in (
         ("dashboard", "SET TRANSACTION READ WRITE; DELETE FROM cameras"),
         ("inference", "DROP TABLE visits"),
-        ("ingest", "CREATE TABLE mine (id int)"),
+        ("ingest", "CREATE TABLE intruder (id int)"),
     ):
         with pytest.raises(AssertionError, match="InsufficientPrivilege"):
-            stack.inside(service, "python", "-c", script, statement)
+            stack.execute(service, "python", "-c", script, statement)
 
 
-def test_figures_arrive_on_the_dashboard_and_grow(stack: Stack) -> None:
+def test_the_dashboard_shows_visits_and_their_number_grows(stack: Stack) -> None:
     with chromium() as browser, visit(browser, f"http://127.0.0.1:{stack.port}") as seen:
         seen.wait_for_text("Visits")
         before = seen.wait_for_figure("Visits", other_than="< 10")
@@ -183,40 +183,40 @@ def test_figures_arrive_on_the_dashboard_and_grow(stack: Stack) -> None:
         assert seen.foreign == []
 
 
-def test_the_board_finds_figures_in_prometheus(stack: Stack) -> None:
+def test_prometheus_answers_every_query_of_the_grafana_board(stack: Stack) -> None:
     names = () if stack.has_grafana else ("prometheus",)
     stack.compose("--profile", "observability", "up", "--no-build", "--wait", *names)
     expressions = {target["expr"] for panel in BOARD["panels"] for target in panel["targets"]}
 
     def unanswered() -> set[str]:
-        return {each for each in expressions if not answer(each)}
+        return {each for each in expressions if not query(each)}
 
-    def answer(expression: str) -> list[object]:
-        told = json.loads(stack.fetched(f"http://prometheus:9090/api/v1/query?query={quote(expression)}"))
-        assert told["status"] == "success", expression
-        found: list[object] = told["data"]["result"]
+    def query(expression: str) -> list[object]:
+        answer = json.loads(stack.fetch(f"http://prometheus:9090/api/v1/query?query={quote(expression)}"))
+        assert answer["status"] == "success", expression
+        found: list[object] = answer["data"]["result"]
         return found
 
-    # Nothing was dropped so far, perhaps.
+    # The counter of drops has no value before the first drop.
     wait_until(lambda: all("mien_drops" in each for each in unanswered()), "an answer to every panel")
-    assert len(answer("up == 1")) == 3
+    assert len(query("up == 1")) == 3
 
 
-def test_a_worker_that_is_killed_comes_back(stack: Stack) -> None:
+def test_a_killed_worker_restarts(stack: Stack) -> None:
     (worker,) = stack.containers("inference")
     stack.kill(worker)
-    wait_until(lambda: stack.seen(worker, ".RestartCount") == "1", "the worker started again")
-    goes_on(stack)
+    wait_until(lambda: stack.inspect(worker, ".RestartCount") == "1", "the worker restarted")
+    wait_for_recovery(stack)
 
 
-def test_a_broker_that_is_killed_comes_back_and_nobody_else_has_to(stack: Stack) -> None:
+def test_a_killed_broker_restarts_and_no_other_container_does(stack: Stack) -> None:
     (broker,) = stack.containers("kafka")
     others = [container for service in sorted(SERVING - {"kafka"}) for container in stack.containers(service)]
-    starts = [stack.seen(each, ".State.StartedAt") for each in others]
+    starts = [stack.inspect(each, ".State.StartedAt") for each in others]
     stack.kill(broker)
-    wait_until(lambda: stack.seen(broker, ".RestartCount") == "1", "the broker started again")
-    goes_on(stack)
-    assert [stack.seen(each, ".State.StartedAt") for each in others] == starts
+    wait_until(lambda: stack.inspect(broker, ".RestartCount") == "1", "the broker restarted")
+    wait_for_recovery(stack)
+    assert [stack.inspect(each, ".State.StartedAt") for each in others] == starts
 
 
 def test_three_workers_share_the_cameras(stack: Stack) -> None:
@@ -229,13 +229,13 @@ def test_three_workers_share_the_cameras(stack: Stack) -> None:
         service: containers for service, containers in before.items() if service != "inference"
     }
 
-    def lanes(index: int) -> int:
-        return stack.fetched("http://127.0.0.1:9464/metrics", index).count("mien_lag_records{")
+    def partitions(index: int) -> int:
+        return stack.fetch("http://127.0.0.1:9464/metrics", index).count("mien_lag_records{")
 
-    wait_until(lambda: all(map(lanes, (1, 2, 3))), "every worker has lanes")
-    goes_on(stack)
+    wait_until(lambda: all(map(partitions, (1, 2, 3))), "every worker has a partition")
+    wait_for_recovery(stack)
 
 
-def test_the_database_is_sound_after_all_that(stack: Stack) -> None:
-    told = stack.inside("maintain", "mien", "db", "check")
-    assert told.count("ok  ") == len(told.splitlines())
+def test_the_database_is_consistent_afterwards(stack: Stack) -> None:
+    output = stack.execute("maintain", "mien", "db", "check")
+    assert output.count("ok  ") == len(output.splitlines())

@@ -1,9 +1,8 @@
-"""The dashboard as somebody sees it: a real process, a real browser, a database that is being written."""
+"""The dashboard in a browser, while its database is written."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,17 +11,18 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser
 
 from bus.messages import MINUTE_US
-from dashboard import theme
+from common import palette
+from common.clock import wall_clock_us
 from storage.engine import open_database
 from storage.writer import Writer
-from tests.support.browser import Seen, chromium, dashboard, visit
+from tests.support.browser import OpenPage, chromium, dashboard, visit
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.timeout(300)
 
 SHOP = Shop(visits_per_minute=20)
 PATIENCE_US = 10 * MINUTE_US
-"""States are reported so far ahead that they still hold when a busy machine gets to look at them."""
+"""States are reported this far in the future, so that they are recent even on a busy machine."""
 
 CHARTS = '[data-testid="stVegaLiteChart"] svg'
 LISTENING = """
@@ -40,7 +40,7 @@ def note(event, arguments):
 sys.addaudithook(note)
 print("listening", file=log)
 """
-"""A `sitecustomize` that writes down whom its process looks up and connects to."""
+"""A `sitecustomize` that logs the hosts that its process looks up and connects to."""
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +63,19 @@ def engine(url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def writer(engine: sa.Engine) -> Writer:
-    """Writes into a database that holds the last twenty minutes."""
-    now, writer = now_us(), Writer(engine)
+    """A writer of a database with a history of twenty minutes."""
+    now, writer = wall_clock_us(), Writer(engine)
     SHOP.register(engine, now - 20 * MINUTE_US)
     SHOP.write(writer, now - 20 * MINUTE_US, now)
     SHOP.report(writer, now + PATIENCE_US)
     return writer
 
 
-def now_us() -> int:
-    return time.time_ns() // 1000
-
-
 def number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def fills(seen: Seen) -> set[str]:
+def fills(seen: OpenPage) -> set[str]:
     """The colours of all marks of all charts."""
     found: list[str] = seen.page.eval_on_selector_all(
         f"{CHARTS} .mark-rect path", "marks => marks.map(mark => mark.getAttribute('fill'))"
@@ -87,7 +83,7 @@ def fills(seen: Seen) -> set[str]:
     return {colour.upper() for colour in found if colour}
 
 
-def test_figures_move_by_themselves_while_the_page_stays(
+def test_figures_are_updated_without_a_reload_of_the_page(
     browser: Browser, writer: Writer, url: str, tmp_path: Path
 ) -> None:
     with dashboard(tmp_path, url, refresh_seconds=0.5) as address, visit(browser, address) as seen:
@@ -101,22 +97,22 @@ def test_figures_move_by_themselves_while_the_page_stays(
             }""",
             CHARTS,
         )
-        now = now_us()
+        now = wall_clock_us()
         SHOP.write(writer, now - MINUTE_US, now)
         busy = Shop(visits_per_minute=40, seed=2)
         busy.write(writer, now - MINUTE_US, now)
         after = seen.wait_for_figure("Visits", other_than=before)
         assert number(after) > number(before)
         seen.settle()
-        assert seen.page.evaluate("window.stayed") is True, "the page was not loaded again"
+        assert seen.page.evaluate("window.stayed") is True, "the page is not reloaded"
         kept = seen.page.eval_on_selector_all(CHARTS, "charts => charts.map(chart => chart.stayed === true)")
-        assert kept == [True] * 5, "every chart was updated in place"
+        assert kept == [True] * 5, "every chart is updated in place"
         assert seen.errors == []
         assert seen.foreign == []
 
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(15, 19, 25)")])
-def test_follows_the_colour_scheme_of_the_viewer(
+def test_the_dashboard_has_the_colour_scheme_of_the_viewer(
     scheme: str, ground: str, browser: Browser, writer: Writer, url: str, tmp_path: Path
 ) -> None:
     assert writer
@@ -124,20 +120,22 @@ def test_follows_the_colour_scheme_of_the_viewer(
         seen.wait_for_charts(5)
         app = seen.page.get_by_test_id("stApp")
         assert app.evaluate("app => getComputedStyle(app).backgroundColor") == ground
-        palette = theme.palette(scheme)
-        assert {palette["happiness"], palette["neutral"], palette["female"], palette["male"]} <= fills(seen)
-        assert fills(seen) <= {colour.upper() for colour in palette.values()} | {"TRANSPARENT", "NONE"}
+        colours = {"light": palette.LIGHT, "dark": palette.DARK}[scheme]
+        assert {colours[name] for name in ("happiness", "neutral", "female", "male")} <= fills(seen)
+        assert fills(seen) <= {colour.upper() for colour in colours.values()} | {"TRANSPARENT", "NONE"}
         dot = seen.page.locator(".freshness .dot").evaluate("dot => getComputedStyle(dot).color")
-        assert dot == "rgb({}, {}, {})".format(*bytes.fromhex(palette["accent"][1:]))
+        assert dot == "rgb({}, {}, {})".format(*bytes.fromhex(colours["accent"][1:]))
         assert seen.errors == []
 
 
-def test_waits_for_the_database_and_goes_on_by_itself(browser: Browser, url: str, tmp_path: Path) -> None:
+def test_the_page_waits_for_the_database_and_continues_by_itself(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
     with dashboard(tmp_path, url, refresh_seconds=0.5) as address, visit(browser, address) as seen:
         seen.wait_for_text("Waiting for the database")
         engine = open_database(url)
         seen.wait_for_text("No data yet")
-        now, writer = now_us(), Writer(engine)
+        now, writer = wall_clock_us(), Writer(engine)
         SHOP.register(engine, now - 5 * MINUTE_US)
         SHOP.write(writer, now - 5 * MINUTE_US, now)
         seen.wait_for_charts(5)
@@ -146,10 +144,10 @@ def test_waits_for_the_database_and_goes_on_by_itself(browser: Browser, url: str
         assert seen.errors == []
 
 
-def test_the_alarm_leads_to_the_cameras_and_choices_stand_in_the_address(
+def test_the_alarm_links_to_the_cameras_and_the_address_contains_the_choices(
     browser: Browser, writer: Writer, url: str, tmp_path: Path
 ) -> None:
-    SHOP.report(writer, now_us() + PATIENCE_US, down="aisle", reason="no answer from <b>10.0.0.12</b>")
+    SHOP.report(writer, wall_clock_us() + PATIENCE_US, down="aisle", reason="no answer from <b>10.0.0.12</b>")
     with dashboard(tmp_path, url, refresh_seconds=1) as address, visit(browser, address) as seen:
         seen.wait_for_text("is down")
         seen.page.get_by_role("radio", name="1 h").click()
@@ -168,11 +166,14 @@ def test_the_alarm_leads_to_the_cameras_and_choices_stand_in_the_address(
         assert seen.errors == []
 
 
-def test_fits_a_telephone(browser: Browser, writer: Writer, url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [360, 390, 420])
+def test_the_pages_fit_on_a_telephone(
+    width: int, browser: Browser, writer: Writer, url: str, tmp_path: Path
+) -> None:
     assert writer
     with dashboard(tmp_path, url) as address:
         for page, ready in (("", ".st-key-tiles"), ("/cameras", "table.cameras")):
-            with visit(browser, address + page, width=420) as seen:
+            with visit(browser, address + page, width=width) as seen:
                 seen.page.wait_for_selector(ready)
                 wide = seen.page.evaluate(
                     """() => [...document.querySelectorAll('section *')].filter(
@@ -180,9 +181,15 @@ def test_fits_a_telephone(browser: Browser, writer: Writer, url: str, tmp_path: 
                     ).map(each => each.outerHTML.slice(0, 80))"""
                 )
                 assert wide == []
+                cut = seen.page.evaluate(
+                    """() => [...document.querySelectorAll('[data-testid="stMetric"] *')].filter(
+                        each => each.clientWidth && each.scrollWidth > each.clientWidth + 1
+                    ).map(each => each.innerText)"""
+                )
+                assert cut == []
 
 
-def test_nobody_elsewhere_is_asked_for_anything(
+def test_there_are_no_requests_to_other_machines(
     browser: Browser, writer: Writer, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert writer

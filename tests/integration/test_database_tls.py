@@ -1,7 +1,7 @@
-"""PostgreSQL that takes nothing but TLS and passwords, and the roles that `mien db upgrade` makes there.
+"""PostgreSQL that requires TLS and passwords, and the roles that `mien db upgrade` creates there.
 
-Everything is said by `mien` in a process of its own: TensorFlow, which other tests load into this one, brings
-another TLS library that libpq's does not get on with.
+All commands run as processes: TensorFlow, which other tests load into this one, contains another TLS library
+that conflicts with the one of libpq.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PASSWORD = "p@ss:w/rd?&#% '\"\\"
 
 @dataclass(frozen=True)
 class Secured:
-    """A server that asks for TLS and a password; `authority` vouches for it."""
+    """A server that requires TLS and a password; `authority` signed its certificate."""
 
     server: Server
     authority: Path
@@ -43,7 +43,7 @@ def secured() -> Iterator[Secured]:
 
 @pytest.fixture
 def owner(secured: Secured) -> Iterator[sa.URL]:
-    """The URL of an empty database of an owner with a password, without any word of TLS."""
+    """The URL of an empty database of an owner with a password, without TLS options."""
     name = f"owner_{uuid.uuid4().hex[:8]}"
     with secured.server.database() as database:
         secured.server.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'hush'")
@@ -56,7 +56,7 @@ def verified(url: sa.URL, authority: Path) -> sa.URL:
 
 
 def refusal(folder: Path, url: sa.URL, *arguments: str) -> str:
-    """Why `mien db upgrade`, or another command, does not get to work, in one line."""
+    """The one-line error of `mien db upgrade`, or of another command."""
     done = mien(folder, *(arguments or ("db", "upgrade")), variables=database(url))
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
@@ -65,8 +65,8 @@ def refusal(folder: Path, url: sa.URL, *arguments: str) -> str:
     return done.stderr
 
 
-def works(folder: Path, url: sa.URL, *arguments: str, **environment: str) -> str:
-    """What a command says that does its work."""
+def output(folder: Path, url: sa.URL, *arguments: str, **environment: str) -> str:
+    """The output of a command that succeeds."""
     done = mien(folder, *arguments, variables=database(url) | environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -77,72 +77,72 @@ def database(url: sa.URL) -> dict[str, str]:
 
 
 def test_a_verified_connection_is_encrypted(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
-    works(tmp_path, verified(owner, secured.authority), "db", "upgrade")
+    output(tmp_path, verified(owner, secured.authority), "db", "upgrade")
     log = (secured.server.folder / "log").read_text()
     sessions = re.findall(rf"connection authorized: user={owner.username} .*", log)
     assert sessions
     assert all("SSL enabled (protocol=TLSv1.3" in session for session in sessions)
 
 
-def test_without_tls_there_is_no_way_in(owner: sa.URL, tmp_path: Path) -> None:
+def test_a_connection_without_tls_is_refused(owner: sa.URL, tmp_path: Path) -> None:
     assert "no encryption" in refusal(tmp_path, owner.update_query_dict({"sslmode": "disable"}))
 
 
-def test_a_server_that_another_authority_vouches_for_is_refused(owner: sa.URL, tmp_path: Path) -> None:
+def test_a_certificate_of_another_authority_is_refused(owner: sa.URL, tmp_path: Path) -> None:
     other = make_authority(tmp_path / "other")
     assert "certificate verify failed" in refusal(tmp_path, verified(owner, other))
 
 
-def test_a_server_of_another_name_is_refused(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
+def test_a_certificate_with_another_name_is_refused(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
     message = refusal(tmp_path, verified(owner.set(host="localhost"), secured.authority))
     assert 'does not match host name "localhost"' in message
 
 
-def test_an_authority_that_is_not_there_is_named(owner: sa.URL, tmp_path: Path) -> None:
+def test_a_missing_authority_file_is_in_the_error(owner: sa.URL, tmp_path: Path) -> None:
     done = mien(tmp_path, "db", "upgrade", variables=database(verified(owner, tmp_path / "none.crt")))
     assert done.returncode == 2
     assert f'root certificate file "{tmp_path}/none.crt" does not exist' in done.stderr
 
 
-def test_a_wrong_password_is_refused_and_not_repeated(
+def test_a_wrong_password_is_refused_and_not_in_the_error(
     owner: sa.URL, secured: Secured, tmp_path: Path
 ) -> None:
     wrong = verified(owner.set(password="hush!"), secured.authority)
     assert "password authentication failed" in refusal(tmp_path, wrong)
 
 
-def test_roles_log_in_with_the_passwords_that_they_were_given(
-    owner: sa.URL, secured: Secured, tmp_path: Path
-) -> None:
+def test_roles_log_in_with_their_passwords(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
     url, mark = verified(owner, secured.authority), uuid.uuid4().hex[:8]
     writer, reader = f"writer_{mark}", f"reader_{mark}"
-    said = works(
+    printed = output(
         tmp_path,
         url,
         *("db", "upgrade", "--writer", writer, "--reader", reader),
         MIEN_WRITER_PASSWORD=PASSWORD,
         MIEN_READER_PASSWORD=f"{PASSWORD}2",
     )
-    assert f"{writer} may store\n{reader} may read\n" in said
-    assert PASSWORD not in said
+    assert f"{writer} may store\n{reader} may read\n" in printed
+    assert PASSWORD not in printed
 
-    works(tmp_path, url.set(username=writer, password=PASSWORD), "cameras", "add", "till", "demo://till")
+    output(tmp_path, url.set(username=writer, password=PASSWORD), "cameras", "add", "till", "demo://till")
     engine = sa.create_engine(secured.server.url.set(database=owner.database))
     assert [row["id"] for row in rows(engine, tables.cameras)] == ["till"]
     engine.dispose()
     reading = url.set(username=reader, password=f"{PASSWORD}2")
-    assert "ok  version" in works(tmp_path, reading, "db", "check")
+    assert "ok  version" in output(tmp_path, reading, "db", "check")
     assert "read-only transaction" in refusal(tmp_path, reading, "cameras", "add", "door", "demo://door")
     crossed = url.set(username=writer, password=f"{PASSWORD}2")
     assert "password authentication failed" in refusal(tmp_path, crossed)
     assert PASSWORD not in (secured.server.folder / "log").read_text()
 
 
-def test_a_password_changes_and_otherwise_stays(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
+def test_an_upgrade_changes_a_password_only_if_one_is_given(
+    owner: sa.URL, secured: Secured, tmp_path: Path
+) -> None:
     url, name = verified(owner, secured.authority), f"writer_{uuid.uuid4().hex[:8]}"
 
     def upgrade(**environment: str) -> None:
-        works(tmp_path, url, "db", "upgrade", "--writer", name, **environment)
+        output(tmp_path, url, "db", "upgrade", "--writer", name, **environment)
 
     def logs_in(password: str) -> bool:
         given = database(url.set(username=name, password=password))

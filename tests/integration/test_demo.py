@@ -1,4 +1,4 @@
-"""`mien demo` as a newcomer meets it: one command, a browser, figures that move, a history that stays."""
+"""`mien demo` for a new user: one command, a browser, figures that change, a history that is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import Seen, chromium, visit
+from tests.support.browser import OpenPage, chromium, visit
 from tests.support.demos import demo, end
 
 FIRST_MINUTE_S = 60
@@ -22,20 +22,20 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def count(seen: Seen) -> int:
+def count(seen: OpenPage) -> int:
     """Visits on the page."""
     text = seen.figure("Visits").replace(",", "")
     return int(text) if text.isdigit() else 0
 
 
-def wait_for_visits(seen: Seen, at_least: int, seconds: float) -> None:
+def wait_for_visits(seen: OpenPage, at_least: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while count(seen) < at_least:
         assert time.monotonic() < deadline, f"{count(seen)} visits after {seconds:g} s"
         seen.page.wait_for_timeout(500)
 
 
-def test_figures_move_within_a_minute_and_the_history_stays(tmp_path: Path, browser: Browser) -> None:
+def test_figures_change_within_a_minute_and_the_history_is_kept(tmp_path: Path, browser: Browser) -> None:
     started = time.monotonic()
     with demo(tmp_path) as (address, process), visit(browser, address) as seen:
         seen.wait_for_text("Estimated expression")

@@ -1,4 +1,4 @@
-"""Workers on Kafka: whatever happens to the group, the sink has every acknowledged frame exactly once."""
+"""Workers on Kafka: whatever happens in the group, the sink has every acknowledged frame exactly once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.writer import KafkaWriter
 from bus.messages import Frame, Partition, Positions
+from bus.sinks import SinkFenced, SinkUnavailable
 from bus.transport import Batch
 from tests.support.brokers import Broker
 from tests.support.buses import (
@@ -36,14 +37,10 @@ CAMERAS = ("a", "b", "c", "d")
 FAR = PATIENCE_SECONDS
 
 
-class Fenced(Exception):
-    """Somebody else stored a position of these partitions meanwhile."""
-
-
 class Sink:
-    """A database file: frames and positions in one transaction; one object for each worker.
+    """A SQLite file that stores frames and positions in one transaction; each worker has its own object.
 
-    As a sink has to, it refuses a worker whose partition has moved on without it.
+    It fences a worker whose partition was processed further by another worker, as every sink must.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +74,7 @@ class Sink:
         found = self._connection.execute("SELECT next FROM offsets WHERE topic = ? AND number = ?", partition)
         row = found.fetchone()
         if (row and row[0]) != self._held.get(partition):
-            raise Fenced(f"{partition}: holds {row}, expected {self._held.get(partition)}")
+            raise SinkFenced(f"{partition}: holds {row}, expected {self._held.get(partition)}")
         self._connection.execute("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", (*partition, position))
 
     @contextmanager
@@ -92,7 +89,7 @@ class Sink:
 
 
 class Worker:
-    """Polls, stores and acknowledges on a thread of its own until it is told to stop or all is read."""
+    """Polls, stores and acknowledges in its own thread until `end` is called or everything is read."""
 
     def __init__(self, settings: KafkaSettings, path: Path, *, drain: bool = False) -> None:
         self.revoked: set[Partition] = set()
@@ -104,12 +101,12 @@ class Worker:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop; raises what went wrong on the thread."""
+        """Stop; raises the error of the thread, if any."""
         self._stop.set()
         self.join()
 
     def join(self) -> None:
-        """Wait until it ended by itself; raises what went wrong on the thread."""
+        """Wait until it ends by itself; raises the error of the thread, if any."""
         self._thread.join(timeout=FAR)
         assert not self._thread.is_alive()
         if self._error is not None:
@@ -129,27 +126,27 @@ class Worker:
                     self.stored += len(batch.records)
                     if batch.ended:
                         return
-        except BaseException as error:  # noqa: BLE001 - told to the test by `join`
+        except BaseException as error:  # noqa: BLE001 - `join` raises it in the test
             self._error = error
 
 
 @contextmanager
-def filming(settings: KafkaSettings, cameras: tuple[str, ...] = CAMERAS) -> Iterator[set[tuple[str, int]]]:
-    """One camera a partition, 50 frames a second each; the frames that a broker has, complete at the end."""
+def publishing(settings: KafkaSettings, cameras: tuple[str, ...] = CAMERAS) -> Iterator[set[tuple[str, int]]]:
+    """One camera per partition, 50 frames per second; yields the acknowledged frames, complete at the end."""
     acknowledged: set[tuple[str, int]] = set()
     writer = KafkaWriter(
         settings, cameras.index, on_acknowledged=lambda camera, _, seq: acknowledged.add((camera, seq))
     )
     stop = threading.Event()
 
-    def film() -> None:
+    def publish() -> None:
         seq = 0
         while not stop.wait(0.02):
             for camera in cameras:
                 writer.publish(frame(seq, camera))
             seq += 1
 
-    thread = threading.Thread(target=film)
+    thread = threading.Thread(target=publish)
     thread.start()
     try:
         yield acknowledged
@@ -160,11 +157,11 @@ def filming(settings: KafkaSettings, cameras: tuple[str, ...] = CAMERAS) -> Iter
 
 
 def send(settings: KafkaSettings, frames: Iterable[Frame], partition: int = 0) -> None:
-    """Put frames on the bus as they are, doubles too."""
+    """Send frames as they are, repetitions included."""
     with closing(KafkaProducer(bootstrap_servers=settings.servers[0], enable_idempotence=False)) as producer:
         for each in frames:
             headers, value = codec.encode(each)
-            producer.send(settings.topic, value, headers=list(headers.items()), partition=partition)
+            producer.send(settings.topic, value, headers=list(headers), partition=partition)
         producer.flush(timeout=FAR)
 
 
@@ -175,14 +172,14 @@ def administrator(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
 
 
 def delete_before(settings: KafkaSettings, offset: int) -> None:
-    """What retention does, at once."""
+    """Delete records as retention does, but at once."""
     with administrator(settings) as admin:
         admin.delete_records({TopicPartition(settings.topic, 0): offset})
 
 
 @pytest.fixture
 def read(request: pytest.FixtureRequest) -> Callable[..., KafkaReader]:
-    """Makes readers that are closed at the end."""
+    """A function that creates readers, which are closed at the end."""
 
     def make(*arguments: object, **options: object) -> KafkaReader:
         reader = KafkaReader(*arguments, **options)  # type: ignore[arg-type]
@@ -192,16 +189,16 @@ def read(request: pytest.FixtureRequest) -> Callable[..., KafkaReader]:
     return make
 
 
-def test_workers_that_come_and_go_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
+def test_workers_that_join_and_leave_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
     settings, path = fresh_topic(broker, len(CAMERAS)), tmp_path / "sink.db"
-    with filming(settings) as acknowledged:
+    with publishing(settings) as acknowledged:
         first = Worker(settings, path)
         eventually(lambda: first.stored > 50, "the first worker stores")
         second = Worker(settings, path)
         eventually(lambda: second.stored > 50, "the second worker stores")
-        assert len(first.revoked) == 2, "it gave away half of its partitions"
+        assert len(first.revoked) == 2, "half of its partitions were revoked"
         before = first.stored
-        eventually(lambda: first.stored > before + 50, "the first worker goes on")
+        eventually(lambda: first.stored > before + 50, "the first worker continues")
         first.end()
         third = Worker(settings, path)
         eventually(lambda: third.stored > 50, "the third worker stores")
@@ -212,7 +209,7 @@ def test_workers_that_come_and_go_lose_and_double_nothing(broker: Broker, tmp_pa
         assert sink.frames() == sorted(acknowledged)
 
 
-def test_a_worker_that_fell_silent_is_told_and_its_late_results_are_refused(
+def test_a_silent_worker_loses_its_partitions_and_its_late_results_are_fenced(
     broker: Broker, tmp_path: Path, read: Callable[..., KafkaReader]
 ) -> None:
     settings, path = fresh_topic(broker), tmp_path / "sink.db"
@@ -223,14 +220,14 @@ def test_a_worker_that_fell_silent_is_told_and_its_late_results_are_refused(
         late = gather(silent, 2)
         successor = read(settings, heir.resume, max_silence=6)
         heir.write(gather(successor, 8))
-        with pytest.raises(Fenced):
+        with pytest.raises(SinkFenced):
             zombie.write(late)
         batch = silent.poll(limit=10, timeout=0.1)
-        eventually(lambda: bool(batch.revoked or silent.poll(10, 0.1).revoked), "it is told")
+        eventually(lambda: bool(batch.revoked or silent.poll(10, 0.1).revoked), "the partitions are revoked")
         assert zombie.frames() == [("till", seq) for seq in range(10)]
 
 
-def test_a_worker_that_holds_keeps_its_partitions(broker: Broker, read: Callable[..., KafkaReader]) -> None:
+def test_a_worker_that_waits_keeps_its_partitions(broker: Broker, read: Callable[..., KafkaReader]) -> None:
     settings, shelf = fresh_topic(broker), Shelf()
     send(settings, [frame(seq) for seq in range(4)])
     reader = read(settings, shelf, max_silence=6)
@@ -242,20 +239,22 @@ def test_a_worker_that_holds_keeps_its_partitions(broker: Broker, read: Callable
     assert not batch.revoked
 
 
-def test_a_sink_that_is_away_at_first_only_delays(broker: Broker, read: Callable[..., KafkaReader]) -> None:
+def test_a_sink_that_is_unavailable_at_first_only_delays(
+    broker: Broker, read: Callable[..., KafkaReader]
+) -> None:
     settings, failures = fresh_topic(broker), iter([True] * 3)
     send(settings, [frame(0)])
 
     def resume(partitions: Iterable[Partition]) -> Positions:
         if next(failures, False):
-            raise ConnectionError("the database is away")
+            raise SinkUnavailable("database is unavailable")
         return {}
 
-    reader = read(settings, resume, outages=(ConnectionError,))
+    reader = read(settings, resume)
     assert sequence(gather(reader, 1).records) == [0]
 
 
-def test_a_rebalance_that_begins_with_new_metadata_is_not_forgotten(
+def test_a_rebalance_that_starts_with_new_metadata_completes(
     broker: Broker, read: Callable[..., KafkaReader]
 ) -> None:
     settings = fresh_topic(broker, 1)
@@ -272,7 +271,7 @@ def test_a_rebalance_that_begins_with_new_metadata_is_not_forgotten(
     )
 
 
-def test_poison_lies_among_the_dead_letters_as_it_came(
+def test_a_poison_record_reaches_the_dead_letter_queue_unchanged(
     broker: Broker, read: Callable[..., KafkaReader]
 ) -> None:
     settings = fresh_topic(broker)
@@ -290,13 +289,13 @@ def test_poison_lies_among_the_dead_letters_as_it_came(
         letter = next(consumer)
     headers = dict(letter.headers)
     assert letter.value == poison.value
-    assert {name: headers[name] for name in poison.headers} == dict(poison.headers)
+    assert {name: headers[name] for name, _ in poison.headers} == dict(poison.headers)
     assert headers[dead_letters.ERROR] == "not a JPEG: é".encode()
     assert headers[dead_letters.TOPIC] == settings.topic.encode()
     assert (headers[dead_letters.PARTITION], headers[dead_letters.OFFSET]) == (b"0", b"1")
 
 
-def test_what_comes_twice_is_handed_out_once_even_to_the_next_worker(
+def test_a_repeated_frame_is_delivered_once_even_across_workers(
     broker: Broker, read: Callable[..., KafkaReader]
 ) -> None:
     settings, shelf = fresh_topic(broker), Shelf()
@@ -314,7 +313,7 @@ def test_what_comes_twice_is_handed_out_once_even_to_the_next_worker(
 
 
 @pytest.mark.parametrize(("stored", "expected", "expired"), [(2, [5, 6, 7], 3), (100, [5, 6, 7], 0)])
-def test_a_position_that_kafka_does_not_have_goes_on_with_the_oldest_frame(
+def test_a_position_that_kafka_no_longer_has_resumes_with_the_oldest_frame(
     broker: Broker, read: Callable[..., KafkaReader], stored: int, expected: list[int], expired: int
 ) -> None:
     settings = fresh_topic(broker)
@@ -325,21 +324,23 @@ def test_a_position_that_kafka_does_not_have_goes_on_with_the_oldest_frame(
     assert reader.expired == expired
 
 
-def test_frames_that_are_deleted_under_a_reader_are_told(
+def test_frames_that_kafka_deletes_before_they_are_read_are_counted(
     broker: Broker, read: Callable[..., KafkaReader]
 ) -> None:
     settings, shelf = fresh_topic(broker), Shelf()
     send(settings, [frame(0), frame(1)])
     reader = read(settings, shelf)
     shelf.store(reader, gather(reader, 2).positions)
-    reader.hold(1)  # Nothing is fetched meanwhile, as when the worker is busy.
+    reader.hold(1)  # Nothing is fetched in the meantime, as when the worker is busy.
     send(settings, [frame(seq) for seq in range(2, 8)])
     delete_before(settings, 6)
     assert sequence(gather(reader, 2).records) == [6, 7]
     assert reader.expired == 4
 
 
-def test_draining_ends_with_what_was_there_before(broker: Broker, read: Callable[..., KafkaReader]) -> None:
+def test_draining_ends_with_the_records_that_existed_before(
+    broker: Broker, read: Callable[..., KafkaReader]
+) -> None:
     settings, shelf = fresh_topic(broker, 3), Shelf()  # One partition stays empty.
     send(settings, [frame(seq, "a") for seq in range(20)])
     send(settings, [frame(seq, "b") for seq in range(5)], partition=1)
@@ -358,7 +359,7 @@ def test_draining_ends_with_what_was_there_before(broker: Broker, read: Callable
     assert set(range(20)) <= set(seen)
 
 
-def test_lag_is_what_was_not_handed_out(broker: Broker, read: Callable[..., KafkaReader]) -> None:
+def test_lag_counts_records_that_were_not_delivered(broker: Broker, read: Callable[..., KafkaReader]) -> None:
     settings = fresh_topic(broker)
     send(settings, [frame(seq) for seq in range(8)])
     reader = read(settings, Shelf())
@@ -366,7 +367,7 @@ def test_lag_is_what_was_not_handed_out(broker: Broker, read: Callable[..., Kafk
     assert reader.lag() == {Partition(settings.topic, 0): 5}
 
 
-def test_the_group_s_offsets_show_what_is_stored(broker: Broker, read: Callable[..., KafkaReader]) -> None:
+def test_the_committed_offsets_show_what_is_stored(broker: Broker, read: Callable[..., KafkaReader]) -> None:
     settings, shelf = fresh_topic(broker), Shelf()
     send(settings, [frame(seq) for seq in range(3)])
     reader = read(settings, shelf)
@@ -377,15 +378,15 @@ def test_the_group_s_offsets_show_what_is_stored(broker: Broker, read: Callable[
     assert {key.partition: found.offset for key, found in offsets.items()} == {0: 3}
 
 
-def test_a_worker_survives_its_broker(broker: Broker, tmp_path: Path) -> None:
+def test_a_worker_survives_a_crash_of_its_broker(broker: Broker, tmp_path: Path) -> None:
     settings, path = fresh_topic(broker, 2), tmp_path / "sink.db"
     worker = Worker(settings, path)
-    with filming(settings, CAMERAS[:2]) as acknowledged:
+    with publishing(settings, CAMERAS[:2]) as acknowledged:
         eventually(lambda: worker.stored > 50, "the worker stores")
         broker.kill()
         broker.start()
         before = worker.stored
-        eventually(lambda: worker.stored > before + 100, "the worker goes on")
+        eventually(lambda: worker.stored > before + 100, "the worker continues")
     worker.end()
     Worker(settings, path, drain=True).join()
     with closing(Sink(path)) as sink:

@@ -1,4 +1,4 @@
-"""A broker behind TLS that asks for credentials: let in with them, refused without, and nothing told."""
+"""A broker with TLS and credentials: accepted with them, refused without, and no secret in a message."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def topic(broker: Broker) -> str:
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Everything that anybody logs."""
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """The log records of every level."""
     with caplog.at_level(logging.DEBUG):
         yield caplog
 
 
-def test_frames_travel_with_the_right_credentials(
-    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+def test_the_right_credentials_are_accepted(
+    broker: Broker, topic: str, log: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(broker, topic)
     with (
@@ -62,24 +62,24 @@ def test_frames_travel_with_the_right_credentials(
         writer.publish(frame(0))
         (record,) = gather(reader, 1).records
         assert sequence([record]) == [0]
-        reader.reject(record, "only a try")
+        reader.reject(record, "a test")
     assert partition_count(settings) == 1
-    assert PASSWORD not in told.text
+    assert PASSWORD not in log.text
 
 
 def test_the_wrong_password_is_refused_in_one_line(
-    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+    broker: Broker, topic: str, log: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(BrokerRefused, match=f"user '{USER}' is refused") as caught:
         KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
     assert_one_line(caught.value, broker)
-    assert WRONG not in told.text
+    assert WRONG not in log.text
 
 
-def test_a_refusal_that_arrives_with_the_end_of_the_connection_is_one(
+def test_a_refusal_that_arrives_together_with_the_end_of_the_connection_is_recognised(
     broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine reads late, and then both at once: kafka-python drops what it read before the end."""
+    """A busy machine reads both at once: kafka-python drops the data that it read before the end."""
     receive = KafkaSSLTransport._sock_recv
 
     def late(transport: KafkaSSLTransport) -> object:
@@ -91,13 +91,13 @@ def test_a_refusal_that_arrives_with_the_end_of_the_connection_is_one(
         KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(broker: Broker, topic: str) -> None:
+def test_an_untrusted_certificate_is_refused(broker: Broker, topic: str) -> None:
     with pytest.raises(BrokerRefused, match="certificate verify failed") as caught:
         partition_count(settings_for(broker, topic, ca=False))
     assert_one_line(caught.value, broker)
 
 
-def test_a_file_that_holds_no_certificate_is_named(broker: Broker, topic: str, tmp_path: Path) -> None:
+def test_a_file_without_a_certificate_is_named(broker: Broker, topic: str, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_text("no certificate")
     settings = parse_url(f"kafka://{broker.secure_address}/{topic}?ca={ca}", {})
@@ -106,29 +106,29 @@ def test_a_file_that_holds_no_certificate_is_named(broker: Broker, topic: str, t
     assert_one_line(caught.value, broker)
 
 
-def test_an_open_connection_to_the_closed_door_is_refused(broker: Broker, topic: str) -> None:
+def test_a_connection_without_tls_to_the_secure_listener_is_refused(broker: Broker, topic: str) -> None:
     with pytest.raises(BrokerUnavailable, match="check address, port, TLS") as caught:
         partition_count(parse_url(f"kafka://{broker.secure_address}/{topic}", {}))
     assert_one_line(caught.value, broker)
 
 
-def test_a_writer_that_is_refused_keeps_trying_and_says_so_once(
-    broker: Broker, topic: str, told: pytest.LogCaptureFixture
+def test_a_refused_writer_retries_and_logs_the_refusal_once(
+    broker: Broker, topic: str, log: pytest.LogCaptureFixture
 ) -> None:
     with closing(KafkaWriter(settings_for(broker, topic, password=WRONG), lambda _: 0, grace=0)) as writer:
         writer.publish(frame(0))
-        eventually(lambda: bool(refusals(told)), "it is said", PATIENCE_SECONDS)
+        eventually(lambda: bool(refusals(log)), "the refusal is logged", PATIENCE_SECONDS)
         assert not writer.wait_until_connected(2)
-    assert len(refusals(told)) == 1
-    assert WRONG not in told.text
+    assert len(refusals(log)) == 1
+    assert WRONG not in log.text
 
 
-def refusals(told: pytest.LogCaptureFixture) -> list[str]:
-    """What the writer said of being refused; not that a busy broker did not answer at first."""
-    said = [
-        text for *where, text in told.record_tuples if tuple(where) == ("bus.kafka.writer", logging.ERROR)
+def refusals(log: pytest.LogCaptureFixture) -> list[str]:
+    """The writer's messages about a refusal, without those about a busy broker that does not answer yet."""
+    messages = [
+        text for *where, text in log.record_tuples if tuple(where) == ("bus.kafka.writer", logging.ERROR)
     ]
-    return [text for text in said if "is refused" in text]
+    return [text for text in messages if "is refused" in text]
 
 
 def assert_one_line(error: BusError, broker: Broker) -> None:

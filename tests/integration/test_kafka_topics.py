@@ -1,4 +1,4 @@
-"""Mien's topics on a real broker."""
+"""The topics that Mien creates on a real broker."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ pytestmark = KAFKA
 
 
 def configuration(settings: KafkaSettings, topic: str) -> Mapping[str, str]:
-    """What was set for a topic."""
+    """The configuration of a topic."""
     with closing(KafkaAdminClient(bootstrap_servers=settings.servers[0])) as admin:
         found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     return {name: each["value"] for name, each in found["topic"][topic].items()}
 
 
-def test_topics_are_made_once_and_keep_frames_for_minutes(broker: Broker) -> None:
+def test_topics_are_created_once_and_keep_frames_for_minutes(broker: Broker) -> None:
     settings = parse_url(f"kafka://{broker.address}/shop", {})
     assert create_topics(settings, 6, retention_minutes=5) == ("shop", "shop.dlq")
     assert partition_count(settings) == 6
@@ -39,14 +39,14 @@ def test_topics_are_made_once_and_keep_frames_for_minutes(broker: Broker) -> Non
     assert int(configuration(settings, "shop.dlq")["retention.bytes"]) > 0
 
 
-def test_making_them_again_changes_the_configuration_alone(broker: Broker) -> None:
+def test_creating_them_again_changes_only_the_configuration(broker: Broker) -> None:
     settings = fresh_topic(broker, 3)
     assert create_topics(settings, 2, retention_minutes=7) == ()
     assert partition_count(settings) == 3
     assert configuration(settings, settings.topic)["retention.ms"] == "420000"
 
 
-def test_a_topic_with_too_few_partitions_is_left_alone(broker: Broker) -> None:
+def test_a_topic_with_too_few_partitions_stays_unchanged(broker: Broker) -> None:
     settings = fresh_topic(broker, 2)
     with pytest.raises(TopicError, match="has 2 partitions, 4 are wanted: run at most 2 workers"):
         create_topics(settings, 4, retention_minutes=9)
@@ -60,7 +60,7 @@ def test_more_copies_than_brokers_are_refused(broker: Broker) -> None:
         create_topics(settings, 1, replication=3)
 
 
-def test_a_topic_that_is_not_there_is_named_with_the_remedy(broker: Broker) -> None:
+def test_a_missing_topic_is_named_with_the_command_that_creates_it(broker: Broker) -> None:
     settings = parse_url(f"kafka://{broker.address}/nowhere", {})
     with pytest.raises(TopicError, match="no topic nowhere: run `mien topics create`"):
         partition_count(settings)

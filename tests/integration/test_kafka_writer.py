@@ -1,4 +1,4 @@
-"""Frames for a broker that stands still, dies, or is not there yet: bounded, counted, in order."""
+"""The writer while its broker hangs, crashes or is not yet up: frames stay bounded, counted and in order."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ IN_FLIGHT_BYTES = 2 << 20
 
 
 @dataclass
-class Studio:
-    """Cameras that publish steadily into one writer, and what became of their frames."""
+class Cameras:
+    """Cameras that publish at a fixed rate through one writer, and what became of their frames."""
 
     settings: KafkaSettings
     published: dict[str, list[int]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
@@ -56,10 +56,10 @@ class Studio:
         )
 
     @contextmanager
-    def filming(self) -> Iterator[None]:
-        """All cameras at `FPS`; at the end the writer is closed and the drops are taken."""
+    def publishing(self) -> Iterator[None]:
+        """Publish from all cameras at `FPS`; at the end close the writer and collect the drops."""
         stop = threading.Event()
-        threads = [threading.Thread(target=self._film, args=(camera, stop)) for camera in CAMERAS]
+        threads = [threading.Thread(target=self._publish_steadily, args=(camera, stop)) for camera in CAMERAS]
         for thread in threads:
             thread.start()
         try:
@@ -72,13 +72,13 @@ class Studio:
             for camera in CAMERAS:
                 self.drops.update(self.writer.take_drops(camera))
 
-    def film(self, count: int) -> None:
-        """`count` frames of each camera at once."""
+    def publish(self, count: int) -> None:
+        """Publish `count` frames of each camera at once."""
         for camera in CAMERAS:
             for _ in range(count):
                 self._publish(camera)
 
-    def _film(self, camera: str, stop: threading.Event) -> None:
+    def _publish_steadily(self, camera: str, stop: threading.Event) -> None:
         while not stop.wait(1 / FPS):
             self._publish(camera)
 
@@ -89,7 +89,7 @@ class Studio:
         self.published[camera].append(seq)
 
     def check(self) -> None:
-        """Every frame can be read once and in order, or was dropped: one of both, never both."""
+        """Assert that every frame either can be read once and in order or was dropped, but not both."""
         read = everything(self.settings)
         for camera in CAMERAS:
             assert read[camera] == sorted(set(read[camera])), "in order, none twice"
@@ -99,7 +99,7 @@ class Studio:
 
 
 def everything(settings: KafkaSettings) -> dict[str, list[int]]:
-    """The sequence numbers of all frames in a topic, by camera, as a reader hands them out."""
+    """The sequence numbers of all frames in a topic, by camera, as a reader delivers them."""
     reader = KafkaReader(settings, Shelf(), drain=True)
     read: dict[str, list[int]] = {camera: [] for camera in CAMERAS}
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -113,76 +113,76 @@ def everything(settings: KafkaSettings) -> dict[str, list[int]]:
 
 
 def resident_bytes() -> int:
-    """What this process holds in memory."""
+    """The resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_a_broker_that_stands_still_costs_frames_and_no_memory_and_is_then_served_again(
+def test_a_hung_broker_costs_frames_but_no_memory_and_frames_flow_again_afterwards(
     broker: Broker,
 ) -> None:
-    studio = Studio(fresh_topic(broker, len(CAMERAS)))
-    with studio.filming():
-        eventually(lambda: studio.writer.acknowledged > FPS, "frames flow")
+    cameras = Cameras(fresh_topic(broker, len(CAMERAS)))
+    with cameras.publishing():
+        eventually(lambda: cameras.writer.acknowledged > FPS, "frames flow")
         before = resident_bytes()
         broker.stall()
-        time.sleep(12)  # Long enough for a request to be given up, and sent again.
+        time.sleep(12)  # Long enough for a request to time out and to be sent again.
         grown = resident_bytes() - before
         broker.resume()
-        mark = {camera: len(studio.published[camera]) for camera in CAMERAS}
+        mark = {camera: len(cameras.published[camera]) for camera in CAMERAS}
         time.sleep(3)  # What was published before may still be dropped.
-        later = {camera: len(studio.published[camera]) for camera in CAMERAS}
+        later = {camera: len(cameras.published[camera]) for camera in CAMERAS}
         eventually(
-            lambda: all(max(studio.acknowledged[c], default=0) > later[c] + FPS for c in CAMERAS),
+            lambda: all(max(cameras.acknowledged[c], default=0) > later[c] + FPS for c in CAMERAS),
             "frames flow again",
         )
     stalled = sum(mark.values()) * FRAME_BYTES
     bound = IN_FLIGHT_BYTES + len(CAMERAS) * CAPACITY * FRAME_BYTES
     assert grown < 3 * bound < stalled, f"grew by {grown:,} bytes while {stalled:,} bytes were published"
-    assert studio.drops[DROPPED_OLDEST] > 0
+    assert cameras.drops[DROPPED_OLDEST] > 0
     for camera in CAMERAS:
-        after = set(range(later[camera], max(studio.acknowledged[camera])))
-        assert after <= studio.acknowledged[camera], "none is lost once the broker is back"
-    studio.check()
+        after = set(range(later[camera], max(cameras.acknowledged[camera])))
+        assert after <= cameras.acknowledged[camera], "no frame is lost once the broker answers again"
+    cameras.check()
 
 
-def test_a_broker_that_is_killed_costs_only_counted_frames(broker: Broker) -> None:
-    studio = Studio(fresh_topic(broker, len(CAMERAS)))
-    with studio.filming():
-        eventually(lambda: studio.writer.acknowledged > FPS, "frames flow")
+def test_a_killed_broker_costs_only_counted_frames(broker: Broker) -> None:
+    cameras = Cameras(fresh_topic(broker, len(CAMERAS)))
+    with cameras.publishing():
+        eventually(lambda: cameras.writer.acknowledged > FPS, "frames flow")
         broker.kill()
         time.sleep(1)
         broker.start()
-        until = {camera: len(studio.published[camera]) + FPS for camera in CAMERAS}
+        until = {camera: len(cameras.published[camera]) + FPS for camera in CAMERAS}
         eventually(
-            lambda: all(max(studio.acknowledged[c], default=0) > until[c] for c in CAMERAS),
+            lambda: all(max(cameras.acknowledged[c], default=0) > until[c] for c in CAMERAS),
             "frames flow again",
         )
-    assert studio.drops.keys() <= {DROPPED_OLDEST}
-    studio.check()
+    assert cameras.drops.keys() <= {DROPPED_OLDEST}
+    cameras.check()
 
 
 def test_a_writer_waits_for_its_first_broker(broker: Broker) -> None:
     settings = fresh_topic(broker, len(CAMERAS))
     broker.kill()
     try:
-        studio = Studio(settings)
-        studio.film(3 * CAPACITY)
+        cameras = Cameras(settings)
+        cameras.publish(3 * CAPACITY)
         with pytest.raises(BrokerUnavailable, match=f"{broker.address}: no broker answers") as caught:
             KafkaReader(settings, Shelf())
         assert "\n" not in str(caught.value)
-        assert not studio.writer.wait_until_connected(0)
+        assert not cameras.writer.wait_until_connected(0)
     finally:
         broker.start()
-    with studio.filming():
-        eventually(lambda: studio.writer.acknowledged > 2 * CAPACITY, "frames flow")
-    assert studio.drops[DROPPED_OLDEST] >= 2 * 2 * CAPACITY
+    with cameras.publishing():
+        eventually(lambda: cameras.writer.acknowledged > 2 * CAPACITY, "frames flow")
+    assert cameras.drops[DROPPED_OLDEST] >= 2 * 2 * CAPACITY
     for camera in CAMERAS:
-        assert min(studio.acknowledged[camera]) >= 2 * CAPACITY, "the newest were kept"
-    studio.check()
+        assert min(cameras.acknowledged[camera]) >= 2 * CAPACITY, "the newest were kept"
+    cameras.check()
 
 
-def test_closing_has_an_end_and_counts_nothing_twice(
+def test_closing_ends_in_time_and_counts_nothing_twice(
     broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = fresh_topic(broker)
@@ -199,8 +199,8 @@ def test_closing_has_an_end_and_counts_nothing_twice(
         broker.resume()
     assert writer.acknowledged == 0
     assert writer.take_drops("till") == {NOT_SENT: 4}
-    assert "without knowing whether the last 1 frames arrived" in caplog.text
-    assert everything(settings)["till"] in ([], [0]), "whoever reads it counts it, if it arrived"
+    assert "whether the last 1 frames arrived is unknown" in caplog.text
+    assert everything(settings)["till"] in ([], [0]), "if the frame arrived, its reader counts it"
 
 
 def test_frames_that_a_broker_refuses_are_counted(broker: Broker) -> None:
@@ -215,15 +215,15 @@ def test_frames_that_a_broker_refuses_are_counted(broker: Broker) -> None:
     assert everything(settings)["till"] == [1]
 
 
-def test_a_writer_that_never_found_a_broker_closes_as_well() -> None:
+def test_a_writer_that_never_reached_a_broker_can_be_closed() -> None:
     settings = parse_url(f"kafka://127.0.0.1:{free_port()}", {})
     before = threads_of_kafka()
     writer = KafkaWriter(settings, lambda _: 0, grace=0.2)
     writer.publish(frame(0))
     writer.close()
     assert writer.take_drops("till") == {NOT_SENT: 1}
-    eventually(lambda: threads_of_kafka() <= before, "it looks for one no more")
-    gc.collect()  # The client leaves sockets to the collector: they are this test's, not the next one's.
+    eventually(lambda: threads_of_kafka() <= before, "its threads end")
+    gc.collect()  # The client leaves sockets to the collector: close them in this test, not in the next.
 
 
 def threads_of_kafka() -> set[threading.Thread]:
@@ -232,7 +232,7 @@ def threads_of_kafka() -> set[threading.Thread]:
     }
 
 
-def test_frames_that_can_never_be_sent_are_counted_and_hold_up_nobody(broker: Broker) -> None:
+def test_frames_that_can_never_be_sent_are_counted_and_delay_no_others(broker: Broker) -> None:
     settings = fresh_topic(broker)
     writer = KafkaWriter(settings, {"till": 0, "stray": 7}.__getitem__)
     writer.publish(frame(0, "stray"))
@@ -245,7 +245,7 @@ def test_frames_that_can_never_be_sent_are_counted_and_hold_up_nobody(broker: Br
     assert everything(settings)["till"] == [1]
 
 
-def test_the_largest_frame_travels(broker: Broker) -> None:
+def test_the_largest_frame_is_accepted(broker: Broker) -> None:
     settings = fresh_topic(broker)
     with closing(KafkaWriter(settings, lambda _: 0)) as writer:
         writer.publish(frame(0, size=MAX_JPEG_BYTES - 2))

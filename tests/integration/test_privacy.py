@@ -1,4 +1,4 @@
-"""No picture outlives the run: nothing that was written holds the bytes of one."""
+"""No picture is written to disk during a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WebP": b"WEBP
 
 
 def pictures_below(folder: Path) -> list[str]:
-    """Files below `folder` in which a picture begins somewhere."""
+    """Files below `folder` that contain the first bytes of a picture."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     contents = {path: path.read_bytes() for path in files}
     return [
@@ -37,8 +37,8 @@ def test_the_search_finds_a_picture_in_a_database(tmp_path: Path) -> None:
     assert pictures_below(tmp_path) == ["a.db: JPEG"]
 
 
-def test_a_run_leaves_no_picture_behind(tmp_path: Path) -> None:
-    """Three cameras with people in front of them, the dashboard, and a run that is cut off at its worst."""
+def test_a_run_writes_no_picture(tmp_path: Path) -> None:
+    """Three cameras with people and the dashboard, searched during the run and after Ctrl-C."""
     log = tmp_path / "log"
     with running(tmp_path, "demo", "--port", free_port()) as process:
         assert process.stdout
@@ -64,4 +64,4 @@ def wait_for_visits(database: Path, seconds: float = 90) -> None:
             finally:
                 connection.close()
         time.sleep(0.2)
-    raise AssertionError("no visit came")
+    raise AssertionError("no visit was stored")

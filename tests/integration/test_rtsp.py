@@ -1,4 +1,4 @@
-"""Captures on a real RTSP server that is killed, stopped and started again."""
+"""Captures of a real RTSP server that is killed, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSWORD = "p@s/s#1"
 
 
 def _python() -> str | None:
-    """A Python that has GStreamer's bindings: they are Debian packages, for the system's own."""
+    """A Python with GStreamer's bindings, which are Debian packages for the system's Python."""
     for python in ("/usr/bin/python3", shutil.which("python3")):
         if python and subprocess.run([python, "-c", NEEDS], capture_output=True, check=False).returncode == 0:
             return python
@@ -54,73 +54,73 @@ def serving(port: int, *login: str) -> Iterator[subprocess.Popen[str]]:
             server.kill()
 
 
-def test_a_server_that_is_killed_and_comes_back() -> None:
+def test_a_server_that_is_killed_and_restarted() -> None:
     port, other_port = free_port(), free_port()
     cameras = (
         Camera("door", f"rtsp://127.0.0.1:{port}/door", 5),
         Camera("till", f"rtsp://127.0.0.1:{other_port}/till", 5),
     )
-    with serving(other_port), capturing(*cameras, settings=SETTINGS) as scene:
+    with serving(other_port), capturing(*cameras, settings=SETTINGS) as running:
         with serving(port):
-            scene.viewer.wait_for_frames("door", 10)
-            scene.viewer.wait_for_frames("till", 10)
-        scene.books.wait_for_state("door", CameraState.RETRYING, "the camera ended the stream")
-        scene.books.wait_for_state("door", CameraState.RETRYING, "no connection: connection refused")
-        told, killed = len(scene.books.healths), scene.viewer.of("door")[-1]
-        scene.viewer.wait_for_frames("till", 5)
+            running.consumer.wait_for_frames("door", 10)
+            running.consumer.wait_for_frames("till", 10)
+        running.sink.wait_for_state("door", CameraState.RETRYING, "the camera ended the stream")
+        running.sink.wait_for_state("door", CameraState.RETRYING, "no connection: connection refused")
+        reports, killed = len(running.sink.healths), running.consumer.of("door")[-1]
+        running.consumer.wait_for_frames("till", 5)
         with serving(port):
-            back = scene.books.wait_for_state("door", CameraState.ONLINE, after=told)
+            back = running.sink.wait_for_state("door", CameraState.ONLINE, after=reports)
             assert back.reconnects > 0
-            scene.viewer.wait_for_frames("door", 10)
-        assert scene.viewer.of("door")[-1].epoch > killed.epoch
+            running.consumer.wait_for_frames("door", 10)
+        assert running.consumer.of("door")[-1].epoch > killed.epoch
 
-        till = scene.viewer.of("till")
+        till = running.consumer.of("till")
         assert len({frame.epoch for frame in till}) == 1
         assert [frame.seq for frame in till] == list(range(len(till)))
         assert np.diff([frame.captured_at for frame in till]).max() < 2_000_000
         assert not any(
-            each.camera_id == "till" and each.state is CameraState.RETRYING for each in scene.books.healths
+            each.camera_id == "till" and each.state is CameraState.RETRYING for each in running.sink.healths
         )
-        scene.finish()
+        running.finish()
         for camera in cameras:
-            published = len(scene.viewer.of(camera.id))
-            assert scene.books.captured(camera.id) == published + scene.books.dropped(camera.id).total()
+            published = len(running.consumer.of(camera.id))
+            assert running.sink.captured(camera.id) == published + running.sink.dropped(camera.id).total()
 
 
-def test_a_server_that_hangs_and_goes_on() -> None:
+def test_a_server_that_hangs_and_continues() -> None:
     port = free_port()
     with (
         serving(port) as server,
-        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as scene,
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as running,
     ):
-        scene.viewer.wait_for_frames("door", 5)
+        running.consumer.wait_for_frames("door", 5)
         server.send_signal(signal.SIGSTOP)
-        scene.books.wait_for_state("door", CameraState.RETRYING, "no picture for 3 s")
-        told = len(scene.books.healths)
+        running.sink.wait_for_state("door", CameraState.RETRYING, "no picture for 3 s")
+        reports = len(running.sink.healths)
         server.send_signal(signal.SIGCONT)
-        scene.books.wait_for_state("door", CameraState.ONLINE, after=told)
-        scene.viewer.wait_for_frames("door", 5)
+        running.sink.wait_for_state("door", CameraState.ONLINE, after=reports)
+        running.consumer.wait_for_frames("door", 5)
 
 
-def test_a_stream_in_which_nothing_moves_is_frozen() -> None:
+def test_a_stream_without_motion_is_frozen() -> None:
     port = free_port()
     settings = replace(SETTINGS, frozen_after=3.0)
     with (
         serving(port),
-        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/still", 5), settings=settings) as scene,
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/still", 5), settings=settings) as running,
     ):
-        scene.books.wait_for_state("door", CameraState.ONLINE)
-        scene.books.wait_for_state("door", CameraState.RETRYING, FROZEN)
+        running.sink.wait_for_state("door", CameraState.ONLINE)
+        running.sink.wait_for_state("door", CameraState.RETRYING, FROZEN)
 
 
-def test_pictures_come_at_the_rate_that_is_asked_for() -> None:
+def test_pictures_are_published_at_the_wanted_rate() -> None:
     port = free_port()
     with (
         serving(port),
-        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as scene,
+        capturing(Camera("door", f"rtsp://127.0.0.1:{port}/door", 5), settings=SETTINGS) as running,
     ):
-        scene.viewer.wait_for_frames("door", 40)
-        frames = scene.viewer.of("door")[10:]
+        running.consumer.wait_for_frames("door", 40)
+        frames = running.consumer.of("door")[10:]
         steps = np.diff([frame.captured_at for frame in frames]) / 1e6
         assert steps.mean() == pytest.approx(0.2, rel=0.15)
         assert {(frame.width, frame.height) for frame in frames} == {(320, 240)}
@@ -136,11 +136,11 @@ def test_logins_and_paths(caplog: pytest.LogCaptureFixture) -> None:
     ]
     with (
         serving(port, "admin", PASSWORD),
-        capturing(*cameras, settings=SETTINGS, environ={"DOOR": PASSWORD}) as scene,
+        capturing(*cameras, settings=SETTINGS, environ={"DOOR": PASSWORD}) as running,
     ):
-        scene.viewer.wait_for_frames("right", 3)
-        scene.books.wait_for_state("wrong", CameraState.RETRYING, "refuses the login (401)")
-        scene.books.wait_for_state("none", CameraState.RETRYING, "asks for a login (401)")
+        running.consumer.wait_for_frames("right", 3)
+        running.sink.wait_for_state("wrong", CameraState.RETRYING, "refuses the login (401)")
+        running.sink.wait_for_state("none", CameraState.RETRYING, "asks for a login (401)")
         assert PASSWORD not in caplog.text
-    with serving(port), capturing(Camera("door", f"rtsp://127.0.0.1:{port}/garden", 5)) as scene:
-        scene.books.wait_for_state("door", CameraState.RETRYING, "no such stream (404)")
+    with serving(port), capturing(Camera("door", f"rtsp://127.0.0.1:{port}/garden", 5)) as running:
+        running.sink.wait_for_state("door", CameraState.RETRYING, "no such stream (404)")

@@ -1,4 +1,4 @@
-"""`mien run` as an operator starts it: on recordings, with the real models, into a real database."""
+"""`mien run` from the command line: recordings, the shipped models, a real database."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def clip() -> Path:
     return Path(data) / CLIPS / PAUSE
 
 
-def test_a_recording_ends_with_every_frame_accounted_for(tmp_path: Path) -> None:
+def test_every_frame_of_a_recording_is_counted(tmp_path: Path) -> None:
     source = recording(tmp_path / "aisle.mp4")
     done = mien(tmp_path, "run", "--source", source, "--fast")
     assert done.returncode == 0, done.stderr
@@ -63,7 +63,7 @@ def test_people_become_visits_with_probabilities(tmp_path: Path, clip: Path) -> 
     assert len(query(tmp_path, "select 1 from visits")) == 6, "a second run adds to the history"
 
 
-def test_several_sources_and_a_damaged_one(tmp_path: Path) -> None:
+def test_a_damaged_source_does_not_affect_another_one(tmp_path: Path) -> None:
     whole = recording(tmp_path / "a.mp4")
     (tmp_path / "b.mp4").write_bytes(b"this is no video" * 100)
     done = mien(tmp_path, "run", "--source", whole, "--source", tmp_path / "b.mp4", "--fast")
@@ -86,7 +86,9 @@ def test_several_sources_and_a_damaged_one(tmp_path: Path) -> None:
         ([], "no cameras"),
     ],
 )
-def test_what_cannot_start_says_why_in_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_start_that_fails_prints_the_reason_in_one_line(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
     done = mien(tmp_path, "run", "--no-dashboard", *arguments)
     assert done.returncode == 2
     assert words in done.stderr
@@ -94,7 +96,7 @@ def test_what_cannot_start_says_why_in_one_line(tmp_path: Path, arguments: list[
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -104,7 +106,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert f"dashboard_port {port}: Address already in use; choose another" in done.stderr
 
 
-def test_a_newer_database_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_newer_database_is_refused_and_unchanged(tmp_path: Path) -> None:
     assert mien(tmp_path, "run", "--source", recording(tmp_path / "a.mp4"), "--fast").returncode == 0
     connection = sqlite3.connect(tmp_path / "mien.db")
     connection.execute("update alembic_version set version_num = '9999'")
@@ -116,7 +118,7 @@ def test_a_newer_database_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     assert query(tmp_path, "select version_num from alembic_version") == [("9999",)]
 
 
-def test_an_operators_changes_are_followed_while_it_runs(tmp_path: Path) -> None:
+def test_a_run_applies_changes_of_the_registry(tmp_path: Path) -> None:
     """Add, pause, resume and remove cameras beside a run; the first camera is never disturbed."""
     assert mien(tmp_path, "cameras", "add", "first", "demo://entrance").returncode == 0
     with running(tmp_path, "run", "--no-dashboard"):
@@ -134,7 +136,7 @@ def test_an_operators_changes_are_followed_while_it_runs(tmp_path: Path) -> None
         assert query(tmp_path, state) == [("online", 0)]
 
 
-def test_ctrl_c_ends_everything_within_five_seconds(tmp_path: Path) -> None:
+def test_ctrl_c_stops_everything_within_five_seconds(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, "demo", "--port", port) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""Many machines' mode, as processes around a real broker and a real PostgreSQL, beside one machine's mode."""
+"""Scaled mode: processes around a real broker and a real PostgreSQL, compared with `mien run`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CLIPS = ("face-demographics-walking-and-pause.mp4", "head-pose-face-detection-fe
 
 @dataclass
 class Cluster:
-    """What scaled mode needs, and how to start it."""
+    """Settings of scaled mode, its database, and how to start its commands."""
 
     folder: Path
     variables: dict[str, str]
     engine: sa.Engine
 
     def mien(self, *arguments: object, timeout: float = 180) -> str:
-        """A finished command's output; it must have gone well."""
+        """The output of a command, which must succeed."""
         done = mien(self.folder, *arguments, timeout=timeout, variables=self.variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -68,7 +68,7 @@ def cluster(tmp_path: Path, broker: Broker, postgresql_server: Server) -> Iterat
         engine.dispose()
 
 
-def test_a_recording_is_the_same_visits_row_by_row_on_one_machine_and_on_many(cluster: Cluster) -> None:
+def test_a_recording_gives_the_same_visits_in_both_modes(cluster: Cluster) -> None:
     data = os.environ.get("MIEN_DATA")
     if not data:
         pytest.skip("MIEN_DATA names no folder with the clips")
@@ -102,7 +102,7 @@ def visits(engine: sa.Engine) -> list[tuple[Any, ...]]:
     )
 
 
-def test_every_frame_is_accounted_for_and_a_second_drain_adds_nothing(cluster: Cluster) -> None:
+def test_every_frame_is_counted_once_and_a_second_drain_adds_nothing(cluster: Cluster) -> None:
     source = recording(cluster.folder / "aisle.mp4", frames=60)
     cluster.mien("ingest", "--source", source, "--fast")
     cluster.mien("work", "--drain")
@@ -112,7 +112,7 @@ def test_every_frame_is_accounted_for_and_a_second_drain_adds_nothing(cluster: C
     assert cluster.rows(counts) == [(60, 60, 0)]
 
 
-def test_live_cameras_reach_the_database_and_sigterm_ends_all_in_order(cluster: Cluster) -> None:
+def test_visits_of_live_cameras_are_stored_and_sigterm_stops_all_processes(cluster: Cluster) -> None:
     for name in ("entrance", "shelf"):
         cluster.mien("cameras", "add", name, f"demo://{name}")
     online = "select count(*) from camera_states where state = 'online'"
@@ -129,13 +129,13 @@ def test_live_cameras_reach_the_database_and_sigterm_ends_all_in_order(cluster: 
             assert process.wait(30) == 0, process.stdout.read() if process.stdout else ""
             assert time.monotonic() - started < 12
     partitions = cluster.rows("select partition from cameras order by 1")
-    assert partitions == [(0,), (1,)], "each camera has a lane of its own"
+    assert partitions == [(0,), (1,)], "each camera has a partition of its own"
 
 
 ACCOUNTS = "select sum(captured)::int, sum(analysed + stale + failed + dropped)::int from camera_minutes"
 
 
-def test_a_worker_ends_in_time_although_the_database_stands_still_and_nothing_is_lost_or_doubled(
+def test_a_worker_stops_in_time_while_the_database_hangs_and_no_frame_is_lost_or_counted_twice(
     cluster: Cluster, postgresql_server: Server
 ) -> None:
     for name in ("entrance", "shelf"):
@@ -143,29 +143,27 @@ def test_a_worker_ends_in_time_although_the_database_stands_still_and_nothing_is
     with running(cluster.folder, "ingest", variables=cluster.variables) as cameras:
         with running(cluster.folder, "work", variables=cluster.variables) as worker:
             cluster.wait_for("select count(distinct camera_id) from visits", [(2,)])
-            with standing_still(postgresql_server):
+            with hanging(postgresql_server):
                 time.sleep(1)  # It writes several times a second.
-                assert_ends(worker)
-        assert_ends(cameras)
+                assert_stops(worker)
+        assert_stops(cameras)
     cluster.mien("work", "--drain")
     ((captured, counted),) = cluster.rows(ACCOUNTS)
     assert captured == counted > 0
     cluster.mien("db", "check")
 
 
-def test_cameras_end_in_time_although_the_database_stands_still(
-    cluster: Cluster, postgresql_server: Server
-) -> None:
+def test_captures_stop_in_time_while_the_database_hangs(cluster: Cluster, postgresql_server: Server) -> None:
     cluster.mien("cameras", "add", "entrance", "demo://entrance")
     with running(cluster.folder, "ingest", variables=cluster.variables) as cameras:
         cluster.wait_for("select count(*) from camera_states where state = 'online'", [(1,)])
-        with standing_still(postgresql_server):
+        with hanging(postgresql_server):
             time.sleep(1)
-            assert "were not stored" in assert_ends(cameras)
+            assert "were not stored" in assert_stops(cameras)
 
 
 @contextmanager
-def standing_still(server: Server) -> Iterator[None]:
+def hanging(server: Server) -> Iterator[None]:
     server.stall()
     try:
         yield
@@ -173,15 +171,15 @@ def standing_still(server: Server) -> Iterator[None]:
         server.resume()
 
 
-def assert_ends(process: subprocess.Popen[str]) -> str:
-    """SIGTERM ends it soon and in order; what it said."""
+def assert_stops(process: subprocess.Popen[str]) -> str:
+    """SIGTERM stops the process within seconds; returns its output."""
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=11)
-    assert process.returncode == 0, said
-    return said
+    output, _ = process.communicate(timeout=11)
+    assert process.returncode == 0, output
+    return output
 
 
-def test_embedded_bus_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_the_embedded_bus_is_refused_with_a_fix(tmp_path: Path) -> None:
     done = mien(tmp_path, "work")
     assert done.returncode == 2
     assert "MIEN_BUS=kafka://" in done.stderr

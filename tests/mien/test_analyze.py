@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
 from inference.annotation.face_card import HEIGHT, PANEL
-from inference.annotation.picture import LEAST_SIDE
+from inference.annotation.picture import MIN_SIDE
 from inference.classifier import Classifier
-from inference.errors import ImageError, InferenceError, OutputError
-from inference.offline.files import find
+from inference.errors import InferenceError, InputError, OutputError
+from inference.offline.files import find_files
 from mien.cli.analyze import analyze
 
 EXPRESSIONS = {"anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"}
@@ -52,7 +52,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def write_picture(path: Path, side: int = 96, seed: int = 0, colored: bool = False) -> Path:
-    """Blurred noise: what matters here is not what is seen in it."""
+    """Blurred noise; the content does not matter."""
     shape = (side, side, 3) if colored else (side, side)
     noise = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def test_a_square_crop_reaches_the_classifier_as_it_is(tmp_path: Path) -> None:
     assert found == pytest.approx(expected.expressions[0].tolist(), abs=1e-3)
 
 
-def test_unreadable_files_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_all_others_are_analysed(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     whole = write_picture(folder / "a.jpg")
     (folder / "b.jpg").write_bytes(whole.read_bytes()[:900])
@@ -137,7 +137,7 @@ def test_unreadable_files_are_reported_and_the_rest_goes_on(tmp_path: Path) -> N
     for ending in ("jsonl", "csv"):
         result = run(folder, "--faces", "--out", tmp_path / f"out.{ending}")
         assert result.exit_code == 1
-        assert "5 files, 2 faces, 3 unreadable, 1 file passed by: neither picture nor video" in result.output
+        assert "5 files, 2 faces, 3 unreadable, 1 file skipped: neither picture nor video" in result.output
     records = objects(tmp_path / "out.jsonl")
     assert [Path(record["file"]).name for record in records] == ["a.jpg", "b.jpg", "c.png", "d.mp4", "e.png"]
     for index, words in ((1, "truncated JPEG"), (2, "not a picture"), (3, "not a video")):
@@ -163,7 +163,7 @@ def test_csv_has_a_row_per_face_with_the_same_numbers(tmp_path: Path) -> None:
         assert (row["expression"], row["gender"]) == (face["expression"], face["gender"])
 
 
-def test_copies_keep_names_places_colours_and_the_originals(tmp_path: Path) -> None:
+def test_copies_keep_names_folders_and_colours_and_leave_the_originals_unchanged(tmp_path: Path) -> None:
     one = write_picture(tmp_path / "in" / "x" / "a.jpg", side=200, colored=True)
     two = write_picture(tmp_path / "in" / "y" / "a.jpg", side=800, colored=True)
     before = one.read_bytes(), two.read_bytes()
@@ -182,8 +182,8 @@ def test_copies_keep_names_places_colours_and_the_originals(tmp_path: Path) -> N
     assert original is not None
     small = cv2.resize(original, (HEIGHT, HEIGHT), interpolation=cv2.INTER_AREA)
     assert np.abs(drawn[:, :HEIGHT].astype(int) - small).mean() < 4
-    # The folder of copies lies in the folder that is read: a second run passes it by.
-    assert len(find([tmp_path / "in"], leave_out=copies).items) == 2
+    # The folder of copies is inside the folder that is read: a second run skips it.
+    assert len(find_files([tmp_path / "in"], exclude=copies).files) == 2
 
 
 def test_an_original_is_never_overwritten(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_an_original_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_bad_calls_are_refused_before_any_work(tmp_path: Path) -> None:
+def test_invalid_arguments_are_refused_before_any_analysis(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.jpg")
     out = tmp_path / "out.jsonl"
     assert refusal(tmp_path / "none.jpg", "--out", out).endswith("none.jpg: no such file or folder")
@@ -209,7 +209,7 @@ def test_bad_calls_are_refused_before_any_work(tmp_path: Path) -> None:
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.jpg", "empty"]
 
 
-def test_results_that_cannot_be_written_end_the_run(tmp_path: Path) -> None:
+def test_results_that_cannot_be_written_end_the_command(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.jpg")
     (tmp_path / "file").write_text("no folder")
     assert "cannot be written" in refusal(path, "--faces", "--out", tmp_path / "file" / "out.csv")
@@ -224,16 +224,16 @@ def _full(folder: Path) -> Path:
     return link
 
 
-def test_each_file_counts_once(tmp_path: Path) -> None:
+def test_each_file_is_analysed_once(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "in" / "a.jpg")
     (tmp_path / "in" / "again.jpg").symlink_to(path)
-    found = find([path, tmp_path / "in", path])
-    assert [item.path for item in found.items] == [path]
-    with pytest.raises(ImageError, match="no such file"):
-        find([tmp_path / "nothing"])
+    found = find_files([path, tmp_path / "in", path])
+    assert [item.path for item in found.files] == [path]
+    with pytest.raises(InputError, match="no such file"):
+        find_files([tmp_path / "nothing"])
 
 
-def test_videos_frame_by_frame_and_every_so_often(tmp_path: Path) -> None:
+def test_a_video_is_analysed_frame_by_frame_or_at_an_interval(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", frames=12, fps=4)
     result = run(video, "--faces", "--out", tmp_path / "all.jsonl", "--annotate", tmp_path / "drawn")
     assert result.exit_code == 0, result.output
@@ -253,7 +253,7 @@ def test_videos_frame_by_frame_and_every_so_often(tmp_path: Path) -> None:
     assert copy.get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 
-def test_a_video_that_is_cut_off_gives_what_it_holds_and_an_error(tmp_path: Path) -> None:
+def test_a_truncated_video_gives_its_readable_frames_and_an_error(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.avi", frames=60)
     video.write_bytes(video.read_bytes()[: int(video.stat().st_size * 0.4)])
     result = run(video, "--faces", "--out", tmp_path / "out.jsonl")
@@ -263,7 +263,7 @@ def test_a_video_that_is_cut_off_gives_what_it_holds_and_an_error(tmp_path: Path
     assert list(last) == ["file", "error"]
 
 
-def test_faces_of_a_clip_are_found_drawn_and_hidden(
+def test_faces_of_a_clip_are_found_annotated_and_blurred(
     clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     still = tmp_path / "still.png"
@@ -277,7 +277,7 @@ def test_faces_of_a_clip_are_found_drawn_and_hidden(
     assert lefts == pytest.approx([82, 227, 374], abs=15)
     drawn = cv2.imread(str(tmp_path / "plain" / "still.png"))
     assert drawn is not None
-    assert max(drawn.shape) >= LEAST_SIDE
+    assert max(drawn.shape) >= MIN_SIDE
 
     run(still, "--annotate", tmp_path / "hidden", "--blur")
     run(tmp_path / "hidden" / "still.png", "--out", tmp_path / "hidden.jsonl")
@@ -295,7 +295,7 @@ def _frame(clip: Path, number: int) -> NDArray[np.uint8]:
     return np.asarray(frame, np.uint8)
 
 
-def test_a_picture_without_faces_is_still_a_line(tmp_path: Path) -> None:
+def test_a_picture_without_faces_is_one_line_of_the_output(tmp_path: Path) -> None:
     gray = np.full((240, 320), 128, np.uint8)
     cv2.imwrite(str(tmp_path / "wall.png"), gray)
     result = run(tmp_path / "wall.png", "--out", tmp_path / "out.jsonl")
@@ -305,7 +305,7 @@ def test_a_picture_without_faces_is_still_a_line(tmp_path: Path) -> None:
     assert record["faces"] == []
 
 
-def test_the_command_itself(tmp_path: Path) -> None:
+def test_the_installed_command(tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.jpg")
     done = _mien("analyze", path, "--faces", "--out", tmp_path / "out.jsonl")
     assert (done.returncode, done.stderr) == (0, "")

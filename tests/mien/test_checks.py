@@ -1,4 +1,4 @@
-"""What `mien doctor` says of this machine, and of one that lacks something."""
+"""Checks of `mien doctor` on this machine, and where something is missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from mien import checks
 from mien.settings import load
-from tests.support.processes import free_port
+from tests.support.processes import free_port, mien
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIEN_DATABASE", raising=False)
 
 
-def test_a_machine_that_runs_the_tests_lacks_nothing_essential(tmp_path: Path) -> None:
+def test_nothing_essential_is_missing_where_the_tests_run(tmp_path: Path) -> None:
     found = checks.all_checks(load(dashboard_port=free_port()), tmp_path)
     assert [check for check in found if check.state == "missing"] == []
     assert {check.what for check in found} >= {
@@ -32,7 +34,7 @@ def test_a_machine_that_runs_the_tests_lacks_nothing_essential(tmp_path: Path) -
     assert not (tmp_path / "mien.db").exists(), "nothing is changed"
 
 
-def test_whatever_is_not_ok_says_how_to_get_it(tmp_path: Path) -> None:
+def test_every_check_that_is_not_ok_names_a_fix(tmp_path: Path) -> None:
     for check in checks.all_checks(load(), tmp_path):
         assert check.found
         assert check.fix or check.state == "ok", check
@@ -47,16 +49,16 @@ def test_a_port_in_use_is_missing() -> None:
     assert "choose another" in check.fix
 
 
-def test_what_is_no_database_is_missing_and_shows_no_password(tmp_path: Path) -> None:
+def test_an_unusable_database_is_missing_and_its_password_is_hidden(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("this is no database, and too long for an empty one" * 20)
     assert checks.database(load(database="sqlite:///a.db")).state == "missing"
-    away = checks.database(load(database="postgresql://u:hunter2@127.0.0.1:1/d"))
-    assert away.state == "missing"
-    assert "hunter2" not in away.found + away.fix
+    unreachable = checks.database(load(database="postgresql://u:hunter2@127.0.0.1:1/d"))
+    assert unreachable.state == "missing"
+    assert "hunter2" not in unreachable.found + unreachable.fix
 
 
 @pytest.mark.parametrize("url", ["no url", "postgresql://u:hunter2@host:port/d", "mysql://u:hunter2@host/d"])
-def test_what_is_no_database_url_is_a_finding_among_others(url: str, tmp_path: Path) -> None:
+def test_an_invalid_database_url_is_one_of_the_checks(url: str, tmp_path: Path) -> None:
     found = checks.all_checks(load(database=url, dashboard_port=free_port()), tmp_path)
     (check,) = [check for check in found if check.what == "database"]
     assert check.state == "missing"
@@ -65,7 +67,25 @@ def test_what_is_no_database_url_is_a_finding_among_others(url: str, tmp_path: P
     assert "hunter2" not in check.found + check.fix
 
 
-def test_a_model_that_is_not_there_is_missing(tmp_path: Path) -> None:
+def test_a_missing_model_file_is_missing(tmp_path: Path) -> None:
     check = checks.models(detector=tmp_path / "none.onnx")
     assert check.state == "missing"
     assert "none.onnx" in check.found
+
+
+def test_a_foreign_package_of_the_same_name_is_reported_by_every_command(tmp_path: Path) -> None:
+    foreign = tmp_path / "site" / "inference"
+    foreign.mkdir(parents=True)
+    (foreign / "__init__.py").write_text("")
+    for command in (["doctor"], ["cameras", "list"]):
+        done = mien(tmp_path, *command, variables={"PYTHONPATH": str(tmp_path / "site")})
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: package inference: found in {foreign}")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_packages_of_this_installation_are_in_one_folder() -> None:
+    check = checks.packages()
+    assert check.state == "ok"
+    assert "inference" in check.found
+    assert str(ROOT) in check.found

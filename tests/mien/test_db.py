@@ -1,4 +1,4 @@
-"""`mien db` as an operator types it, on both kinds of database."""
+"""`mien db` from the command line, on both kinds of database."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, CameraMinute, minute_of
+from common.clock import wall_clock_us
 from storage import tables
+from storage.day_partitions import DAY_US, PARTITION_COLUMNS, read_day_partitions
 from storage.engine import open_database
-from storage.partitions import DAY_US, TIMES, days
 from storage.writer import Writer
 from tests.support.databases import administrator, observation, results, rows, visit
 from tests.support.processes import mien
 
-NOW = time.time_ns() // 1000
+NOW = wall_clock_us()
 
 
 def fill(url: str, *ages_in_days: int) -> None:
@@ -38,20 +39,20 @@ def kept(url: str) -> list[str]:
     return found
 
 
-def test_a_database_from_its_first_day_to_its_end(tmp_path: Path, database_url: str) -> None:
+def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, database_url: str) -> None:
     where = ("--database", database_url)
     made = mien(tmp_path, "db", "upgrade", *where)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.startswith("version 0001\n")
-    assert ("made days of visits: 20" in made.stdout) == database_url.startswith("postgresql")
+    assert ("created day partitions of visits: 20" in made.stdout) == database_url.startswith("postgresql")
     again = mien(tmp_path, "db", "upgrade", *where)
-    assert (again.returncode, again.stdout.count("none")) == (0, made.stdout.count("made"))
+    assert (again.returncode, again.stdout.count("none")) == (0, made.stdout.count("created"))
 
     fill(database_url, 0, 10, 500)
     upkeep = mien(tmp_path, "db", "maintain", *where)
     assert upkeep.returncode == 0, upkeep.stderr
     assert "deleted 1 visits, 1 visit_minutes, 1 camera_minutes\n" in upkeep.stdout
-    assert "closed 0 visits that lost their worker" in upkeep.stdout
+    assert "closed 0 visits whose worker died" in upkeep.stdout
     assert kept(database_url) == ["v0", "v10"]
 
     sound = mien(tmp_path, "db", "check", *where)
@@ -73,7 +74,7 @@ def test_a_database_from_its_first_day_to_its_end(tmp_path: Path, database_url: 
     assert (nothing.returncode, nothing.stdout) == (0, "deleted nothing\n")
 
 
-def test_the_settings_say_how_long_rows_are_kept(tmp_path: Path) -> None:
+def test_the_settings_limit_the_age_of_rows(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mien.db"
     fill(url, 0, 10)
     settings = {"MIEN_DATABASE": url, "MIEN_KEEP_VISITS_DAYS": "5"}
@@ -81,7 +82,7 @@ def test_the_settings_say_how_long_rows_are_kept(tmp_path: Path) -> None:
     assert (purged.returncode, purged.stdout) == (0, "deleted 1 visits, 1 visit_minutes\n")
 
 
-def test_a_finding_is_told_and_is_the_exit_code(tmp_path: Path) -> None:
+def test_a_failed_check_is_printed_and_sets_the_exit_code(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mien.db"
     fill(url, 0)
     engine = open_database(url)
@@ -89,11 +90,11 @@ def test_a_finding_is_told_and_is_the_exit_code(tmp_path: Path) -> None:
     engine.dispose()
     found = mien(tmp_path, "db", "check", "--database", url)
     assert (found.returncode, found.stderr) == (1, "")
-    assert "no  observations: 1 belong to no visit" in found.stdout
+    assert "no  observations: 1 have no visit" in found.stdout
     assert found.stdout.count("ok  ") == len(found.stdout.splitlines()) - 1
 
 
-def test_a_date_in_the_future_takes_everything_and_today_is_made_anew(
+def test_a_date_in_the_future_deletes_everything_and_recreates_the_partition_of_today(
     tmp_path: Path, postgresql_url: str
 ) -> None:
     mien(tmp_path, "db", "upgrade", "--database", postgresql_url)
@@ -103,7 +104,7 @@ def test_a_date_in_the_future_takes_everything_and_today_is_made_anew(
     assert mien(tmp_path, "db", "check", *where).returncode == 0
     engine = open_database(postgresql_url)
     with engine.connect() as connection:
-        assert all(len(days(connection, each)) == 8 for each in TIMES)
+        assert all(len(read_day_partitions(connection, each)) == 8 for each in PARTITION_COLUMNS)
     engine.dispose()
 
 
@@ -140,7 +141,7 @@ def test_a_writer_may_neither_maintain_nor_purge(tmp_path: Path, postgresql_url:
         (["purge", "--before", "yesterday"], "yesterday"),
     ],
 )
-def test_what_cannot_be_done_says_why(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_refused_command_prints_the_reason(tmp_path: Path, arguments: list[str], words: str) -> None:
     done = mien(tmp_path, "db", *arguments)
     assert done.returncode == 2
     assert words in done.stderr
@@ -148,7 +149,7 @@ def test_what_cannot_be_done_says_why(tmp_path: Path, arguments: list[str], word
     assert "Traceback" not in done.stderr
 
 
-def test_a_table_that_is_in_use_for_too_long_is_one_line(tmp_path: Path, postgresql_url: str) -> None:
+def test_a_lock_timeout_is_reported_in_one_line(tmp_path: Path, postgresql_url: str) -> None:
     where = ("--database", postgresql_url)
     fill(postgresql_url, 450)
     engine = open_database(postgresql_url)

@@ -1,4 +1,4 @@
-"""No password leaves through a log line, whoever writes it."""
+"""No log line shows a password, whichever module writes it."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def test_the_filter_keeps_every_record() -> None:
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
-def test_every_level_of_the_settings_is_known(level: str) -> None:
+def test_every_level_of_the_settings_exists(level: str) -> None:
     assert isinstance(logging.getLevelName(level.upper()), int)

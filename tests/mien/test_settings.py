@@ -1,4 +1,4 @@
-"""Settings from arguments, environment and file, and what is said of those that do not fit."""
+"""Settings from arguments, environment and file, and error messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No configuration file and no variable of the caller's has a say."""
+    """No configuration file and no variable of the caller has an effect."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"MIEN_{name.upper()}", raising=False)
@@ -37,7 +37,7 @@ def refusal(text: str, folder: Path) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-def test_arguments_win_over_environment_over_file_over_default(
+def test_arguments_override_environment_file_and_defaults_in_this_order(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(elsewhere, "fps: 1\njpeg_quality: 40\nworkers: 3\n")
@@ -72,11 +72,11 @@ def test_cameras_of_the_file(elsewhere: Path) -> None:
         ("a: [1,\nfps: {", "line 2: not YAML"),
     ],
 )
-def test_a_refusal_names_setting_value_and_expectation(text: str, message: str, elsewhere: Path) -> None:
+def test_an_error_names_setting_value_and_expectation(text: str, message: str, elsewhere: Path) -> None:
     assert refusal(text, elsewhere).startswith(message)
 
 
-def test_a_refusal_names_where_the_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_source_of_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"^command line: fps -1.0: expected greater than 0$"):
         load(fps=-1.0)
     monkeypatch.setenv("MIEN_WORKERS", "none")
@@ -92,12 +92,12 @@ def test_a_file_that_is_named_must_exist(elsewhere: Path) -> None:
         load(elsewhere / "other.yaml")
 
 
-def test_no_password_is_repeated(elsewhere: Path) -> None:
+def test_no_error_shows_a_password(elsewhere: Path) -> None:
     assert "secret" not in refusal("database: ['postgresql://u:secret@h/d']\n", elsewhere)
     assert "secret" not in refusal("cameras: [{id: door, source: {a: 'rtsp://u:secret@h'}}]\n", elsewhere)
 
 
-def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     given = load(database="sqlite:///other.db", suppress_below=3, refresh_seconds=1.5, timezone="Asia/Tokyo")
     for name, value in environment(given).items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""`mien train`: what a user can mend becomes one line and exit code 2."""
+"""`mien train`: errors that a user can fix are one line, with exit code 2."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from inference.model_file import shipped
 from mien.cli.train.app import app
 from tests.support.training_data import write_data
+from tests.support.training_runs import fit_eagerly, running_eagerly
 from training.classifier.recipes import recipe
-from training.classifier.train import fit
 
 
 def refused(*arguments: object) -> str:
@@ -24,7 +24,7 @@ def refused(*arguments: object) -> str:
     return result.stderr
 
 
-def test_fit_names_the_architectures_that_there_are(tmp_path: Path) -> None:
+def test_fit_lists_the_known_architectures(tmp_path: Path) -> None:
     line = refused("fit", "--data", tmp_path, "--out", tmp_path / "run", "--arch", "resnet")
     assert line.startswith("error: architecture 'resnet' is unknown; known: mien, residual, paper_cnn, ")
     assert not (tmp_path / "run").exists()
@@ -36,7 +36,7 @@ def test_fit_names_the_folder_without_data(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_evaluate_names_the_row_that_is_damaged(tmp_path: Path) -> None:
+def test_evaluate_names_the_damaged_row(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", faces=28, people=12)
     table = data / "fer2013" / "fer2013.csv"
     table.write_text(table.read_text().replace("\n1,", "\n9,", 1))
@@ -45,20 +45,21 @@ def test_evaluate_names_the_row_that_is_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["export", "publish"])
-def test_a_folder_that_is_no_run_is_named(tmp_path: Path, command: str) -> None:
+def test_a_folder_that_is_not_a_run_is_named(tmp_path: Path, command: str) -> None:
     data = ["--data", tmp_path] if command == "export" else []
     assert str(tmp_path) in refused(command, tmp_path, *data)
 
 
-def test_report_names_the_page_that_is_not_there(tmp_path: Path) -> None:
+def test_report_names_the_missing_page(tmp_path: Path) -> None:
     assert "No such file or directory" in refused("report", "--page", tmp_path / "none.md")
 
 
-def test_a_network_that_sees_clips_is_measured_as_well(tmp_path: Path) -> None:
+def test_a_network_of_clips_can_be_evaluated(tmp_path: Path) -> None:
     data, cache = write_data(tmp_path / "data"), tmp_path / "cache"
     config = replace(recipe("paper_lstm"), task="emotion", epochs=1, expression_batch=7)
-    path = fit(config, data, tmp_path / "run", cache, resume=False)
-    result = CliRunner().invoke(app, ["evaluate", str(path), "--data", str(data), "--cache", str(cache)])
+    path = fit_eagerly(config, data, tmp_path / "run", cache)
+    with running_eagerly():
+        result = CliRunner().invoke(app, ["evaluate", str(path), "--data", str(data), "--cache", str(cache)])
     assert result.exit_code == 0, result.output
     assert "ferplus_strict" in result.stdout
     assert "moved boxes" not in result.stdout

@@ -1,4 +1,4 @@
-"""`mien train evaluate --pictures` and `mien train explain`: what they write, and what they refuse."""
+"""`mien train evaluate --pictures` and `mien train explain`: output files and refused arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from mien.cli.train.app import app
 from tests.support.training_data import write_data
 from training.classifier.architectures import build
-from training.pages.figure_pictures import PICTURES
+from training.pages.classifier_charts import CHARTS
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network for gender alone, as it is before any training."""
+    """An untrained network for gender only."""
     path = tmp_path_factory.mktemp("run") / "model.h5"
     keras.utils.set_random_seed(1)
     build("paper_cnn", {"gender": 2}, 0.1).save(path)
@@ -47,7 +47,7 @@ def test_evaluate_writes_figures_and_pictures(data: Path, model: Path, tmp_path:
     assert result.exit_code == 0, result.output
     found = json.loads(figures.read_text())
     assert f"{found['crossentropy']['gender']:.3f}" in result.stdout
-    assert {path.stem for path in pictures.iterdir()} == set(PICTURES)
+    assert {path.stem for path in pictures.iterdir()} == set(CHARTS)
 
 
 def test_explain_writes_a_sheet(data: Path, model: Path, tmp_path: Path) -> None:

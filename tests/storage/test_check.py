@@ -1,4 +1,4 @@
-"""Check and upkeep: a sound database passes, every kind of damage is found, upkeep mends what it can."""
+"""Integrity check and maintenance: every kind of damage is found, maintenance repairs what it can."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, CameraMinute, Partition, Results
 from storage import tables
-from storage.check import check
+from storage.check import check_database
+from storage.day_partitions import DAY_US, start_of_day
 from storage.engine import open_database
-from storage.maintenance import ABANDONED_US, maintain, make_days
-from storage.partitions import DAY_US, day_of
+from storage.maintenance import ABANDONED_US, create_day_partitions, maintain
 from storage.retention import Retention, cutoffs_before, purge
 from storage.writer import Writer
 from tests.support.databases import T0, contents, estimate, observation, results, rows, visit
@@ -24,8 +24,8 @@ NOW = T0 + 3600 * MICROSECONDS
 
 @pytest.fixture
 def used(engine: sa.Engine) -> sa.Engine:
-    """A database after an hour of use, its days made before."""
-    make_days(engine, NOW)
+    """A database after an hour of use, with its day partitions."""
+    create_day_partitions(engine, NOW)
     random_ = random.Random(1)
     writer = Writer(engine)
     for number in range(40):
@@ -47,26 +47,26 @@ def used(engine: sa.Engine) -> sa.Engine:
     return engine
 
 
-def unsound(engine: sa.Engine, now: int = NOW) -> dict[str, str]:
-    """What does not hold, with what was found."""
-    return {each.what: each.found for each in check(engine, now) if not each.fine}
+def failed_checks(engine: sa.Engine, now: int = NOW) -> dict[str, str]:
+    """The failed checks by subject, with their details."""
+    return {each.subject: each.details for each in check_database(engine, now) if not each.passed}
 
 
-def test_a_used_database_is_sound_and_stays_as_it_is(used: sa.Engine) -> None:
+def test_a_used_database_passes_and_is_not_changed(used: sa.Engine) -> None:
     before = contents(used)
-    findings = {each.what for each in check(used, NOW)}
-    assert {"version", "positions", "visits", "rollup", "observations", "drops"} < findings
-    assert unsound(used) == {}
+    subjects = {each.subject for each in check_database(used, NOW)}
+    assert {"version", "positions", "visits", "rollup", "observations", "drops"} < subjects
+    assert failed_checks(used) == {}
     assert contents(used) == before
 
 
-def test_an_empty_database_is_sound_once_its_days_are_made(engine: sa.Engine) -> None:
-    make_days(engine, NOW)
-    assert unsound(engine) == {}
+def test_an_empty_database_passes_once_it_has_day_partitions(engine: sa.Engine) -> None:
+    create_day_partitions(engine, NOW)
+    assert failed_checks(engine) == {}
 
 
 @pytest.mark.parametrize(
-    ("statement", "what", "found"),
+    ("statement", "subject", "details"),
     [
         (
             "DELETE FROM visit_minutes WHERE minute = (SELECT min(minute) FROM visit_minutes)",
@@ -77,22 +77,22 @@ def test_an_empty_database_is_sound_once_its_days_are_made(engine: sa.Engine) ->
         ("UPDATE visit_minutes SET mood = mood + 0.001", "rollup", "cells differ"),
         ("UPDATE visit_minutes SET dwell_us = dwell_us + 1", "rollup", "cells differ"),
         ("UPDATE visit_minutes SET p_female = p_female + 0.001", "rollup", "cells differ"),
-        ("DELETE FROM visits WHERE visit_id = 'v1'", "observations", "1 belong to no visit"),
-        ("UPDATE offsets SET next_offset = -1", "positions", "1, of which 1 lie before the beginning"),
+        ("DELETE FROM visits WHERE visit_id = 'v1'", "observations", "1 have no visit"),
+        ("UPDATE offsets SET next_offset = -1", "positions", "1, of which 1 are negative"),
         ("UPDATE camera_drops SET frames = 0 WHERE reason = 'too large'", "drops", "1 minutes differ from"),
         ("DELETE FROM camera_minutes", "drops", "1 minutes differ from"),
     ],
 )
-def test_damage_is_found(used: sa.Engine, statement: str, what: str, found: str) -> None:
+def test_damage_is_found(used: sa.Engine, statement: str, subject: str, details: str) -> None:
     with used.begin() as connection:
         assert connection.exec_driver_sql(statement).rowcount > 0
-    assert found in unsound(used)[what]
+    assert details in failed_checks(used)[subject]
 
 
-def test_a_visit_with_two_beginnings_is_found(used: sa.Engine) -> None:
-    """Nothing that analyses does so: the key cannot refuse it, since it holds the time."""
+def test_a_visit_with_two_start_times_is_found(used: sa.Engine) -> None:
+    """The primary key allows it, since it contains the time; no worker writes such visits."""
     Writer(used).write(results([visit("twice", first_seen=T0), visit("twice", first_seen=T0 + 1)]), {})
-    assert unsound(used) == {"visits": "1 are there more than once"}
+    assert failed_checks(used) == {"visits": "1 ids occur more than once"}
 
 
 def test_a_damaged_file_is_found(tmp_path: Path) -> None:
@@ -110,51 +110,51 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
         file.seek((int(root) - 1) * 4096 + 12)
         file.write(b"\xff" * 200)
     damaged = open_database(f"sqlite:///{path}")
-    assert any(each.what == "file" and not each.fine for each in check(damaged, NOW))
+    assert any(each.subject == "file" and not each.passed for each in check_database(damaged, NOW))
     damaged.dispose()
 
 
-def test_days_that_run_out_are_found_in_time(postgresql_url: str) -> None:
+def test_missing_day_partitions_are_found_in_advance(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     fix = ": run `mien db maintain`"
-    days = ("days of visits", "days of observations")
-    assert unsound(engine) == dict.fromkeys(days, f"none for today{fix}")
-    make_days(engine, NOW)
-    assert unsound(engine, NOW + 4 * DAY_US) == {}
-    assert unsound(engine, NOW + 5 * DAY_US) == dict.fromkeys(days, f"2 ahead{fix}")
+    subjects = ("day partitions of visits", "day partitions of observations")
+    assert failed_checks(engine) == dict.fromkeys(subjects, f"none for today{fix}")
+    create_day_partitions(engine, NOW)
+    assert failed_checks(engine, NOW + 4 * DAY_US) == {}
+    assert failed_checks(engine, NOW + 5 * DAY_US) == dict.fromkeys(subjects, f"2 ahead{fix}")
     engine.dispose()
 
 
-def test_rows_without_a_day_are_found_and_placed(postgresql_url: str) -> None:
+def test_rows_without_a_day_partition_are_found_and_moved(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     Writer(engine).write(results([visit("now"), visit("ahead", first_seen=T0 + 300 * DAY_US)]), {})
-    where = "rows of visits without a day"
-    future = "1 rows lie in the future: a camera's clock is wrong"
-    assert unsound(engine)[where] == f"1 rows wait for their day: run `mien db maintain`; {future}"
+    subject = "visits without a day partition"
+    future = "1 rows of the future: the clock of a machine is wrong"
+    assert failed_checks(engine)[subject] == f"1 rows: run `mien db maintain`; {future}"
     maintain(engine, Retention(), NOW)
-    assert unsound(engine) == {where: future}
+    assert failed_checks(engine) == {subject: future}
     engine.dispose()
 
 
-def test_upkeep_leaves_a_sound_database_that_is_younger(used: sa.Engine) -> None:
+def test_a_database_passes_after_old_rows_were_deleted(used: sa.Engine) -> None:
     old = T0 - 20 * DAY_US
-    late = visit("over", closed=True, first_seen=day_of(NOW) - 10 * DAY_US - MICROSECONDS, seconds=60)
+    late = visit("over", closed=True, first_seen=start_of_day(NOW) - 10 * DAY_US - MICROSECONDS, seconds=60)
     seconds = [observation("over", (late.first_seen - T0) // MICROSECONDS + n) for n in range(60)]
     Writer(used).write(results([visit("old", closed=True, first_seen=old), late], seconds), {})
     done = maintain(used, Retention(10, 10, 10), NOW)
     assert done.deleted["visits"] == done.deleted["visit_minutes"] == 2
     assert done.deleted["observations"] == 60
-    assert unsound(used) == {}
+    assert failed_checks(used) == {}
     again = maintain(used, Retention(10, 10, 10), NOW)
     assert (set(again.deleted.values()), again.closed) == ({0}, 0)
-    assert not any(again.made.values())
+    assert not any(again.created.values())
     purge(used, cutoffs_before(NOW + DAY_US))
-    make_days(used, NOW)
-    assert unsound(used) == {}
+    create_day_partitions(used, NOW)
+    assert failed_checks(used) == {}
     assert rows(used, tables.visits) == []
 
 
-def test_upkeep_closes_what_lost_its_worker_and_nothing_else(engine: sa.Engine) -> None:
+def test_maintenance_closes_abandoned_visits_alone(engine: sa.Engine) -> None:
     lost, held = (
         visit("lost", first_seen=NOW - ABANDONED_US - 2 * MICROSECONDS),
         visit("held", first_seen=NOW - ABANDONED_US),
@@ -165,21 +165,21 @@ def test_upkeep_closes_what_lost_its_worker_and_nothing_else(engine: sa.Engine) 
         "lost": True,
         "held": False,
     }
-    assert unsound(engine) == {}
+    assert failed_checks(engine) == {}
 
 
-def test_upkeep_beside_a_writer_loses_nothing(database_url: str) -> None:
+def test_maintenance_during_writes_loses_nothing(database_url: str) -> None:
     ours, other = open_database(database_url), open_database(database_url)
-    writer, lane = Writer(other), Partition("frames", 0)
-    made: list[Callable[[], object]] = [
+    writer, partition = Writer(other), Partition("frames", 0)
+    actions: list[Callable[[], object]] = [
         lambda: maintain(ours, Retention(), NOW),
-        lambda: make_days(ours, NOW + DAY_US),
+        lambda: create_day_partitions(ours, NOW + DAY_US),
     ]
     for number in range(6):
-        writer.write(results([visit(f"v{number}", closed=True)]), {lane: number + 1})
-        made[number % 2]()
+        writer.write(results([visit(f"v{number}", closed=True)]), {partition: number + 1})
+        actions[number % 2]()
     assert len(rows(ours, tables.visits)) == 6
-    assert unsound(ours) == {}
-    writer.write(Results(), {lane: 7})
+    assert failed_checks(ours) == {}
+    writer.write(Results(), {partition: 7})
     ours.dispose()
     other.dispose()

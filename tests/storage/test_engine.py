@@ -1,4 +1,4 @@
-"""Opening databases: what works, what is refused, and that no error tells a password."""
+"""Opening of databases: accepted and refused URLs and files, and errors without passwords."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 import sqlalchemy as sa
 
 from storage import tables
-from storage.engine import open_database, shown
-from storage.errors import StorageError
+from storage.engine import open_database, redact_url
+from storage.errors import DatabaseError, StorageError
 from storage.registry import CameraRegistry, CameraRow
 from tests.support.databases import administrator, ordinary_user
 
 
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
-    """A folder that everybody may enter and nobody but its owner may change."""
+    """A folder that every user may read and only its owner may change."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -36,7 +36,7 @@ def refusal(url: str, read_only: bool = False) -> str:
     return message
 
 
-def test_a_new_database_is_made_and_found_again(database_url: str) -> None:
+def test_a_new_database_is_created_and_can_be_opened_again(database_url: str) -> None:
     first = open_database(database_url)
     CameraRegistry(first).add(CameraRow("till", "demo://1"))
     first.dispose()
@@ -49,12 +49,12 @@ def test_a_reader_reads_and_cannot_write(database_url: str) -> None:
     open_database(database_url).dispose()
     reader = open_database(database_url, read_only=True)
     assert CameraRegistry(reader).cameras() == []
-    with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"):
+    with pytest.raises(DatabaseError, match=r"read-?only"):
         CameraRegistry(reader).add(CameraRow("till", "demo://1"))
     reader.dispose()
 
 
-def test_a_reader_sees_what_a_writer_stores_meanwhile(database_url: str) -> None:
+def test_a_reader_sees_rows_that_a_writer_stores_later(database_url: str) -> None:
     writer = open_database(database_url)
     reader = open_database(database_url, read_only=True)
     CameraRegistry(writer).add(CameraRow("till", "demo://1"))
@@ -63,7 +63,7 @@ def test_a_reader_sees_what_a_writer_stores_meanwhile(database_url: str) -> None
     writer.dispose()
 
 
-def test_a_reader_is_not_held_up_by_a_transaction_in_progress(database_url: str) -> None:
+def test_an_open_transaction_does_not_block_a_reader(database_url: str) -> None:
     writer = open_database(database_url)
     reader = open_database(database_url, read_only=True)
     with writer.begin() as connection:
@@ -83,7 +83,7 @@ def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
         assert "is of version 9999, newer than this program's" in refusal(database_url, read_only)
 
 
-def test_a_reader_does_not_make_or_update_a_database(tmp_path: Path) -> None:
+def test_a_reader_does_not_create_or_migrate_a_database(tmp_path: Path) -> None:
     missing = tmp_path / "missing.db"
     assert "does not exist yet; start `mien run` first" in refusal(f"sqlite:///{missing}", read_only=True)
     assert not missing.exists()
@@ -93,7 +93,7 @@ def test_a_reader_does_not_make_or_update_a_database(tmp_path: Path) -> None:
     assert empty.stat().st_size == 0
 
 
-def test_a_reader_does_not_update_an_old_postgresql_database(postgresql_url: str) -> None:
+def test_a_reader_does_not_migrate_a_postgresql_database(postgresql_url: str) -> None:
     assert "older version; run `mien db upgrade`" in refusal(postgresql_url, read_only=True)
 
 
@@ -103,43 +103,43 @@ def test_a_reader_does_not_update_an_old_postgresql_database(postgresql_url: str
         ("", "cannot be read"),
         ("mien.db", "cannot be read"),
         ("mysql://root:hush@host/mien", "mysql: write sqlite:///FILE or postgresql://"),
-        ("sqlite://", "kept in memory"),
-        ("sqlite:///:memory:", "kept in memory"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
         ("postgresql://u:hush@host:port/mien", "cannot be read"),
         ("postgresql://u:hush@127.0.0.1:1/mien", "Connection refused"),
         ("postgresql://u@127.0.0.1:1/mien?password=hush", "Connection refused"),
-        ("postgresql://u@127.0.0.1:1/mien?unheard_of=hush", "unheard_of"),
+        ("postgresql://u@127.0.0.1:1/mien?unknown_option=hush", "unknown_option"),
     ],
 )
-def test_an_unusable_url_is_one_line_without_its_password(url: str, cause: str) -> None:
+def test_the_error_for_an_unusable_url_is_one_line_without_its_password(url: str, cause: str) -> None:
     message = refusal(url)
     assert cause in message
     assert "hush" not in message
 
 
-def test_a_wrong_password_is_not_repeated(postgresql_url: str) -> None:
+def test_a_wrong_password_is_not_in_the_error(postgresql_url: str) -> None:
     wrong = sa.make_url(postgresql_url).set(username="nobody_here", password="hush")
     message = refusal(wrong.render_as_string(hide_password=False))
     assert "nobody_here" in message
     assert "hush" not in message
 
 
-def test_shown_hides_password_and_options() -> None:
-    assert shown("postgresql://u:hush@host/mien?password=hush") == "postgresql://u:***@host/mien"
-    assert shown("sqlite:///mien.db") == "sqlite:///mien.db"
+def test_a_redacted_url_has_no_password_and_no_options() -> None:
+    assert redact_url("postgresql://u:hush@host/mien?password=hush") == "postgresql://u:***@host/mien"
+    assert redact_url("sqlite:///mien.db") == "sqlite:///mien.db"
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_in_the_error(tmp_path: Path) -> None:
     message = refusal(f"sqlite:///{tmp_path}/none/mien.db")
     assert f"{tmp_path}/none/mien.db: its folder does not exist" in message
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert "unable to open database file" in refusal(f"sqlite:///{tmp_path}")
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path, read_only: bool) -> None:
+def test_another_kind_of_file_is_refused_and_not_changed(tmp_path: Path, read_only: bool) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear Sir or Madam, " * 100)
     assert "file is not a database" in refusal(f"sqlite:///{path}", read_only)
@@ -175,7 +175,7 @@ def test_a_read_only_folder_is_refused_at_once(shared_folder: Path) -> None:
     assert list(shared_folder.iterdir()) == []
 
 
-def test_a_file_that_may_not_be_read_is_refused(shared_folder: Path) -> None:
+def test_an_unreadable_file_is_refused(shared_folder: Path) -> None:
     path = shared_folder / "mien.db"
     open_database(f"sqlite:///{path}").dispose()
     path.chmod(stat.S_IWUSR if os.geteuid() == 0 else 0)

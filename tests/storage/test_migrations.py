@@ -1,4 +1,4 @@
-"""Migrations: what they make is what `storage.tables` describes, whole or not at all."""
+"""Migrations: atomic, and their result equals the tables that `storage.tables` defines."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from storage import tables, versions
+from storage.day_partitions import PARTITION_COLUMNS
 from storage.engine import open_database
 from storage.errors import StorageError
-from storage.maintenance import make_days
-from storage.partitions import TIMES
+from storage.maintenance import create_day_partitions
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
 from tests.support.databases import T0, contents, observation, results, rows, visit
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes the program one of the version after the newest, whose migration also does `more`."""
+    """Adds a newer version to the program; its migration also executes `more`."""
 
     def become(more: str = "") -> None:
         folder = tmp_path / "migrations"
@@ -51,10 +51,10 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def filled(url: str) -> dict[str, list[dict[str, object]]]:
-    """What a database of today's version holds after some use."""
+    """The contents of a database of the current version after some use."""
     engine = open_database(url)
     CameraRegistry(engine).add(CameraRow("till", "demo://1", zone="exit"))
-    make_days(engine, T0)
+    create_day_partitions(engine, T0)
     Writer(engine).write(results([visit("v1"), visit("v2", closed=True)], [observation("v1")]), {})
     found = contents(engine)
     engine.dispose()
@@ -62,7 +62,7 @@ def filled(url: str) -> dict[str, list[dict[str, object]]]:
 
 
 def differences(connection: sa.Connection) -> list[Any]:
-    """What alembic would change; the days of a partitioned table are its business alone."""
+    """The changes that Alembic proposes, without day partitions."""
 
     def ours(_: object, name: str | None, kind: str, *__: object) -> bool:
         return kind != "table" or name in tables.metadata.tables
@@ -71,43 +71,41 @@ def differences(connection: sa.Connection) -> list[Any]:
     return compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
 
 
-def test_an_empty_database_becomes_what_the_tables_describe(engine: sa.Engine) -> None:
+def test_a_migrated_database_equals_the_table_definitions(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         assert differences(connection) == []
         assert sa.inspect(connection).get_table_names() != []
 
 
-def test_the_comparison_notices_a_difference(engine: sa.Engine) -> None:
+def test_the_comparison_finds_a_difference(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE visits ADD COLUMN surprise_column INTEGER")
     with engine.connect() as connection:
         assert [change[0] for change in differences(connection)] == ["remove_column"]
 
 
-def test_the_tables_are_partitioned_as_described(postgresql_url: str) -> None:
+def test_the_tables_are_partitioned_as_defined(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     with engine.connect() as connection:
         query = "SELECT relname, pg_get_partkeydef(oid) FROM pg_class WHERE relkind = 'p' ORDER BY 1"
         found = [tuple(row) for row in connection.exec_driver_sql(query)]
-    described = {
+    defined = {
         name: table.dialect_options["postgresql"]["partition_by"]
         for name, table in tables.metadata.tables.items()
     }
-    assert found == sorted((name, key) for name, key in described.items() if key)
-    assert [name for name, _ in found] == sorted(time.table.description for time in TIMES)
+    assert found == sorted((name, key) for name, key in defined.items() if key)
+    assert [name for name, _ in found] == sorted(time.table.description for time in PARTITION_COLUMNS)
     engine.dispose()
 
 
-def test_an_older_database_is_brought_up_to_date_with_all_that_it_holds(
-    database_url: str, next_version: Any
-) -> None:
+def test_an_older_database_is_migrated_with_all_its_rows(database_url: str, next_version: Any) -> None:
     before = filled(database_url)
     next_version()
     with pytest.raises(StorageError, match="is of an older version; run `mien db upgrade`"):
         open_database(database_url, read_only=True)
     engine = open_database(database_url)
     with engine.connect() as connection:
-        assert versions.version(connection) == versions.Version("0002", "0002")
+        assert versions.read_version(connection) == versions.Version("0002", "0002")
         masks = connection.exec_driver_sql("SELECT mask FROM visits").scalars().all()
         assert [bool(mask) for mask in masks] == [False, False]
         (zone,) = (each for each in sa.inspect(connection).get_columns("cameras") if each["name"] == "zone")
@@ -119,9 +117,7 @@ def test_an_older_database_is_brought_up_to_date_with_all_that_it_holds(
     open_database(database_url).dispose()
 
 
-def test_an_upgrade_that_fails_leaves_the_older_database_as_it_was(
-    database_url: str, next_version: Any
-) -> None:
+def test_a_failed_upgrade_does_not_change_the_older_database(database_url: str, next_version: Any) -> None:
     before = filled(database_url)
     next_version('op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(StorageError, match="nowhere"):
@@ -133,7 +129,7 @@ def test_an_upgrade_that_fails_leaves_the_older_database_as_it_was(
     engine.dispose()
 
 
-def test_no_column_can_hold_a_picture(engine: sa.Engine) -> None:
+def test_no_column_can_contain_a_picture(engine: sa.Engine) -> None:
     for table in sa.inspect(engine).get_table_names():
         for column in sa.inspect(engine).get_columns(table):
             kind = column["type"]
@@ -144,7 +140,7 @@ def test_no_column_can_hold_a_picture(engine: sa.Engine) -> None:
                 assert isinstance(kind, sa.Integer | sa.Float | sa.Boolean), (table, column["name"], kind)
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+def test_a_failed_migration_creates_no_tables(database_url: str) -> None:
     obstacle = sa.create_engine(database_url)
     with obstacle.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE visit_minutes (something_else INTEGER)")

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from storage.periods import Period, last_slots, to_wall_clock
+from storage.periods import Period, last_slots, to_local_time
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -16,7 +16,7 @@ def us(text: str) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def test_the_last_slot_holds_now() -> None:
+def test_the_last_slot_contains_now() -> None:
     now = us("2026-03-04T12:34:56+00:00")
     period = last_slots(12, 5 * MINUTE, now, ZoneInfo("UTC"))
     assert period.start == us("2026-03-04T11:35:00+00:00")
@@ -25,7 +25,7 @@ def test_the_last_slot_holds_now() -> None:
     assert period.now == now
 
 
-def test_slots_begin_at_round_times_of_the_shop() -> None:
+def test_slots_start_at_round_local_times() -> None:
     now = us("2026-03-04T12:34:56+00:00")
     kolkata = last_slots(24, HOUR, now, ZoneInfo("Asia/Kolkata"))
     assert kolkata.edge(23) == us("2026-03-04T18:00:00+05:30")
@@ -33,16 +33,16 @@ def test_slots_begin_at_round_times_of_the_shop() -> None:
     assert berlin.edge(3) == us("2026-03-04T12:00:00+01:00")
 
 
-def test_wall_clock_follows_summer_time() -> None:
+def test_local_time_follows_summer_time() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     winter, summer = us("2026-01-05T10:00:00+00:00"), us("2026-07-05T10:00:00+00:00")
-    assert to_wall_clock(winter, berlin) - winter == HOUR
-    assert to_wall_clock(summer, berlin) - summer == 2 * HOUR
+    assert to_local_time(winter, berlin) - winter == HOUR
+    assert to_local_time(summer, berlin) - summer == 2 * HOUR
 
 
 @pytest.mark.parametrize(
     ("start", "step", "slots"), [(1, MINUTE, 1), (0, 90_000_000, 1), (0, 0, 1), (0, MINUTE, 0)]
 )
-def test_slots_are_whole_minutes(start: int, step: int, slots: int) -> None:
-    with pytest.raises(ValueError, match="whole minutes"):
+def test_slots_are_full_minutes(start: int, step: int, slots: int) -> None:
+    with pytest.raises(ValueError, match="full minutes"):
         Period(start, step, slots, now=0)

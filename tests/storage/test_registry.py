@@ -59,7 +59,7 @@ def test_a_pause_lasts_through_sync_until_it_is_lifted(registry: CameraRegistry)
     assert registry.get("till") == replace(TILL, zone="entrance")
 
 
-def test_a_change_is_dated(registry: CameraRegistry, engine: sa.Engine) -> None:
+def test_a_change_updates_the_time_of_the_change(registry: CameraRegistry, engine: sa.Engine) -> None:
     registry.add(TILL)
     (before,) = rows(engine, tables.cameras)
     registry.pause("till", "stocktaking")
@@ -68,7 +68,7 @@ def test_a_change_is_dated(registry: CameraRegistry, engine: sa.Engine) -> None:
     assert int(str(after["changed_at"])) > int(str(before["changed_at"]))
 
 
-def test_removing_a_camera_keeps_what_it_saw(registry: CameraRegistry, engine: sa.Engine) -> None:
+def test_removing_a_camera_keeps_its_results(registry: CameraRegistry, engine: sa.Engine) -> None:
     registry.add(TILL)
     writer = Writer(engine)
     writer.write(results([visit("v1", closed=True)], [observation("v1")]), {})
@@ -101,8 +101,8 @@ def test_an_unknown_camera_is_named(registry: CameraRegistry, action: str) -> No
         "https://10.0.0.7/video?token=${TOKEN}hush",
     ],
 )
-def test_a_literal_password_is_refused_and_not_repeated(source: str) -> None:
-    with pytest.raises(StorageError, match="source holds a password") as caught:
+def test_a_literal_password_is_refused_and_not_in_the_error(source: str) -> None:
+    with pytest.raises(StorageError, match="source contains a password") as caught:
         CameraRow("till", source)
     assert "hush" not in str(caught.value)
 
@@ -121,7 +121,7 @@ def test_a_literal_password_is_refused_and_not_repeated(source: str) -> None:
         "/videos/monday:at@noon.mp4",
     ],
 )
-def test_a_source_without_a_literal_password_is_kept(registry: CameraRegistry, source: str) -> None:
+def test_a_source_without_a_literal_password_is_stored(registry: CameraRegistry, source: str) -> None:
     registry.add(CameraRow("till", source))
     assert registry.get("till").source == source
 
@@ -133,8 +133,8 @@ def test_a_source_without_a_literal_password_is_kept(registry: CameraRegistry, s
         ({"fps": 0}, "fps 0: expected more than 0"),
         ({"fps": 121}, "fps 121: expected"),
         ({"fps": float("nan")}, "fps nan: expected"),
-        ({"name": "x" * 201}, "name has 201 characters, at most 200"),
-        ({"source": "x" * 2001}, "source has 2001 characters, at most 2000"),
+        ({"name": "x" * 201}, "name has 201 characters, the limit is 200"),
+        ({"source": "x" * 2001}, "source has 2001 characters, the limit is 2000"),
     ],
 )
 def test_values_that_cannot_be_stored_are_refused(wrong: dict[str, Any], message: str) -> None:
@@ -142,7 +142,7 @@ def test_values_that_cannot_be_stored_are_refused(wrong: dict[str, Any], message
         replace(TILL, **wrong)
 
 
-def test_the_longest_texts_fit(registry: CameraRegistry) -> None:
+def test_texts_of_maximum_length_are_stored(registry: CameraRegistry) -> None:
     long = CameraRow("t" * 64, "x" * 2000, "ä" * 200, "ä" * 200, "ä" * 200, pause_reason="ä" * 500)
     registry.add(long)
     assert registry.cameras() == [long]
@@ -152,7 +152,9 @@ def partitions(registry: CameraRegistry) -> dict[str, int | None]:
     return {camera.id: camera.partition for camera in registry.cameras()}
 
 
-def test_cameras_spread_over_the_partitions_and_stay(registry: CameraRegistry, engine: sa.Engine) -> None:
+def test_cameras_are_spread_over_the_partitions_and_stay_there(
+    registry: CameraRegistry, engine: sa.Engine
+) -> None:
     registry.sync([CameraRow(f"c{number}", "0") for number in range(5)])
     assert set(partitions(registry).values()) == {None}
     before = {row["id"]: row["changed_at"] for row in rows(engine, tables.cameras)}
@@ -176,17 +178,17 @@ def test_a_camera_that_is_added_later_gets_the_least_used_partition(registry: Ca
     assert partitions(registry)["e"] == 1
 
 
-def test_a_partition_that_is_given_is_kept_and_counted(registry: CameraRegistry) -> None:
+def test_a_given_partition_is_kept_and_counts_as_used(registry: CameraRegistry) -> None:
     registry.add(CameraRow("a", "0", partition=1))
     registry.add(CameraRow("b", "0", partition=7))
     registry.add(CameraRow("c", "0"))
     assert registry.assign_partitions(8) == {"a": 1, "b": 7, "c": 0}
-    assert registry.assign_partitions(2) == {"a": 1, "b": 0, "c": 0}, "7 is not there any more"
+    assert registry.assign_partitions(2) == {"a": 1, "b": 0, "c": 0}, "7 no longer exists"
     registry.sync([CameraRow("c", "0", partition=5)])
     assert partitions(registry)["c"] == 5
 
 
-def test_processes_that_assign_at_once_agree(database_url: str) -> None:
+def test_processes_that_assign_at_the_same_time_agree(database_url: str) -> None:
     engines = [open_database(database_url) for _ in range(4)]
     CameraRegistry(engines[0]).sync([CameraRow(f"c{number:02}", "0") for number in range(24)])
     start = threading.Barrier(len(engines))

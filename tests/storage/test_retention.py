@@ -1,4 +1,4 @@
-"""Retention: what is older than its full days goes, nothing else."""
+"""Retention: rows older than their full days are deleted, and no others."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, CameraMinute, Observation, Partition, Results, minute_of
-from storage import partitions, tables
+from storage import day_partitions, tables
+from storage.day_partitions import DAY_US, start_of_day
 from storage.engine import open_database
-from storage.maintenance import make_days
-from storage.partitions import DAY_US, day_of
-from storage.retention import Retention, count, cutoffs_before, purge
+from storage.maintenance import create_day_partitions
+from storage.retention import Retention, count_expired, cutoffs_before, purge
 from storage.writer import Writer
 from tests.support.databases import T0, contents, estimate, observation, results, rows, visit
 
 NOW = T0 + 1000 * DAY_US
-TODAY = day_of(NOW)
+TODAY = start_of_day(NOW)
 
 
 def seen_at(writer: Writer, name: str, start: int) -> None:
@@ -36,19 +36,19 @@ def ids(engine: sa.Engine, table: sa.Table) -> list[object]:
     return sorted(str(row["visit_id"]) for row in rows(engine, table))
 
 
-@pytest.fixture(params=["days made before", "days made after", "never made"])
+@pytest.fixture(params=["partitions first", "partitions later", "no partitions"])
 def filled(request: pytest.FixtureRequest, engine: sa.Engine) -> sa.Engine:
-    """A database with what was seen on some days; the days made or not, where there are any."""
-    if request.param == "days made before":
+    """A database with visits on some days, with and without day partitions."""
+    if request.param == "partitions first":
         for days in (50, 40, 30, 20, 10, 0):
-            make_days(engine, NOW - days * DAY_US)
+            create_day_partitions(engine, NOW - days * DAY_US)
     seen_days_ago(Writer(engine), 1, 15, 25, 35, 45)
-    if request.param == "days made after":
-        make_days(engine, NOW)
+    if request.param == "partitions later":
+        create_day_partitions(engine, NOW)
     return engine
 
 
-def test_each_kind_is_kept_for_its_days(filled: sa.Engine) -> None:
+def test_each_kind_of_row_is_kept_for_its_days(filled: sa.Engine) -> None:
     deleted = purge(filled, Retention(visits=40, observations=10, coverage=20).cutoffs(NOW))
     assert deleted == {
         "visits": 1,
@@ -63,10 +63,10 @@ def test_each_kind_is_kept_for_its_days(filled: sa.Engine) -> None:
     assert len(rows(filled, tables.camera_minutes)) == len(rows(filled, tables.camera_drops)) == 2
 
 
-def test_full_days_are_kept_to_their_first_moment(engine: sa.Engine) -> None:
+def test_full_days_are_kept(engine: sa.Engine) -> None:
     writer = Writer(engine)
     seen_at(writer, "first kept", TODAY - 30 * DAY_US)
-    seen_at(writer, "last gone", TODAY - 30 * DAY_US - 1)
+    seen_at(writer, "last deleted", TODAY - 30 * DAY_US - 1)
     purge(engine, Retention(30, 30, 30).cutoffs(NOW))
     assert ids(engine, tables.visits) == ids(engine, tables.observations) == ["first kept"]
     before = contents(engine)
@@ -76,20 +76,20 @@ def test_full_days_are_kept_to_their_first_moment(engine: sa.Engine) -> None:
     assert not any(contents(engine).values())
 
 
-def test_the_defaults_outlast_a_year_of_visits(engine: sa.Engine) -> None:
+def test_visits_are_kept_for_more_than_a_year_by_default(engine: sa.Engine) -> None:
     seen_days_ago(Writer(engine), 366)
     purge(engine, Retention().cutoffs(NOW))
     assert len(rows(engine, tables.visits)) == len(rows(engine, tables.visit_minutes)) == 1
     assert rows(engine, tables.observations) == []
 
 
-def test_observations_never_outlast_their_visits(engine: sa.Engine) -> None:
+def test_observations_are_not_kept_longer_than_their_visits(engine: sa.Engine) -> None:
     seen_days_ago(Writer(engine), 1, 15)
     purge(engine, Retention(visits=10, observations=300).cutoffs(NOW))
     assert ids(engine, tables.visits) == ids(engine, tables.observations) == ["v1"]
 
 
-def test_a_visit_over_the_midnight_of_the_cutoff_leaves_no_observation(engine: sa.Engine) -> None:
+def test_no_observation_remains_of_a_visit_over_the_midnight_of_the_cutoff(engine: sa.Engine) -> None:
     cutoff = TODAY - 3 * DAY_US
     early = visit("over", closed=True, first_seen=cutoff - MICROSECONDS, seconds=3)
     late = visit("after", closed=True, first_seen=cutoff + MICROSECONDS, seconds=3)
@@ -101,31 +101,31 @@ def test_a_visit_over_the_midnight_of_the_cutoff_leaves_no_observation(engine: s
     assert ids(engine, tables.observations) == ["after", "after"]
 
 
-def test_a_date_takes_everything_before_it_and_is_told_first(filled: sa.Engine) -> None:
+def test_all_rows_before_a_date_can_be_counted_and_deleted(filled: sa.Engine) -> None:
     cutoffs = cutoffs_before(NOW - 20 * DAY_US)
-    doomed = count(filled, cutoffs)
-    assert doomed == dict.fromkeys(
+    expired = count_expired(filled, cutoffs)
+    assert expired == dict.fromkeys(
         ("visits", "visit_minutes", "observations", "camera_minutes", "camera_drops"), 3
     )
     assert len(rows(filled, tables.visits)) == 5, "counting deletes nothing"
-    assert purge(filled, cutoffs) == doomed
+    assert purge(filled, cutoffs) == expired
     assert ids(filled, tables.visits) == ids(filled, tables.observations) == ["v1", "v15"]
     assert len(rows(filled, tables.visit_minutes)) == len(rows(filled, tables.camera_minutes)) == 2
 
 
-def test_positions_that_nobody_writes_are_forgotten(engine: sa.Engine) -> None:
+def test_positions_without_a_recent_write_are_deleted(engine: sa.Engine) -> None:
     old, new = Partition("embedded/old", 0), Partition("frames", 3)
     Writer(engine).write(Results(), {old: 5, new: 7})
     with engine.begin() as connection:
-        for lane, days in ((old, 31), (new, 29)):
-            this = sa.update(tables.offsets).where(tables.offsets.c.topic == lane.topic)
+        for partition, days in ((old, 31), (new, 29)):
+            this = sa.update(tables.offsets).where(tables.offsets.c.topic == partition.topic)
             connection.execute(this.values(written_at=TODAY - days * DAY_US))
     assert purge(engine, Retention().cutoffs(NOW))["offsets"] == 1
     assert Writer(engine).positions([old, new]) == {new: 7}
     assert tables.offsets not in {time.table for time in cutoffs_before(NOW)}
 
 
-def test_many_rows_go_in_batches_between_which_others_write(engine: sa.Engine) -> None:
+def test_many_rows_are_deleted_in_batches(engine: sa.Engine) -> None:
     start = NOW - 40 * DAY_US
     old = [observation(f"v{i}", (start - T0) // 1_000_000) for i in range(12_001)]
     writer = Writer(engine)
@@ -142,10 +142,10 @@ def test_many_rows_go_in_batches_between_which_others_write(engine: sa.Engine) -
     assert rows(engine, tables.observations) == []
 
 
-def test_days_are_not_deleted_row_by_row(postgresql_url: str) -> None:
+def test_day_partitions_are_dropped_and_not_deleted_row_by_row(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     seen_days_ago(Writer(engine), 50, 45)
-    make_days(engine, NOW)
+    create_day_partitions(engine, NOW)
     deleted: list[int] = []
 
     @sa.event.listens_for(engine, "after_cursor_execute")
@@ -156,11 +156,14 @@ def test_days_are_not_deleted_row_by_row(postgresql_url: str) -> None:
     assert purge(engine, Retention(visits=40).cutoffs(NOW))["visits"] == 2
     assert set(deleted) <= {0}
     with engine.connect() as connection:
-        assert all(day.end > TODAY - 40 * DAY_US for day in partitions.days(connection, partitions.TIMES[0]))
+        assert all(
+            day.end > TODAY - 40 * DAY_US
+            for day in day_partitions.read_day_partitions(connection, day_partitions.PARTITION_COLUMNS[0])
+        )
     engine.dispose()
 
 
-def test_a_writer_goes_on_while_old_rows_are_deleted(database_url: str) -> None:
+def test_a_writer_continues_while_old_rows_are_deleted(database_url: str) -> None:
     engine, other = open_database(database_url), open_database(database_url)
     start = NOW - 40 * DAY_US
     old = [observation(f"v{i}", (start - T0) // 1_000_000) for i in range(10_000)]

@@ -1,4 +1,4 @@
-"""Roles: each can do its work on a real server, and nothing else."""
+"""Roles: each has the privileges for its work on a real server, and no others."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ import sqlalchemy as sa
 
 from bus.messages import CameraHealth, CameraMinute, CameraState, Partition
 from storage import tables, versions
-from storage.check import check
+from storage.check import check_database
 from storage.engine import open_database
 from storage.errors import StorageError
-from storage.maintenance import maintain, make_days
+from storage.maintenance import create_day_partitions, maintain
 from storage.registry import CameraRegistry, CameraRow
 from storage.retention import Retention, cutoffs_before, purge
 from storage.roles import Role, grant
-from storage.trends import Choice, Period, newest_result, trend
+from storage.trends import Choice, Period, read_newest_result, read_trend
 from storage.versions import is_owner
 from storage.writer import Writer
 from tests.support.databases import T0, administrator, fresh_database, observation, results, rows, visit
 
-LANE = Partition("frames", 0)
+pytestmark = pytest.mark.integration
+
+PARTITION = Partition("frames", 0)
 TABLES = sorted(tables.metadata.tables)
-INSISTING = "SET default_transaction_read_only = off"
+WRITABLE = "SET default_transaction_read_only = off"
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,13 @@ def three_roles(folder: Path) -> Iterator[Roles]:
         with role(url, writer), role(url, reader):
             with opened(roles.owner) as engine:
                 grant(engine, Role(writer), Role(reader))
-                make_days(engine, T0)
+                create_day_partitions(engine, T0)
             yield roles
 
 
 @contextmanager
 def role(url: str, name: str, attributes: str = "") -> Iterator[None]:
-    """A role that can log in; it and whatever it may or owns is gone afterwards."""
+    """A role that can log in; it is removed afterwards, with all its privileges and objects."""
     with plain(url) as connection:
         connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN {attributes}")
     yield
@@ -72,7 +74,7 @@ def role(url: str, name: str, attributes: str = "") -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def shared_roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
-    """Roles for those who only see what is refused."""
+    """Roles for tests that change nothing."""
     with three_roles(tmp_path_factory.mktemp("roles")) as roles:
         yield roles
 
@@ -94,7 +96,7 @@ def opened(url: str, read_only: bool = False) -> Iterator[sa.Engine]:
 
 @contextmanager
 def plain(url: str) -> Iterator[sa.Connection]:
-    """A session as a role gets it that sets nothing by itself."""
+    """A session with the default settings of its role."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
@@ -104,7 +106,7 @@ def plain(url: str) -> Iterator[sa.Connection]:
 
 
 def refused(url: str, statement: str, before: str = "SELECT 1") -> str:
-    """What the server says to one statement of a role, which it does not carry out."""
+    """The error of the server for a statement that the role may not execute."""
     with plain(url) as connection:
         connection.exec_driver_sql(before)
         with pytest.raises(sa.exc.DBAPIError) as caught:
@@ -112,14 +114,15 @@ def refused(url: str, statement: str, before: str = "SELECT 1") -> str:
     return str(caught.value.orig).splitlines()[0]
 
 
-def test_a_writer_does_all_that_workers_and_captures_do(roles: Roles) -> None:
+def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Roles) -> None:
     with opened(roles.writer) as engine:
         writer = Writer(engine)
-        writer.positions([LANE])
+        writer.positions([PARTITION])
         writer.write(
-            results([visit("v1")], [observation("v1")], [CameraMinute("till", T0, analysed=1)]), {LANE: 1}
+            results([visit("v1")], [observation("v1")], [CameraMinute("till", T0, analysed=1)]),
+            {PARTITION: 1},
         )
-        writer.write(results([visit("v1", 9, closed=True)]), {LANE: 2})
+        writer.write(results([visit("v1", 9, closed=True)]), {PARTITION: 2})
         writer.count(CameraMinute("till", T0, captured=3, dropped={"buffer full": 1}))
         for state in (CameraState.CONNECTING, CameraState.ONLINE):
             writer.report(CameraHealth("till", state, "", T0, T0, 5.0, T0, 0))
@@ -134,7 +137,7 @@ def test_a_writer_does_all_that_workers_and_captures_do(roles: Roles) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_writer_deletes_nothing_but_registrations(shared_roles: Roles, table: str) -> None:
+def test_a_writer_may_delete_registrations_alone(shared_roles: Roles, table: str) -> None:
     if table in {"cameras", "camera_states"}:
         with plain(shared_roles.writer) as connection:
             connection.exec_driver_sql(f"DELETE FROM {table}")
@@ -165,32 +168,34 @@ def test_a_writer_deletes_nothing_but_registrations(shared_roles: Roles, table: 
         ),
     ],
 )
-def test_a_writer_changes_nothing_but_rows(shared_roles: Roles, statement: str, answer: str) -> None:
+def test_a_writer_may_change_rows_alone(shared_roles: Roles, statement: str, answer: str) -> None:
     assert refused(shared_roles.writer, statement).startswith(answer)
 
 
-def test_a_reader_reads_every_figure(roles: Roles) -> None:
+def test_a_reader_may_read_every_figure(roles: Roles) -> None:
     with opened(roles.writer) as engine:
         Writer(engine).write(results([visit(f"v{i}", closed=True) for i in range(3)]), {})
     with opened(roles.reader, read_only=True) as engine:
-        whole = trend(engine, Period(T0, 60_000_000, 1, now=T0 + 60_000_000), Choice(suppress_below=1)).whole
+        whole = read_trend(
+            engine, Period(T0, 60_000_000, 1, now=T0 + 60_000_000), Choice(suppress_below=1)
+        ).whole
         assert whole.visits == 3
-        assert newest_result(engine) == T0 + 1_000_000
+        assert read_newest_result(engine) == T0 + 1_000_000
         assert CameraRegistry(engine).cameras() == []
-        assert len(check(engine, T0)) > 5
+        assert len(check_database(engine, T0)) > 5
 
 
 @pytest.mark.parametrize("table", [*TABLES, "alembic_version", "visits_20231114", "visits_default"])
-def test_a_reader_writes_nothing_even_if_it_insists(shared_roles: Roles, table: str) -> None:
+def test_a_reader_cannot_write_even_in_a_writable_session(shared_roles: Roles, table: str) -> None:
     for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} DEFAULT VALUES"):
         verb = statement.split()[0]
         assert refused(shared_roles.reader, statement) == f"cannot execute {verb} in a read-only transaction"
-        assert refused(shared_roles.reader, statement, INSISTING) == f"permission denied for table {table}"
+        assert refused(shared_roles.reader, statement, WRITABLE) == f"permission denied for table {table}"
 
 
-def test_a_reader_makes_nothing_even_if_it_insists(shared_roles: Roles) -> None:
+def test_a_reader_cannot_create_tables_even_in_a_writable_session(shared_roles: Roles) -> None:
     for kind in ("TABLE", "TEMPORARY TABLE"):
-        answer = refused(shared_roles.reader, f"CREATE {kind} mine (a int)", INSISTING)
+        answer = refused(shared_roles.reader, f"CREATE {kind} mine (a int)", WRITABLE)
         assert answer.startswith("permission denied")
 
 
@@ -203,9 +208,9 @@ def test_a_readers_statements_have_a_time_limit(shared_roles: Roles) -> None:
     assert answer == "canceling statement due to statement timeout"
 
 
-def test_days_and_tables_that_come_later_are_covered(roles: Roles) -> None:
+def test_later_day_partitions_and_tables_are_covered(roles: Roles) -> None:
     with opened(roles.owner) as engine:
-        make_days(engine, T0 + 30 * 86_400_000_000)
+        create_day_partitions(engine, T0 + 30 * 86_400_000_000)
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE events (at bigint)")
     late = visit("late", closed=True, first_seen=T0 + 30 * 86_400_000_000)
@@ -218,17 +223,17 @@ def test_days_and_tables_that_come_later_are_covered(roles: Roles) -> None:
         assert connection.exec_driver_sql("SELECT at FROM events").scalar() == 1
 
 
-def test_rights_that_a_role_had_before_are_taken_back(roles: Roles) -> None:
+def test_earlier_privileges_of_a_role_are_revoked(roles: Roles) -> None:
     reader, writer = roles.name("reader"), roles.name("writer")
     with opened(roles.owner) as engine:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"GRANT ALL ON visits, alembic_version TO {reader}, {writer}")
         grant(engine, Role(writer), Role(reader))
     for url in (roles.reader, roles.writer):
-        assert refused(url, "DELETE FROM visits", INSISTING) == "permission denied for table visits"
+        assert refused(url, "DELETE FROM visits", WRITABLE) == "permission denied for table visits"
 
 
-def test_only_the_owner_maintains(roles: Roles) -> None:
+def test_only_the_owner_may_run_maintenance(roles: Roles) -> None:
     with opened(roles.writer) as engine:
         assert not is_owner(engine)
         with pytest.raises(StorageError, match="only the owner of its tables may do this"):
@@ -237,10 +242,10 @@ def test_only_the_owner_maintains(roles: Roles) -> None:
             purge(engine, cutoffs_before(T0))
     with opened(roles.owner) as engine:
         assert is_owner(engine)
-        assert maintain(engine, Retention(), T0 + 86_400_000_000).made["visits"] != []
+        assert maintain(engine, Retention(), T0 + 86_400_000_000).created["visits"] != []
 
 
-def test_a_writer_does_not_migrate(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_cannot_migrate(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = f"writer_{uuid.uuid4().hex[:8]}"
     as_writer = sa.make_url(postgresql_url).set(username=writer).render_as_string(hide_password=False)
     with role(postgresql_url, writer):
@@ -265,21 +270,21 @@ def refusal(url: str) -> str:
     return str(caught.value)
 
 
-def test_a_reader_is_no_writer(shared_roles: Roles) -> None:
+def test_a_reader_cannot_open_the_database_for_writing(shared_roles: Roles) -> None:
     assert "cannot execute UPDATE in a read-only transaction" in refusal(shared_roles.reader)
 
 
 @pytest.mark.parametrize("name", ["Writer", "1st", "wri-ter", 'x"; DROP TABLE visits; --', "", "x" * 64])
-def test_names_that_would_need_quotes_are_refused(name: str) -> None:
+def test_role_names_that_need_quotes_are_refused(name: str) -> None:
     with pytest.raises(StorageError, match="use 1 to 63 of a-z"):
         Role(name)
 
 
-def test_a_password_is_not_shown() -> None:
+def test_a_password_is_not_in_the_repr() -> None:
     assert "hush" not in repr(Role("writer", "hush"))
 
 
-def test_nobody_locks_out_the_owner(shared_roles: Roles) -> None:
+def test_the_owner_cannot_become_writer_or_reader(shared_roles: Roles) -> None:
     owner = Role(shared_roles.name("owner"))
     with opened(shared_roles.owner) as engine:
         for writer, reader in ((owner, None), (None, owner), (None, Role("postgres"))):
@@ -289,7 +294,7 @@ def test_nobody_locks_out_the_owner(shared_roles: Roles) -> None:
             grant(engine, Role("same"), Role("same"))
 
 
-def test_who_may_not_make_roles_is_told_so(roles: Roles) -> None:
+def test_a_user_who_may_not_create_roles_gets_an_error(roles: Roles) -> None:
     with administrator() as connection:
         connection.exec_driver_sql(f"ALTER ROLE {roles.name('owner')} NOCREATEROLE")
     with opened(roles.owner) as engine:

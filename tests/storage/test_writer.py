@@ -1,4 +1,4 @@
-"""Writing: whole or not at all, each visit once, minutes that add up, on both kinds of database."""
+"""The writer on both kinds of database: atomic writes, each visit once, sums by minute."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from bus.messages import (
 )
 from storage import tables
 from storage.engine import open_database
-from storage.errors import StorageError
-from storage.writer import OUTAGES, Writer
+from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
+from storage.writer import Writer
 from tests.support.databases import T0, administrator, contents, estimate, observation, results, rows, visit
 
-LANE = Partition("frames", 0)
+PARTITION = Partition("frames", 0)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def minute(captured: int = 0, camera: str = "till", start: int = T0, **counts: A
     return CameraMinute(camera, start, captured, **counts)
 
 
-def test_a_visit_is_stored_as_it_is(engine: sa.Engine, writer: Writer) -> None:
+def test_all_values_of_a_visit_are_stored(engine: sa.Engine, writer: Writer) -> None:
     looks = estimate("surprise", "male", 0.55)
     seen = visit("v1", frames=7, closed=True, seconds=2.5, looks=looks)
     writer.write(results([seen], [observation("v1", second=1)]), {})
@@ -76,14 +76,14 @@ def test_a_visit_is_stored_as_it_is(engine: sa.Engine, writer: Writer) -> None:
     assert stored(engine, tables.observations, "visit_id", "observed_at") == [("v1", T0 + MICROSECONDS)]
 
 
-def test_an_open_visit_follows_its_newest_row(engine: sa.Engine, writer: Writer) -> None:
+def test_an_open_visit_has_the_values_with_most_frames(engine: sa.Engine, writer: Writer) -> None:
     for frames in (3, 9, 5):
         writer.write(results([visit("v1", frames)]), {})
     assert stored(engine, tables.visits, "frames", "closed") == [(9, False)]
     assert rows(engine, tables.visit_minutes) == []
 
 
-def test_several_rows_of_one_visit_in_one_batch(engine: sa.Engine, writer: Writer) -> None:
+def test_a_batch_may_contain_several_rows_of_a_visit(engine: sa.Engine, writer: Writer) -> None:
     writer.write(results([visit("v1", 3), visit("v1", 8), visit("v1", 9, closed=True)]), {})
     assert stored(engine, tables.visits, "frames", "closed") == [(9, True)]
     assert stored(engine, tables.visit_minutes, "visits") == [(1,)]
@@ -97,19 +97,19 @@ def test_a_closed_visit_stays_closed(engine: sa.Engine, writer: Writer) -> None:
     assert contents(engine) == before
 
 
-def test_the_same_visits_and_observations_again_change_nothing(engine: sa.Engine, writer: Writer) -> None:
+def test_repeated_visits_and_observations_change_nothing(engine: sa.Engine, writer: Writer) -> None:
     batch = results(
         [visit("v1", 4), visit("v2", 9, closed=True), visit("v3", 5, closed=True)],
         [observation("v1"), observation("v2"), observation("v2", 1)],
     )
-    writer.write(batch, {LANE: 3})
+    writer.write(batch, {PARTITION: 3})
     before = contents(engine)
-    writer.write(batch, {LANE: 3})
+    writer.write(batch, {PARTITION: 3})
     assert contents(engine) == before
     assert stored(engine, tables.visit_minutes, "visits") == [(2,)]
 
 
-def test_the_rollup_holds_counts_and_sums(engine: sa.Engine, writer: Writer) -> None:
+def test_the_rollup_contains_counts_and_sums(engine: sa.Engine, writer: Writer) -> None:
     happy, sad = estimate("happiness", "female", 0.7), estimate("sadness", "female", 0.64)
     writer.write(
         results(
@@ -139,7 +139,7 @@ def test_the_rollup_holds_counts_and_sums(engine: sa.Engine, writer: Writer) -> 
     assert sad_row["mood"] == pytest.approx(0.06 - 0.64 - 3 * 0.06)
 
 
-def test_minutes_and_drops_add_up(engine: sa.Engine, writer: Writer) -> None:
+def test_minutes_and_drops_are_summed(engine: sa.Engine, writer: Writer) -> None:
     writer.count(minute(captured=10, dropped={"buffer full": 2}))
     writer.write(results(minutes=[minute(analysed=5, faces=7, watched_us=400), minute(stale=1)]), {})
     writer.count(minute(captured=3, dropped={"buffer full": 1, "too large": 4}))
@@ -152,36 +152,36 @@ def test_minutes_and_drops_add_up(engine: sa.Engine, writer: Writer) -> None:
     assert stored(engine, tables.camera_drops, "reason", "frames") == [("buffer full", 3), ("too large", 4)]
 
 
-def test_positions_are_found_again(engine: sa.Engine, writer: Writer) -> None:
+def test_positions_are_stored(engine: sa.Engine, writer: Writer) -> None:
     other = Partition("frames", 1)
-    writer.write(Results(), {LANE: 5, other: 7})
-    writer.write(Results(), {LANE: 6})
-    assert writer.positions([LANE, other]) == {LANE: 6, other: 7}
-    assert writer.positions([LANE, Partition("frames", 2)]) == {LANE: 6}
+    writer.write(Results(), {PARTITION: 5, other: 7})
+    writer.write(Results(), {PARTITION: 6})
+    assert writer.positions([PARTITION, other]) == {PARTITION: 6, other: 7}
+    assert writer.positions([PARTITION, Partition("frames", 2)]) == {PARTITION: 6}
     assert Writer(engine).positions([]) == {}
 
 
-def test_a_write_that_fails_late_leaves_nothing_behind(engine: sa.Engine, writer: Writer) -> None:
+def test_a_write_that_fails_late_stores_nothing(engine: sa.Engine, writer: Writer) -> None:
     batch = results([visit("v1", closed=True)], [observation("v1")], [minute(analysed=1, dropped={"x": 1})])
     before = contents(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE offsets RENAME TO hidden")
-    with pytest.raises(sa.exc.DBAPIError):
-        writer.write(batch, {LANE: 1})
+    with pytest.raises(DatabaseError, match="offsets"):
+        writer.write(batch, {PARTITION: 1})
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE hidden RENAME TO offsets")
     assert contents(engine) == before
-    writer.write(batch, {LANE: 1})
+    writer.write(batch, {PARTITION: 1})
     filled = {name for name, found in contents(engine).items() if found}
     wanted = {"visits", "observations", "camera_minutes", "camera_drops", "visit_minutes", "offsets"}
     assert filled == wanted
 
 
-def test_expressions_that_the_tables_do_not_know_are_refused(engine: sa.Engine, writer: Writer) -> None:
+def test_unknown_expressions_are_refused(engine: sa.Engine, writer: Writer) -> None:
     odd = visit("v1", looks=Estimate({"bored": 1.0}, 0.5, "bored", "unknown"))
     with pytest.raises(StorageError, match=r"\['bored'\].* use a model that was trained on these"):
-        writer.write(results([odd]), {LANE: 1})
-    assert writer.positions([LANE]) == {}
+        writer.write(results([odd]), {PARTITION: 1})
+    assert writer.positions([PARTITION]) == {}
 
 
 def test_a_camera_has_one_state(engine: sa.Engine, writer: Writer) -> None:
@@ -204,7 +204,7 @@ def test_abandoned_visits_are_closed_and_rolled_up_once(engine: sa.Engine, write
     assert stored(engine, tables.visit_minutes, "visits", "dwell_us") == [(2, 2e6)]
 
 
-def test_writers_on_several_threads_lose_and_double_nothing(database_url: str) -> None:
+def test_writers_on_several_threads_store_everything_once(database_url: str) -> None:
     engines = [open_database(database_url) for _ in range(2)]
     shared = Writer(engines[0])
     writers = [shared, shared, Writer(engines[1])]
@@ -235,36 +235,36 @@ def test_writers_on_several_threads_lose_and_double_nothing(database_url: str) -
     assert stored(engines[0], tables.camera_minutes, *names) == [(120, 120, 120)]
     assert stored(engines[0], tables.visit_minutes, "visits") == [(40,)]
     assert len(rows(engines[0], tables.observations)) == 120
-    lanes = [Partition("frames", number) for number in range(len(writers))]
-    assert shared.positions(lanes) == dict.fromkeys(lanes, 40)
+    partitions = [Partition("frames", number) for number in range(len(writers))]
+    assert shared.positions(partitions) == dict.fromkeys(partitions, 40)
     for engine in engines:
         engine.dispose()
 
 
-def test_a_full_database_is_an_outage_until_there_is_room(sqlite_engine: sa.Engine) -> None:
+def test_a_full_database_is_unavailable_until_it_has_space(sqlite_engine: sa.Engine) -> None:
     def fill(connection: sa.Connection) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
-    def make_room(connection: sa.Connection) -> None:
+    def free_space(connection: sa.Connection) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count=1000000")
 
     with sqlite_engine.begin() as connection:
         fill(connection)
     check_outage(sqlite_engine, "full")
     with sqlite_engine.begin() as connection:
-        make_room(connection)
+        free_space(connection)
     check_recovery(sqlite_engine)
 
 
-def test_a_disk_that_takes_no_more_bytes_is_an_outage(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
+def test_a_full_disk_makes_the_database_unavailable(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
     written = max(path.stat().st_size for path in tmp_path.iterdir())
     with largest_file(written):
         check_outage(sqlite_engine, "disk")
     check_recovery(sqlite_engine)
 
 
-def test_a_locked_database_is_an_outage(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
+def test_a_locked_database_is_unavailable(sqlite_engine: sa.Engine, tmp_path: Path) -> None:
     other = open_database(f"sqlite:///{tmp_path}/mien.db")
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout=50")
@@ -274,14 +274,14 @@ def test_a_locked_database_is_an_outage(sqlite_engine: sa.Engine, tmp_path: Path
     other.dispose()
 
 
-def test_a_server_that_ends_the_connection_in_a_write_is_an_outage(postgresql_url: str) -> None:
+def test_a_server_that_ends_the_connection_during_a_write_is_unavailable(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     caught: list[BaseException] = []
 
     def write() -> None:
         try:
             Writer(engine).write(*big_batch())
-        except OUTAGES as error:
+        except DatabaseUnavailable as error:
             caught.append(error)
 
     blocker = sa.create_engine(postgresql_url)
@@ -299,7 +299,7 @@ def test_a_server_that_ends_the_connection_in_a_write_is_an_outage(postgresql_ur
 
 
 def recording(random_: random.Random) -> list[Results]:
-    """What a camera's records amount to, one by one: visits that open, grow and close."""
+    """The results of each frame of a camera: visits that open, grow and close."""
     records: list[Results] = []
     open_frames: dict[str, int] = {}
     for number in range(60):
@@ -330,26 +330,26 @@ def joined(parts: Sequence[Results]) -> Results:
 
 
 def write_with_crashes(engine: sa.Engine, records: Sequence[Results], random_: random.Random) -> int:
-    """Write in random batches as a worker does that is often started anew; the number of restarts."""
+    """Write in random batches like a worker that restarts often; the number of restarts."""
     restarts = 0
     writer = Writer(engine)
-    position = writer.positions([LANE]).get(LANE, 0)
+    position = writer.positions([PARTITION]).get(PARTITION, 0)
     while position < len(records):
         upto = min(position + random_.randint(1, 16), len(records))
         batch = joined(records[position:upto])
-        fate = random_.choice(["goes on", "dies before the commit", "dies after the commit"])
+        fate = random_.choice(["continues", "dies before the commit", "dies after the commit"])
         if fate == "dies before the commit":
             with pytest.raises(KeyboardInterrupt), killed_at_commit(engine):
-                writer.write(batch, {LANE: upto})
+                writer.write(batch, {PARTITION: upto})
         else:
-            writer.write(batch, {LANE: upto})
-        if fate == "goes on":
+            writer.write(batch, {PARTITION: upto})
+        if fate == "continues":
             position = upto
         else:
             restarts += 1
             writer = Writer(engine)
-            position = writer.positions([LANE]).get(LANE, 0)
-        # What was set aside by a slower worker arrives late: visits and observations, no counts.
+            position = writer.positions([PARTITION]).get(PARTITION, 0)
+        # A slower worker writes late: visits and observations, no counts.
         old = random_.choice(records[: max(position, 1)])
         writer.write(results(old.visits if position else (), old.observations if position else ()), {})
     return restarts
@@ -368,7 +368,7 @@ def killed_at_commit(engine: sa.Engine) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_batches_split_and_replayed_anyhow_give_the_same_tables(engine: sa.Engine, seed: int) -> None:
+def test_all_ways_to_split_and_replay_batches_give_the_same_tables(engine: sa.Engine, seed: int) -> None:
     random_ = random.Random(seed)
     records = recording(random_)
     assert write_with_crashes(engine, records, random_) > 0
@@ -391,7 +391,7 @@ COUNTED = ("analysed", "faces", "age_sum_us")
 
 
 def check_rollup(engine: sa.Engine) -> None:
-    """The rollup is what the closed visits add up to."""
+    """The rollup equals the sums over the closed visits."""
     closed = [row for row in rows(engine, tables.visits) if row["closed"]]
     assert closed
     found = rows(engine, tables.visit_minutes)
@@ -410,19 +410,19 @@ def check_rollup(engine: sa.Engine) -> None:
 
 def big_batch() -> tuple[Results, dict[Partition, int]]:
     visits = [visit(f"v{i}", closed=True) for i in range(400)]
-    return results(visits, [observation(f"v{i}") for i in range(400)], [minute(analysed=1)]), {LANE: 1}
+    return results(visits, [observation(f"v{i}") for i in range(400)], [minute(analysed=1)]), {PARTITION: 1}
 
 
 def check_outage(engine: sa.Engine, cause: str) -> None:
-    """A write raises an outage and leaves nothing behind."""
-    with pytest.raises(OUTAGES, match=cause):
+    """A write raises DatabaseUnavailable and stores nothing."""
+    with pytest.raises(DatabaseUnavailable, match=cause):
         Writer(engine).write(*big_batch())
-    with pytest.raises(OUTAGES, match=cause):
+    with pytest.raises(DatabaseUnavailable, match=cause):
         Writer(engine).write(*big_batch())
 
 
 def check_recovery(engine: sa.Engine) -> None:
-    """The same write succeeds, and is there once."""
+    """The same write succeeds and is stored once."""
     assert {name for name, found in contents(engine).items() if found} == set()
     Writer(engine).write(*big_batch())
     assert len(rows(engine, tables.visits)) == 400
@@ -432,7 +432,7 @@ def check_recovery(engine: sa.Engine) -> None:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file can grow beyond `size` bytes meanwhile."""
+    """No file can grow beyond `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -442,7 +442,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def terminate_waiting(database: str) -> None:
-    """End the session of `database` that waits for a lock, as soon as there is one."""
+    """End the session of `database` that waits for a lock, once there is one."""
     terminate = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = %s AND wait_event_type = 'Lock'"

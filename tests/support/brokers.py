@@ -1,10 +1,12 @@
-"""A real Kafka broker for tests: Apache Kafka from Maven Central's jars, one KRaft node on loopback.
+"""A real Kafka broker for tests: Apache Kafka from the jars on Maven Central, one KRaft node on loopback.
 
-The jars are fetched once, into the folder that MIEN_TEST_KAFKA_JARS names or into the user's cache.
+The jars are downloaded once, into the folder that MIEN_TEST_KAFKA_JARS names or into the user's cache; a file
+lock lets one process download while others wait.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -13,7 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,41 +26,56 @@ from tests.support.processes import free_port
 
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 USER, PASSWORD = "mien", "p@ss:w/rd?&#"
-"""Who may use the listener that asks; the password holds what a URL must not."""
+"""The account of the secure listener; the password contains characters that a URL must not."""
 
 _STORE_PASSWORD = "changeit"
 _JAVA = (
     *("java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     "-Dlog4j2.level=WARN",
 )
-_START_SECONDS = 90.0
+_START_SECONDS = 120.0
+_DOWNLOAD_SECONDS = 600
 
 
 def jars() -> Path:
-    """The folder with Kafka's jars; skips where they cannot be had, which in CI is a failure."""
+    """The folder with Kafka's jars; without them the test is skipped, and fails in CI."""
     for tool in ("java", "keytool"):
         if shutil.which(tool) is None:
             _unavailable(f"{tool} is missing: install a Java runtime, 17 or later")
     version = re.findall(r"<kafka.version>(.+)</kafka.version>", POM.read_text())[0]
     cache = Path(os.environ.get("MIEN_TEST_KAFKA_JARS", Path.home() / f".cache/mien-tests/kafka-{version}"))
     if not cache.is_dir():
-        _fetch(cache)
+        with _locked(cache.with_name(f"{cache.name}.lock")):
+            if not cache.is_dir():
+                _download(cache)
     return cache
 
 
-def _fetch(cache: Path) -> None:
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock between processes; the system releases it if this one ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(cache: Path) -> None:
     if shutil.which("mvn") is None:
         _unavailable(f"mvn is missing: install Maven, or put Kafka's jars into {cache}")
-    cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.parent) as folder:
         command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-        got = Path(folder) / "jars"
+        target = Path(folder) / "jars"
         done = subprocess.run(
-            [*command, f"-DoutputDirectory={got}"], capture_output=True, text=True, timeout=600, check=False
+            [*command, f"-DoutputDirectory={target}"],
+            capture_output=True,
+            text=True,
+            timeout=_DOWNLOAD_SECONDS,
+            check=False,
         )
         if done.returncode:
-            _unavailable(f"Maven did not fetch Kafka's jars: {done.stdout.strip()[:300]}")
-        got.rename(cache)
+            _unavailable(f"Maven did not download Kafka's jars: {done.stdout.strip()[:300]}")
+        target.rename(cache)
 
 
 def _unavailable(reason: str) -> NoReturn:
@@ -67,10 +85,10 @@ def _unavailable(reason: str) -> NoReturn:
 
 
 class Broker:
-    """One broker with two listeners: one open, one behind TLS that asks for SCRAM-SHA-512 credentials.
+    """One broker with two listeners: one open, one with TLS and SCRAM-SHA-512 credentials.
 
-    It keeps its ports and its data when it is killed and started again. In a cluster `node` is its number
-    and `controllers` has the port of every node's controller; see `cluster`.
+    It keeps its ports and its data when it is killed and restarted. In a cluster `node` is its number and
+    `controllers` has the port of every node's controller; see `cluster`.
     """
 
     def __init__(
@@ -94,22 +112,22 @@ class Broker:
 
     @property
     def secure_address(self) -> str:
-        """host:port of the listener with TLS and credentials."""
+        """host:port of the secure listener."""
         return f"localhost:{self._secure_port}"
 
     @property
     def pid(self) -> int:
-        """The running broker's process id."""
+        """The process id of the running broker."""
         assert self._process is not None, "the broker is not running"
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and wait until both listeners answer."""
+        """Start it and wait until both listeners answer."""
         self.launch()
         self.wait_until_up()
 
     def launch(self) -> None:
-        """Start it; of a cluster a node answers once most of them were launched."""
+        """Start it without waiting; a node of a cluster answers once a majority of nodes was launched."""
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", self._settings), stdout=log, stderr=subprocess.STDOUT
@@ -125,23 +143,23 @@ class Broker:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """SIGKILL, as a machine that loses power."""
+        """Send SIGKILL: a crash."""
         self._signal(signal.SIGKILL)
         self._wait()
 
     def stop(self) -> None:
-        """A controlled stop; nothing where it is not running."""
+        """Stop it in a controlled way; does nothing if it does not run."""
         if self._process is not None:
             self.resume()
             self._signal(signal.SIGTERM)
             self._wait()
 
     def stall(self) -> None:
-        """Stop answering while every connection stays open."""
+        """Stop it from answering (SIGSTOP); every connection stays open."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Go on after a stall."""
+        """Continue after a stall."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -167,7 +185,7 @@ class Broker:
         subprocess.run(self._java(tool, *arguments), capture_output=True, check=True, timeout=120)
 
     def _make_certificate(self) -> None:
-        """A self-signed certificate for loopback, and what a client needs to trust it."""
+        """Create a self-signed certificate for loopback, and the file with which a client trusts it."""
         common = ("-keystore", self._keystore, "-storepass", _STORE_PASSWORD, "-alias", "broker")
         names = ("-dname", "CN=localhost", "-ext", "SAN=DNS:localhost,IP:127.0.0.1", "-validity", "2")
         _keytool("-genkeypair", *common, *names, "-keyalg", "EC", "-storetype", "PKCS12")
@@ -210,7 +228,7 @@ class Broker:
 
 
 def cluster(folder: Path, libraries: Path, size: int) -> list[Broker]:
-    """Brokers of one cluster, none of them launched; each has a folder of its own below `folder`."""
+    """The brokers of one cluster, not yet launched; each has its own folder below `folder`."""
     controllers = {node: free_port() for node in range(1, size + 1)}
     brokers = []
     for node in controllers:

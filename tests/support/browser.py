@@ -1,4 +1,4 @@
-"""A real Chromium, and the dashboard as a real process, for tests of what a person sees."""
+"""A headless Chromium and a dashboard process, for tests of the rendered pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dashboard.launch import LOOPBACK, command
 from tests.support.processes import free_port, surroundings
 
 PATIENCE_MS = 60_000
-"""How long anything may take on a busy machine."""
+"""The time-out of every step, long enough for a busy machine."""
 
 _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run"),
@@ -32,7 +32,7 @@ _ARGUMENTS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless browser; skips where there is none, fails where there ought to be one."""
+    """A headless browser; without Chromium the test is skipped, or fails in CI."""
     path = shutil.which("chromium")
     if not path:
         if os.environ.get("CI") == "true":
@@ -48,9 +48,9 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def dashboard(folder: Path, database: str, **settings: object) -> Iterator[str]:
-    """The address of a dashboard that reads `database` and was started in `folder`.
+    """The address of a dashboard process that reads `database` and runs in `folder`.
 
-    `settings` become environment variables: `refresh_seconds=1` is MIEN_REFRESH_SECONDS.
+    `settings` become environment variables: `refresh_seconds=1` is MIEN_REFRESH_SECONDS=1.
     """
     port = free_port()
     given = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
@@ -64,7 +64,7 @@ def dashboard(folder: Path, database: str, **settings: object) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_it_answers(process, port)
+            _wait_until_ready(process, port)
             yield f"http://{LOOPBACK}:{port}"
         finally:
             process.terminate()
@@ -75,7 +75,7 @@ def dashboard(folder: Path, database: str, **settings: object) -> Iterator[str]:
                 process.wait()
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while True:
         try:
@@ -83,32 +83,32 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
                 return
         except (urllib.error.URLError, OSError):
             assert process.poll() is None, "the dashboard ended"
-            assert time.monotonic() < deadline, "the dashboard does not answer"
+            assert time.monotonic() < deadline, "the dashboard does not respond"
             time.sleep(0.1)
 
 
 @dataclass
-class Seen:
-    """A page and what went on behind it."""
+class OpenPage:
+    """A page with its console errors and its requests."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    """Requests to anywhere but this machine."""
+    """Requests to other machines."""
 
     def note_message(self, message: ConsoleMessage) -> None:
-        """Keep what the console calls an error."""
+        """Record a console error."""
         if message.type == "error":
             self.errors.append(message.text)
 
     def note_request(self, request: Request) -> None:
-        """Keep what is asked of another machine."""
+        """Record a request to another machine."""
         parts = urlsplit(request.url)
         if parts.scheme not in {"data", "blob"} and parts.hostname != LOOPBACK:
             self.foreign.append(request.url)
 
     def settle(self) -> None:
-        """Return once the page is drawn and nothing is under way."""
+        """Wait until the script of the page has ended."""
         state = '[data-testid="stApp"][data-test-script-state="notRunning"]'
         self.page.wait_for_selector(state, timeout=PATIENCE_MS)
 
@@ -118,18 +118,18 @@ class Seen:
         return tile.get_by_test_id("stMetricValue").inner_text().strip()
 
     def wait_for_figure(self, label: str, other_than: str) -> str:
-        """The value of a tile once it is another one."""
+        """The value of a tile once it has changed."""
         tile = self.page.get_by_test_id("stMetric").filter(has=self.page.get_by_text(label, exact=True))
         value = tile.get_by_test_id("stMetricValue")
         expect(value).not_to_have_text(other_than, timeout=PATIENCE_MS)
         return value.inner_text().strip()
 
     def wait_for_text(self, text: str) -> None:
-        """Return once a text can be seen."""
+        """Wait until a text is visible."""
         self.page.get_by_text(text).first.wait_for(state="visible", timeout=PATIENCE_MS)
 
     def wait_for_charts(self, count: int) -> None:
-        """Return once as many charts are drawn, with marks in them."""
+        """Wait until this number of charts is drawn, each with marks."""
         self.page.wait_for_function(
             """count => [...document.querySelectorAll('[data-testid="stVegaLiteChart"] svg')].filter(
                 svg => svg.querySelector('.mark-rect path, .mark-text text')).length >= count""",
@@ -145,18 +145,18 @@ def visit(
     scheme: Literal["light", "dark"] = "light",
     width: int = 1440,
     height: int = 900,
-) -> Iterator[Seen]:
-    """A page that was opened and is drawn, for somebody whose system prefers `scheme`."""
+) -> Iterator[OpenPage]:
+    """An open, drawn page; the viewer's system prefers the colour scheme `scheme`."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
     context.set_default_timeout(PATIENCE_MS)
     try:
         page = context.new_page()
-        seen = Seen(page)
-        page.on("console", seen.note_message)
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("request", seen.note_request)
+        opened = OpenPage(page)
+        page.on("console", opened.note_message)
+        page.on("pageerror", lambda error: opened.errors.append(str(error)))
+        page.on("request", opened.note_request)
         page.goto(url)
-        seen.settle()
-        yield seen
+        opened.settle()
+        yield opened
     finally:
         context.close()

@@ -1,4 +1,4 @@
-"""Each transport as its contract's suite needs it: fresh, with everything closed at the end."""
+"""Every transport as the contract test suite needs it: new for each test, closed at the end."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.brokers import Broker
 
 KAFKA = [
     pytest.mark.integration,
-    # kafka-python leaves the sockets of connections that fail to the garbage collector.
+    # kafka-python leaves the sockets of failed connections to the garbage collector.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 """The marks of a test that needs a broker."""
 
 CAPACITY = 8
-PATIENCE_SECONDS = 60.0
-"""How long a test waits for what has to happen: the machine may be busy."""
+PATIENCE_SECONDS = 120.0
+"""How long a test waits for something that must happen: the machine may be busy."""
 
 
 def frame(seq: int, camera: str = "till", size: int = 20, epoch: int = 1_000_000) -> Frame:
@@ -69,7 +69,7 @@ def gather(reader: FrameReader, count: int, limit: int = 100) -> Batch:
 
 @dataclass
 class Shelf:
-    """What a sink keeps of positions."""
+    """The positions that a sink stores, in memory."""
 
     positions: dict[Partition, int] = field(default_factory=dict)
 
@@ -77,29 +77,29 @@ class Shelf:
         return {each: self.positions[each] for each in partitions if each in self.positions}
 
     def store(self, reader: FrameReader, positions: Positions) -> None:
-        """Keep positions and acknowledge them."""
+        """Store positions and acknowledge them."""
         self.positions |= positions
         reader.acknowledge(positions)
 
 
 class Bus(Protocol):
-    """A transport under test: `CAPACITY` frames of a camera may wait."""
+    """A transport under test; it buffers at most `CAPACITY` frames of a camera."""
 
     def writer(self) -> FrameWriter:
         """A writer that is ready."""
 
     def reader(self, resume: Resume) -> FrameReader:
-        """A reader of all partitions that ends when the transport lets it."""
+        """A reader of all partitions, which ends once it has read everything."""
 
     def stalled(self) -> AbstractContextManager[None]:
-        """Nothing leaves a writer's buffers but one frame."""
+        """While the block runs, at most one frame leaves the buffers of a writer."""
 
     def arrived(self, count: int) -> None:
-        """Wait until `count` frames are ready to be read."""
+        """Wait until `count` frames can be read."""
 
 
 class Embedded:
-    """The transport inside one process."""
+    """The embedded transport."""
 
     def __init__(self, partitions: int) -> None:
         self._bus = EmbeddedBus(partitions, CAPACITY)
@@ -118,7 +118,7 @@ class Embedded:
 
 
 class Kafka:
-    """A topic of its own on a broker."""
+    """A new topic on a broker."""
 
     def __init__(self, broker: Broker, partitions: int) -> None:
         self._broker = broker
@@ -158,7 +158,7 @@ class Kafka:
 
 
 def fresh_topic(broker: Broker, partitions: int = 1) -> KafkaSettings:
-    """A topic and a group that nobody has used."""
+    """The settings for a new topic and a new consumer group."""
     name = f"frames-{uuid.uuid4().hex[:12]}"
     settings = parse_url(f"kafka://{broker.address}/{name}?group={name}", {})
     create_topics(settings, partitions)

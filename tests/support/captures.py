@@ -1,4 +1,4 @@
-"""Captures at work in a test: a real bus, a viewer that takes the frames, books that record what is told."""
+"""Running captures for tests: a real bus, a consumer of the frames, and a sink that records reports."""
 
 from __future__ import annotations
 
@@ -15,25 +15,22 @@ import numpy as np
 from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader, EmbeddedWriter
 from bus.messages import CameraHealth, CameraMinute, CameraState, Frame
+from bus.sinks import SinkUnavailable
 from ingest.cameras import Camera
 from ingest.capture import CaptureSettings
-from ingest.native import prepare_opencv
 from ingest.supervisor import Supervisor
+from media.native import configure_opencv
 
-PATIENCE = 30.0
-"""Seconds after which something that should have happened has not: the machine may be busy."""
+PATIENCE = 60.0
+"""Seconds after which an expected event counts as missing: the machine may be busy."""
 
 QUICK = CaptureSettings(
     longest_side=640, open_timeout=3.0, read_timeout=2.0, frozen_after=1.5, first_retry=0.1, last_retry=0.5
 )
 
 
-class Outage(Exception):
-    """What books and lists raise while they are away."""
-
-
 class Observed:
-    """Something that changes in other threads and can be waited for."""
+    """State that other threads change, with a way to wait for a change."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -43,12 +40,12 @@ class Observed:
             assert self.changed.wait_for(happened, timeout), f"did not happen within {timeout} s: {self}"
 
 
-class Books(Observed):
-    """A sink that remembers, and that can be away."""
+class SinkRecorder(Observed):
+    """A sink that records everything, and that a test can make unavailable."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.away = False
+        self.unavailable = False
         self.refused = 0
         self.healths: list[CameraHealth] = []
         self.minutes: list[CameraMinute] = []
@@ -67,11 +64,11 @@ class Books(Observed):
     def wait_for_state(
         self, camera_id: str, state: CameraState, reason: str = "", after: int = 0
     ) -> CameraHealth:
-        """The first report after the first `after` that says so; `reason` is a part of what is told."""
+        """The first report of this state after `after` reports; `reason` is a part of its reason."""
 
         def reports() -> list[CameraHealth]:
-            told = [each for each in self.healths[after:] if each.camera_id == camera_id]
-            return [each for each in told if each.state is state and reason in each.reason]
+            healths = [each for each in self.healths[after:] if each.camera_id == camera_id]
+            return [each for each in healths if each.state is state and reason in each.reason]
 
         self.wait_for(lambda: bool(reports()))
         return reports()[0]
@@ -89,16 +86,16 @@ class Books(Observed):
     @contextmanager
     def _open(self) -> Iterator[None]:
         with self.changed:
-            if self.away:
+            if self.unavailable:
                 self.refused += 1
                 self.changed.notify_all()
-                raise Outage("the books are away")
+                raise SinkUnavailable("the database is unavailable")
             yield
             self.changed.notify_all()
 
 
-class Viewer(Observed):
-    """Takes frames from the bus in a thread of its own; waits `pause` seconds after each."""
+class FrameConsumer(Observed):
+    """Reads frames from the bus in a thread of its own; waits `pause` seconds after each."""
 
     def __init__(self, reader: EmbeddedReader, pause: float) -> None:
         super().__init__()
@@ -117,12 +114,12 @@ class Viewer(Observed):
             return [frame for frame in self.frames if frame.camera_id == camera_id]
 
     def wait_for_frames(self, camera_id: str, more: int) -> None:
-        """Wait until so many more frames of a camera have come."""
+        """Wait until so many more frames of a camera have arrived."""
         before = len(self.of(camera_id))
         self.wait_for(lambda: len(self.of(camera_id)) >= before + more)
 
     def finish(self) -> None:
-        """Take what is left, up to the end of the bus."""
+        """Read the remaining frames, up to the end of the bus."""
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
@@ -139,16 +136,16 @@ class Viewer(Observed):
         self._reader.close()
 
 
-class CameraShelf:
-    """A list of cameras that a test changes, and that can be away."""
+class ChangingCameraList:
+    """A list of cameras that a test changes or makes unavailable."""
 
     def __init__(self, cameras: Sequence[Camera]) -> None:
         self.now = list(cameras)
-        self.away = False
+        self.unavailable = False
 
     def cameras(self) -> list[Camera]:
-        if self.away:
-            raise Outage("the list is away")
+        if self.unavailable:
+            raise SinkUnavailable("the database is unavailable")
         return list(self.now)
 
     def change(self, camera_id: str, changed: Camera) -> None:
@@ -156,20 +153,20 @@ class CameraShelf:
 
 
 @dataclass
-class Scene:
-    """Everything at work."""
+class RunningCaptures:
+    """A supervisor with its list of cameras, sink, bus and consumer."""
 
-    shelf: CameraShelf
-    books: Books
-    viewer: Viewer
+    camera_list: ChangingCameraList
+    sink: SinkRecorder
+    consumer: FrameConsumer
     supervisor: Supervisor
     writer: EmbeddedWriter
 
     def finish(self) -> None:
-        """Stop, and take what is left."""
+        """Stop the captures and read the remaining frames."""
         self.supervisor.stop()
         self.writer.close()
-        self.viewer.finish()
+        self.consumer.finish()
 
 
 @contextmanager
@@ -179,24 +176,24 @@ def capturing(
     capacity: int = 1000,
     pause: float = 0.0,
     environ: Mapping[str, str] | None = None,
-) -> Iterator[Scene]:
+) -> Iterator[RunningCaptures]:
     """Capture these cameras until the block ends."""
-    prepare_opencv()
+    configure_opencv()
     bus = EmbeddedBus(capacity=capacity)
-    shelf, books, writer = CameraShelf(cameras), Books(), bus.writer()
-    supervisor = Supervisor(
-        shelf, writer, books, settings, outages=(Outage,), follow_every=0.1, environ=environ or {}
+    camera_list, sink, writer = ChangingCameraList(cameras), SinkRecorder(), bus.writer()
+    supervisor = Supervisor(camera_list, writer, sink, settings, follow_every=0.1, environ=environ or {})
+    running = RunningCaptures(
+        camera_list, sink, FrameConsumer(bus.reader([0], lambda _: {}), pause), supervisor, writer
     )
-    scene = Scene(shelf, books, Viewer(bus.reader([0], lambda _: {}), pause), supervisor, writer)
     supervisor.start()
     try:
-        yield scene
+        yield running
     finally:
-        scene.finish()
+        running.finish()
 
 
 def write_video(path: Path, pictures: int = 50, fps: float = 25.0, size: tuple[int, int] = (128, 96)) -> Path:
-    """A video in which a bright bar moves on noise; the number of a picture can be told from the bar."""
+    """A video in which a bright bar moves on noise; its position gives the number of the picture."""
     codec_name = "MJPG" if path.suffix == ".avi" else "mp4v"
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec_name), fps, size)
     assert video.isOpened()
@@ -211,7 +208,7 @@ def write_video(path: Path, pictures: int = 50, fps: float = 25.0, size: tuple[i
 
 
 def bar_position(frame: Frame) -> float:
-    """Where the bar of `write_video` stands in a frame: 0 at the left, 1 at the right."""
+    """Position of the bar of `write_video` in a frame: 0 at the left, 1 at the right."""
     gray = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert gray is not None
     brightness = gray.mean(axis=0)

@@ -1,4 +1,4 @@
-"""The real clips of the data folder, as a worker sees them: grey, once through JPEG."""
+"""The real clips of the data folder as a worker receives them: grey, decoded from JPEG."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def data_folder() -> Path:
     """The data folder; skips the test without one."""
     data = os.environ.get("MIEN_DATA")
     if not data:
-        pytest.skip("MIEN_DATA names no folder with clips and data sets")
+        pytest.skip("MIEN_DATA is not set to the data folder")
     return Path(data)
 
 
 def frames(name: str, every: float = 0.0) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Time in seconds and grey picture of each frame, or of one frame every `every` seconds."""
+    """Time in seconds and grey picture of each frame, or of one frame per `every` seconds."""
     with Clip(data_folder() / "videos" / f"{name}.mp4") as clip:
         for frame in clip.frames(every):
             yield (
@@ -40,6 +40,6 @@ def frames(name: str, every: float = 0.0) -> Iterator[tuple[float, NDArray[np.ui
 
 
 def through_jpeg(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture after it has been a JPEG file."""
+    """The picture, encoded as JPEG and decoded again."""
     code = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
     return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)

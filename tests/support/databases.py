@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from bus.messages import MICROSECONDS, MINUTE_US, CameraMinute, Estimate, Observation, Results, Visit
 from storage import tables
 
-BACKENDS = ("sqlite", "postgresql")
 T0 = 1_700_000_000 * MICROSECONDS - 1_700_000_000 * MICROSECONDS % MINUTE_US
-"""A whole UTC minute in November 2023."""
+"""The start of a UTC minute in November 2023."""
 
 
 @contextmanager
@@ -54,7 +53,7 @@ def administrator() -> Iterator[sa.Connection]:
 
 @contextmanager
 def ordinary_user() -> Iterator[None]:
-    """Somebody whom file permissions bind, also where the tests run as root."""
+    """Run as a user for whom file permissions apply, even if the tests run as root."""
     if os.geteuid() != 0:
         yield
         return
@@ -73,7 +72,7 @@ def rows(engine: sa.Engine, table: sa.Table) -> list[dict[str, object]]:
 
 
 def contents(engine: sa.Engine) -> dict[str, list[dict[str, object]]]:
-    """All rows of all tables, by table, without the times at which positions were written."""
+    """All rows of all tables by table, without the write times of positions."""
     found = {table.name: rows(engine, table) for table in tables.metadata.sorted_tables}
     for row in found["offsets"]:
         del row["written_at"]
@@ -81,7 +80,7 @@ def contents(engine: sa.Engine) -> dict[str, list[dict[str, object]]]:
 
 
 def estimate(expression: str = "happiness", gender: str = "female", p: float = 0.7) -> Estimate:
-    """`p` for the named expression, the rest shared by the others; `p` for the named gender."""
+    """Probability `p` for this expression, equal ones for the others; `p` for this gender."""
     rest = (1 - p) / (len(tables.EXPRESSIONS) - 1)
     expressions = {name: p if name == expression else rest for name in tables.EXPRESSIONS}
     return Estimate(expressions, p if gender == "female" else 1 - p, expression, gender)
@@ -113,7 +112,7 @@ def visit(
 
 
 def observation(visit_id: str, second: int = 0, camera: str = "till") -> Observation:
-    """What a visit looked like in its n-th second."""
+    """An observation of a visit at a second after T0."""
     return Observation(visit_id, camera, T0 + second * MICROSECONDS, estimate())
 
 

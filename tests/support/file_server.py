@@ -1,4 +1,4 @@
-"""A web server that hands out one file, well or badly."""
+"""A web server that serves one file, correctly or with faults."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FileServer:
-    """What it serves, how it behaves, and what it was asked for."""
+    """What it serves, which faults it has, and which requests it received."""
 
     content: bytes
     ranges: bool = True
-    """Whether it can begin in the middle."""
+    """Whether it supports range requests."""
     cuts: list[int] = field(default_factory=list)
-    """Bytes after which each of the first answers breaks off."""
+    """The number of bytes after which each of the first responses is cut off."""
     announced: int | None = None
-    """The length that it claims; the true one where None, and none at all where -1."""
+    """The value of Content-Length: None for the true length, -1 for no such header."""
     statuses: list[int] = field(default_factory=list)
-    """What the first answers are in place of the file."""
+    """The error statuses of the first responses, in place of the file."""
     asked: list[str | None] = field(default_factory=list)
-    """The Range of each request."""
+    """The Range header of each request."""
     url: str = ""
 
 
 @contextmanager
 def serving(server: FileServer) -> Iterator[FileServer]:
-    """Run it on a free port, under its `url`."""
+    """Run the server on a free port, which is in its `url`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,11 +1,10 @@
-"""A network camera that serves MJPEG over HTTP, and does what real ones do when they fail."""
+"""A network camera that serves MJPEG over HTTP, and fails as real cameras do."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -13,37 +12,40 @@ from typing import Self
 import cv2
 import numpy as np
 
+from tests.support.processes import free_port
+
 BOUNDARY = "picture"
 
 
 def jpeg(number: int, size: tuple[int, int] = (96, 128)) -> bytes:
-    """A picture that differs from that of every other number."""
+    """A JPEG; every number gives another picture."""
     noise = np.random.default_rng(number).integers(40, 255, size).astype(np.uint8)
     return cv2.imencode(".jpg", cv2.GaussianBlur(noise, (0, 0), 2))[1].tobytes()
 
 
 class MjpegCamera:
-    """Listens on loopback from `start` to `stop`, on one port that it keeps.
+    """Listens on loopback from `start` to `stop`, always on the same port.
 
     Attributes:
-        shows: "moving", "frozen", "black", "damaged" (a part of each picture is missing), "nothing" (the
-            connection stays open, nothing is sent), or "page" (HTML in the place of a stream).
-        login: user and password that are asked for, None for a camera that is open to everybody.
-        digest: whether the login goes by Digest (MD5, qop=auth), else by Basic.
-        tells_length: whether each part has a Content-Length.
-        connections: how often a stream was begun.
+        shows: "moving", "frozen", "black", "damaged" (a part of each picture is missing), "padded" (zeros
+            follow each picture, within its length), "nothing" (the connection is open, nothing is sent), or
+            "page" (HTML instead of a stream).
+        sends: replaces every picture; None sends what `shows` names.
+        login: user and password that the camera requires, None for a camera without a login.
+        digest: whether the login method is Digest (MD5, qop=auth), else Basic.
+        sends_length: whether each part has a Content-Length.
+        connections: number of streams that were started.
     """
 
     def __init__(self, fps: float = 25.0) -> None:
         self.fps = fps
         self.shows = "moving"
+        self.sends: bytes | None = None
         self.login: tuple[str, str] | None = None
         self.digest = False
-        self.tells_length = True
+        self.sends_length = True
         self.connections = 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._server: ThreadingHTTPServer | None = None
         self._stopped = threading.Event()
 
@@ -63,7 +65,7 @@ class MjpegCamera:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Cut every connection and answer no more."""
+        """Close every connection and accept no more."""
         self._stopped.set()
         if self._server is not None:
             self._server.shutdown()
@@ -79,17 +81,17 @@ class MjpegCamera:
                 continue
             number += 1
             data = self._picture(number)
-            length = f"Content-Length: {len(data)}\r\n" if self.tells_length else ""
+            length = f"Content-Length: {len(data)}\r\n" if self.sends_length else ""
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n{length}\r\n"
             handler.wfile.write(head.encode() + data + b"\r\n")
 
     def admits(self, header: str | None) -> bool:
-        """Whether a request with this Authorization header is let in."""
+        """Whether a request with this Authorization header is accepted."""
         if self.login is None:
             return True
         user, password = self.login
         if self.digest:
-            return _digest_fits(header or "", user, password)
+            return _is_valid_digest(header or "", user, password)
         return header == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     @property
@@ -97,6 +99,8 @@ class MjpegCamera:
         return 'Digest realm="camera", nonce="abc123", qop="auth"' if self.digest else 'Basic realm="camera"'
 
     def _picture(self, number: int) -> bytes:
+        if self.sends is not None:
+            return self.sends
         match self.shows:
             case "frozen":
                 return jpeg(7)
@@ -105,6 +109,8 @@ class MjpegCamera:
                 return cv2.imencode(".jpg", noise)[1].tobytes()
             case "damaged":
                 return jpeg(number)[:-200]
+            case "padded":
+                return jpeg(number) + bytes(4096)
         return jpeg(number)
 
 
@@ -113,7 +119,7 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
+        """Ignore clients that close the connection."""
 
 
 def _handler(camera: MjpegCamera) -> type[BaseHTTPRequestHandler]:
@@ -137,12 +143,12 @@ def _handler(camera: MjpegCamera) -> type[BaseHTTPRequestHandler]:
                 camera.pictures(self)
 
         def log_message(self, *_: object) -> None:
-            """Tests print nothing."""
+            """Print nothing."""
 
     return Handler
 
 
-def _digest_fits(header: str, user: str, password: str) -> bool:
+def _is_valid_digest(header: str, user: str, password: str) -> bool:
     """RFC 7616, section 3.4.1, for MD5 and qop=auth."""
     fields = {
         name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', header)

@@ -1,6 +1,6 @@
-"""A PostgreSQL server of the tests' own, to be stopped, started again and asked for TLS.
+"""A PostgreSQL server of the tests: it can be stopped, restarted, stalled, and configured for TLS.
 
-The database's files belong to a folder that goes with it. It runs as `postgres` where the tests run as root.
+Its files are in a folder that is removed with it. It runs as user `postgres` if the tests run as root.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SUPERUSER = "postgres"
 
 
 def _program(name: str) -> str:
-    """A program of PostgreSQL's; skips where it is missing, which in CI is a failure."""
+    """The path of a program of PostgreSQL; if it is missing, the test is skipped, or fails in CI."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
     found = str(installed[-1]) if installed else shutil.which(name)
     if found is None:
-        _unavailable(f"{name} is missing: install PostgreSQL's server")
+        _unavailable(f"{name} is missing: install the PostgreSQL server")
     return found
 
 
@@ -40,7 +40,7 @@ def _unavailable(reason: str) -> NoReturn:
 
 
 class Server:
-    """One server on a loopback port and a socket in `folder`; it keeps both when it starts again."""
+    """A server on a loopback port and a socket in `folder`; both stay the same after a restart."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,35 +61,35 @@ class Server:
         )
 
     def start(self, durable: bool = False) -> None:
-        """Start it; returns once it answers. `durable`: what is committed outlives the machine."""
+        """Start the server and wait until it is ready; `durable` turns fsync on."""
         fsync = "on" if durable else "off"
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync={fsync}"
         self._run("pg_ctl", "-w", "-s", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop it; `fast` ends sessions in order, `immediate` is a crash."""
+        """Stop the server; `fast` ends sessions in order, `immediate` is a crash."""
         self._run("pg_ctl", "-w", "-s", "-m", mode, "stop")
 
     def stall(self) -> None:
-        """Stop answering while every connection stays open, and take in new ones without a word."""
+        """Suspend the server: connections stay open and new ones are accepted, without any answer."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Go on after a stall."""
+        """Resume the server after `stall`."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        """To the server, and then to its processes of that moment: no new one comes in between."""
+        """Signal the server first, so that it starts no new process, and then its processes."""
         server = (self._data / "postmaster.pid").read_text().split()[0]
         os.kill(int(server), number)
         for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
-            with suppress(ProcessLookupError):  # One that was told to end may do so as soon as all go on.
+            with suppress(ProcessLookupError):  # A process that was about to end may have ended.
                 os.kill(int(child), number)
 
     def require_tls(self, names: str) -> Path:
-        """Take connections over TCP only with TLS and a password; before `start`.
+        """Require TLS and a password for TCP connections; call it before `start`.
 
-        `names` are the certificate's, as openssl's subjectAltName wants them. Returns the certificate of
+        `names` are the certificate's, in the format of openssl's subjectAltName. Returns the certificate of
         the authority that signed it.
         """
         authority = make_authority(self.folder / "authority")
@@ -115,7 +115,7 @@ class Server:
         return authority
 
     def over_tcp(self, database: str, user: str = SUPERUSER, password: str | None = None) -> sa.URL:
-        """A database by way of the loopback port."""
+        """The URL of a database over the loopback port."""
         return sa.URL.create("postgresql+psycopg", user, password, "127.0.0.1", self.port, database)
 
     @contextmanager
@@ -141,7 +141,7 @@ class Server:
         command = [_program(program), "-D", str(self._data), *arguments]
         if os.geteuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        # Not a pipe: the server would inherit it and hold it open.
+        # A pipe would stay open, since the server inherits it.
         with (self.folder / f"{program}.out").open("w+") as output:
             done = subprocess.run(command, cwd="/", stdout=output, stderr=output, timeout=120, check=False)
             output.seek(0)
@@ -150,7 +150,7 @@ class Server:
 
 @contextmanager
 def private_server() -> Iterator[Server]:
-    """A server that was not started yet; stopped and removed afterwards."""
+    """A server that is not started yet; it is stopped and removed afterwards."""
     _program("initdb")
     with tempfile.TemporaryDirectory(prefix="mien-pg-") as folder:
         server = Server(Path(folder))
@@ -162,7 +162,7 @@ def private_server() -> Iterator[Server]:
 
 
 def make_authority(path: Path) -> Path:
-    """A new certificate authority: PATH.crt, which is returned, and PATH.key."""
+    """Create a certificate authority, PATH.crt and PATH.key; returns PATH.crt."""
     certificate, key = path.with_suffix(".crt"), path.with_suffix(".key")
     options = ("-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", f"/CN={path.name}")
     _openssl("req", *options, "-keyout", key, "-out", certificate)

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that breaks a connection at its worst moment: around a commit."""
+"""A TCP proxy for PostgreSQL that breaks a connection during a commit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from enum import Enum
 
 
 class Break(Enum):
-    """What happens to the next commit that passes; afterwards its connection is gone."""
+    """The fate of the next commit; its connection is closed afterwards."""
 
-    BEFORE = "the server never sees it"
-    AFTER = "the server carries it out, the client never hears"
-    LATE = "the server sees it only when `deliver` is called"
+    BEFORE = "the server does not get it"
+    AFTER = "the server executes it, the client gets no answer"
+    LATE = "the server gets it once `deliver` is called"
 
 
 class CommitProxy:
-    """Passes everything on; `arm` it to break one commit."""
+    """Forwards all traffic; `arm` makes it break one commit."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
@@ -32,18 +32,18 @@ class CommitProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def arm(self, fate: Break) -> None:
-        """Break the next commit in this way."""
+        """Break the next commit with this fate."""
         self.broken.clear()
         self._may_deliver.clear()
         with self._lock:
             self._fate = fate
 
     def deliver(self) -> None:
-        """Let the server see the commit that is late."""
+        """Send the delayed commit to the server."""
         self._may_deliver.set()
 
     def close(self) -> None:
-        """End everything."""
+        """Close all connections."""
         self._may_deliver.set()
         with self._lock:
             for each in (self._listener, *self._sockets):
@@ -56,11 +56,11 @@ class CommitProxy:
                 server = socket.create_connection(self._server)
                 with self._lock:
                     self._sockets += [client, server]
-                threading.Thread(target=self._pass_up, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._forward_requests, args=(client, server), daemon=True).start()
 
-    def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward_requests(self, client: socket.socket, server: socket.socket) -> None:
         silent = threading.Event()
-        down = threading.Thread(target=self._pass_down, args=(server, client, silent), daemon=True)
+        down = threading.Thread(target=self._forward_answers, args=(server, client, silent), daemon=True)
         down.start()
         with suppress(OSError):
             while data := client.recv(1 << 16):
@@ -72,7 +72,7 @@ class CommitProxy:
                 if fate is Break.AFTER:
                     server.sendall(data)
                     down.join()
-                # Who is told of the break may ask about it at once.
+                # Set before the client notices, since a test may check it at once.
                 self.broken.set()
                 _close(client)
                 if fate is Break.LATE and self._may_deliver.wait(60):
@@ -83,8 +83,8 @@ class CommitProxy:
         down.join()
         _close(client)
 
-    def _pass_down(self, server: socket.socket, client: socket.socket, silent: threading.Event) -> None:
-        """Pass answers on; the first that comes once the client is not to hear of it is the last."""
+    def _forward_answers(self, server: socket.socket, client: socket.socket, silent: threading.Event) -> None:
+        """Forward answers until `silent` is set; the first answer after that is dropped."""
         with suppress(OSError):
             while data := server.recv(1 << 16):
                 if silent.is_set():

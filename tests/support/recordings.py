@@ -1,4 +1,4 @@
-"""Video files that tests make."""
+"""Video files made by tests."""
 
 from __future__ import annotations
 

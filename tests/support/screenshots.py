@@ -1,7 +1,7 @@
-"""The README's pictures, taken anew: `python -m tests.support.screenshots FOLDER [MINUTES]`.
+"""Creation of the README's pictures: `python -m tests.support.screenshots FOLDER [MINUTES]`.
 
-The demo runs for some minutes, so that its charts have something to tell, then a real browser takes pictures
-of the dashboard. The annotated picture is the moment of a simulated camera at which most faces are read.
+The demo runs for some minutes to fill its charts, then a browser takes screenshots of the dashboard. The
+annotated picture is the frame of a simulated camera with the most labelled faces.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
 from bus.messages import UNKNOWN
-from inference.annotation.picture import LabelledFace, annotate
+from inference.annotation.picture import LabelledFace, annotate_picture
 from inference.classifier import Classifier
 from inference.detector import Detector
-from inference.offline.analysis import FaceReader
-from ingest.demo.source import DemoSource
+from inference.offline.analyse_files import FaceAnalyser
+from ingest.demo.camera import DemoCamera
 from tests.support.browser import chromium, visit
 from tests.support.demos import demo, end
 
@@ -34,18 +34,18 @@ ENLARGED = 2
 
 
 def main(folder: Path, minutes: float) -> None:
-    """Take all pictures."""
+    """Create all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "annotated.jpg"), annotated(), [cv2.IMWRITE_JPEG_QUALITY, 88])
     with chromium() as browser, tempfile.TemporaryDirectory() as name, demo(Path(name)) as (address, process):
         time.sleep(minutes * 60)
         for scheme in ("light", "dark"):
-            photograph(browser, address, scheme, folder / f"overview-{scheme}.png", height=1080)
-        photograph(browser, address, "light", folder / "cameras-light.png", height=460, page="Cameras")
+            take_screenshot(browser, address, scheme, folder / f"overview-{scheme}.png", height=1080)
+        take_screenshot(browser, address, "light", folder / "cameras-light.png", height=460, page="Cameras")
         end(process)
 
 
-def photograph(
+def take_screenshot(
     browser: Browser,
     address: str,
     scheme: Literal["light", "dark"],
@@ -53,7 +53,7 @@ def photograph(
     height: int,
     page: str = "Overview",
 ) -> None:
-    """One page of the dashboard as somebody sees it whose system prefers `scheme`."""
+    """Save a screenshot of one page; the viewer's system prefers the colour scheme `scheme`."""
     with visit(browser, address, scheme, height=height) as seen:
         if page == "Overview":
             seen.wait_for_charts(3)
@@ -65,19 +65,21 @@ def photograph(
 
 
 def annotated() -> NDArray[np.uint8]:
-    """The moment with most faces that are large, and read as something, with its labels."""
-    reader = FaceReader(Classifier(), Detector())
+    """The most interesting frame of a camera with its labels."""
+    analyser = FaceAnalyser(Classifier(), Detector())
     moments = iter(MOMENTS_S)
-    camera = DemoSource("shelf", clock=moments.__next__)
+    camera = DemoCamera("shelf", clock=moments.__next__)
     pictures = (camera.read() for _ in MOMENTS_S)
-    picture = max(pictures, key=lambda picture: interest(reader.read(picture)))
+    picture = max(pictures, key=lambda picture: interest(analyser.analyse(picture)))
     size = tuple(ENLARGED * side for side in reversed(picture.shape))
     large = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    return annotate(np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8), reader.read(large))
+    return annotate_picture(
+        np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8), analyser.analyse(large)
+    )
 
 
 def interest(faces: tuple[LabelledFace, ...]) -> float:
-    """How much there is to see: faces that are read, and different expressions among them."""
+    """A score of labelled faces: how many there are, and how many different expressions."""
     read = [face for face in faces if min(face.box[2:]) >= SMALLEST_FACE]
     if len(read) != len(faces) or len(read) > MOST_FACES:
         return 0.0

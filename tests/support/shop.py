@@ -1,4 +1,4 @@
-"""A shop's history, written as the pipeline writes it: visits, coverage and camera states."""
+"""A generated history of a shop, stored like that of the pipeline: visits, coverage and camera states."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _MIX = {
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Cameras and how many visits a minute each sees; the same seed gives the same history."""
+    """Cameras, and the number of visits a minute at each; the same seed gives the same history."""
 
     cameras: Sequence[CameraRow] = CAMERAS
     visits_per_minute: float = 6.0
@@ -61,7 +61,7 @@ class Shop:
             connection.execute(sa.update(tables.cameras).values(created_at=since))
 
     def report(self, writer: Writer, now: int, down: str = "", reason: str = "") -> None:
-        """Every camera reports to be online, but for the one that is `down`."""
+        """Report every camera as online except the one that is `down`."""
         for camera in self.cameras:
             bad = camera.id == down
             writer.report(
@@ -78,7 +78,7 @@ class Shop:
             )
 
     def write(self, writer: Writer, begin: int, end: int) -> int:
-        """Store what happens between two times, in batches of an hour; how many visits began in it."""
+        """Store the history between two times in batches of an hour; the number of visits that start then."""
         visits: dict[str, Visit] = {}
         minutes: list[CameraMinute] = []
         count = 0
@@ -98,9 +98,9 @@ class Shop:
         return count
 
     def _visits(self, minute: int) -> Iterator[Visit]:
-        """The visits that begin in a minute, always the same ones.
+        """The visits that start in a minute, always the same ones.
 
-        Never fewer than 0.4 of `visits_per_minute` on average, as a test may run at any hour.
+        On average at least 0.4 of `visits_per_minute` at any hour, since tests run at any hour.
         """
         busy = 0.7 + 0.2 * math.sin(minute / (97 * MINUTE_US)) + 0.1 * math.sin(minute / (11 * MINUTE_US))
         mean = self.visits_per_minute * busy
@@ -124,7 +124,7 @@ class Shop:
 
 
 def _until(visit: Visit, end: int) -> Visit:
-    """What is known of a visit at a time: it is open while it lasts."""
+    """A visit as it is at the time `end`: open if it lasts longer."""
     if visit.last_seen < end:
         return visit
     frames = max(round((end - visit.first_seen) / MICROSECONDS * _FPS), 3)
@@ -150,7 +150,7 @@ def _watched(camera: str, minute: int, watched_us: int) -> CameraMinute:
 
 
 def _estimate(dice: random.Random, minute: int) -> Estimate:
-    """Happier and less neutral in waves of some hours."""
+    """An estimate; the mix of expressions changes in waves of some hours."""
     wave = math.sin(minute / (53 * MINUTE_US))
     weights = _MIX | {"happiness": 0.30 + 0.12 * wave, "neutral": 0.38 - 0.08 * wave}
     looks = dice.choices(list(weights), list(weights.values()))[0]

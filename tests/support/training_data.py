@@ -1,10 +1,9 @@
-"""A small made data folder in the published formats: noise, lit from the side that tells the class."""
+"""A small synthetic data folder in the published formats: noise whose light direction shows the class."""
 
 from __future__ import annotations
 
 import shutil
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.demo.sheet import load_sheet
-from training.classifier.recipes import Config, recipe
 from training.data.datasets import EXPRESSIONS, FERPLUS_COLUMNS, GENDERS
 
 RACES = ("Black", "East Asian", "White")
@@ -20,7 +18,7 @@ AGES = ("3-9", "20-29", "more than 70")
 
 
 def write_data(folder: Path, faces: int = 84, people: int = 64, tested: int = 12) -> Path:
-    """Write FER2013, FER+ and FairFace; half of the faces are Training, a quarter each is tested."""
+    """Write FER2013, FER+ and FairFace; half of the faces are Training, a quarter each the test parts."""
     rng = np.random.default_rng(0)
     fer, fairface = folder / "fer2013", folder / "fairface"
     fer.mkdir(parents=True)
@@ -50,18 +48,13 @@ def write_data(folder: Path, faces: int = 84, people: int = 64, tested: int = 12
     return folder
 
 
-def tiny(arch: str, **changes: object) -> Config:
-    """One pass of an architecture's recipe over such data."""
-    return replace(recipe(arch), epochs=1, expression_batch=7, gender_batch=8, **changes)
-
-
 def votes_for(expression: str, count: int = 10) -> list[int]:
     """FER+ votes (10) that all agree."""
     return [count if name == expression else 0 for name in FERPLUS_COLUMNS]
 
 
 def lit(side: int, turn: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Noise (side, side) under a light from one direction, a share of a full turn."""
+    """Noise (side, side) lit from one direction, given as a share of a full turn."""
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     light = x * np.cos(2 * np.pi * turn) + y * np.sin(2 * np.pi * turn)
     return (128 + 160 * light + rng.normal(0, 8, light.shape)).clip(0, 255).astype(np.uint8)
@@ -73,7 +66,7 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 
 def portrait(number: int = 0, side: int = 96) -> NDArray[np.uint8]:
-    """One of the demo's composite heads on light grey (side, side): a face to a detector."""
+    """One of the demo's composite heads on light grey (side, side): a face for a detector."""
     head = load_sheet().heads[number]
     height, width = head.alpha.shape
     alpha = head.alpha / 255
@@ -84,14 +77,14 @@ def portrait(number: int = 0, side: int = 96) -> NDArray[np.uint8]:
 
 
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> Path:
-    """Write a picture in the format of its name, with the folders that it is in."""
+    """Write a picture in the format of its suffix; creates the folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
     return path
 
 
 def zipped(folder: Path, archive: Path) -> Path:
-    """Pack the files of a folder, and leave only the archive."""
+    """Pack the files of a folder into an archive and delete the folder."""
     with zipfile.ZipFile(archive, "w") as packed:
         for path in sorted(folder.rglob("*")):
             packed.write(path, path.relative_to(folder.parent))

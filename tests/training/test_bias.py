@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.data.datasets import GENDERS, FairFace
-from training.measure.bias import FEWEST, cells, reading_order, worst
+from training.measure.bias import MIN_FACES, demographic_groups, reading_order, worst_group
 
 
 def people(groups: list[tuple[str, str, str]]) -> FairFace:
@@ -22,11 +22,11 @@ def people(groups: list[tuple[str, str, str]]) -> FairFace:
     )
 
 
-def test_every_group_that_occurs_has_its_share_in_reading_order() -> None:
+def test_every_group_has_its_accuracy_in_reading_order() -> None:
     group = [("White", "male", "more than 70"), ("White", "male", "3-9"), ("Black", "female", "20-29")]
     faces = people(group * 40)
     correct = np.arange(120) % 12 != 1
-    found = cells(correct, faces)
+    found = demographic_groups(correct, faces)
     assert [cell.name for cell in found] == [
         "Black female 20-29",
         "White male 3-9",
@@ -38,15 +38,15 @@ def test_every_group_that_occurs_has_its_share_in_reading_order() -> None:
     assert (white.value, white.low, white.high) == (0.75, 0.5981, 0.8581)
 
 
-def test_the_worst_group_has_faces_enough() -> None:
-    small, large = [("White", "male", "0-2")] * (FEWEST - 1), [("White", "female", "20-29")] * FEWEST
-    found = cells(np.arange(2 * FEWEST - 1) >= FEWEST, people(small + large))
+def test_the_worst_group_has_enough_faces() -> None:
+    small, large = [("White", "male", "0-2")] * (MIN_FACES - 1), [("White", "female", "20-29")] * MIN_FACES
+    found = demographic_groups(np.arange(2 * MIN_FACES - 1) >= MIN_FACES, people(small + large))
     assert found[1].value == 0
-    assert (named := worst(found)) is not None
+    assert (named := worst_group(found)) is not None
     assert named.name == "White female 20-29"
-    assert worst(found[1:]) is None
+    assert worst_group(found[1:]) is None
 
 
-def test_ages_are_read_as_numbers() -> None:
+def test_ages_are_sorted_as_numbers() -> None:
     ages = ["more than 70", "10-19", "0-2", "3-9"]
     assert sorted(ages, key=reading_order) == ["0-2", "3-9", "10-19", "more than 70"]

@@ -1,4 +1,4 @@
-"""Temperature, calibration error and the threshold of "unknown", on data whose answer is known."""
+"""Temperature, calibration error and the threshold of "unknown", on data with a known answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_soft_truth_gives_the_exact_temperature(temperature: float) -> None:
     assert fit_temperature(logits * np.float32(temperature), truth) == pytest.approx(temperature, abs=2e-3)
 
 
-def test_calibration_error_is_small_under_the_right_temperature_alone() -> None:
+def test_calibration_error_is_small_only_with_the_right_temperature() -> None:
     logits, truth = drawn(3.0)
     assert calibration_error(softmax(logits, 3.0), truth) < 0.01
     assert calibration_error(softmax(logits, 1.0), truth) > 0.1
@@ -45,12 +45,12 @@ def test_calibration_error_is_the_gap_per_bin_weighted_by_faces() -> None:
     assert calibration_error(probabilities, truth) == pytest.approx((0.16 + 0.05) / 2)
 
 
-def test_agreement_is_what_the_truth_gives_to_the_label() -> None:
+def test_agreement_is_the_share_that_the_truth_gives_to_the_label() -> None:
     probabilities = np.array([[0.6, 0.4], [0.1, 0.9]], np.float32)
     assert agreement(probabilities, np.array([[0.7, 0.3], [1, 0]], np.float32)) == pytest.approx([0.7, 0])
 
 
-def test_the_threshold_is_where_labels_become_right_often_enough() -> None:
+def test_the_threshold_is_where_labels_reach_the_required_agreement() -> None:
     confidence = np.linspace(0.5, 1.0, 1000)
     right = np.tile([1.0, 0.0], 500)
     right[600:] = 1.0
@@ -60,7 +60,7 @@ def test_the_threshold_is_where_labels_become_right_often_enough() -> None:
     assert unknown_below(probabilities, truth, 0.3) == 0.0
 
 
-def test_nothing_is_known_where_no_label_is_right_often_enough() -> None:
+def test_everything_is_unknown_if_no_label_reaches_the_required_agreement() -> None:
     probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (10, 1))
     truth = np.tile(np.array([[0.4, 0.6]], np.float32), (10, 1))
     assert unknown_below(probabilities, truth, 0.5) == 1.0

@@ -1,4 +1,4 @@
-"""The comparison: trained and measured by one command, its table made anew from what was kept."""
+"""The comparison: systems trained and measured, and tables made from the stored figures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from inference.classifier import softmax
 from mien.cli.train.app import app
 from tests.support.training_data import write_data
+from tests.support.training_runs import running_eagerly
 from training.classifier.architectures import ARCHITECTURES
 from training.errors import UnknownSystem
-from training.measure.comparison import FIGURES_FILE, compare, gathered, mean_of_frames
+from training.measure.comparison import FIGURES_FILE, mean_of_frames, merge_figures, train_and_measure
 from training.measure.systems import REMEDIES, SYSTEMS, chosen
-from training.pages.comparison import (
+from training.pages.comparison_page import (
     accuracy_table,
     claim_table,
     cost_table,
@@ -24,27 +25,28 @@ from training.pages.comparison import (
     draw_remedies,
     remedy_table,
 )
-from training.runs.folder import MODEL_FILE
+from training.runs.run_folder import MODEL_FILE
 
 FEW = ["paper_cnn", "paper_logreg_features", "remedy_none"]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three systems, one of which borrows from another, trained for one pass on made data."""
+    """Three systems, one of which copies weights of another, trained for one pass on synthetic data."""
     folder = tmp_path_factory.mktemp("comparison")
     data = write_data(folder / "data")
-    said: list[str] = []
-    compare(chosen(FEW), folder / "runs", data, folder / "cache", 1, said.append)
-    assert [line.split(":")[0] for line in said] == [f"{n}/3 {name}" for n, name in enumerate(FEW, 1)]
+    lines: list[str] = []
+    with running_eagerly():
+        train_and_measure(chosen(FEW), folder / "runs", data, folder / "cache", 1, lines.append)
+    assert [line.split(":")[0] for line in lines] == [f"{n}/3 {name}" for n, name in enumerate(FEW, 1)]
     before = (folder / "runs" / "paper_cnn" / MODEL_FILE).stat().st_mtime_ns
-    compare(chosen(FEW), folder / "runs", data, folder / "cache", 1, said.append)
-    assert len(said) == len(FEW), "what is measured is left alone"
+    train_and_measure(chosen(FEW), folder / "runs", data, folder / "cache", 1, lines.append)
+    assert len(lines) == len(FEW), "measured systems are skipped"
     assert (folder / "runs" / "paper_cnn" / MODEL_FILE).stat().st_mtime_ns == before
     return folder / "runs"
 
 
-def test_every_system_has_a_network_and_borrows_from_one_before_it() -> None:
+def test_every_system_has_a_network_and_copies_weights_only_from_an_earlier_one() -> None:
     seen: set[str] = set()
     for system in (*SYSTEMS, *REMEDIES):
         assert system.arch in ARCHITECTURES
@@ -60,17 +62,17 @@ def test_an_unknown_system_is_refused() -> None:
         chosen(["resnet"])
 
 
-def test_figures_of_runs_replace_those_kept_and_the_rest_stays(runs: Path, tmp_path: Path) -> None:
+def test_figures_of_runs_replace_stored_ones_and_the_rest_is_kept(runs: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     kept.write_text(json.dumps({"paper_cnn": {"passes": 99}, "mien": {"passes": 7}}))
-    found = gathered(runs, kept)
+    found = merge_figures(runs, kept)
     assert found["mien"] == {"passes": 7}
     assert found["paper_cnn"]["passes"] == 1
     assert set(found) == {"mien", *FEW}
 
 
-def test_the_tables_say_what_was_measured(runs: Path, tmp_path: Path) -> None:
-    figures = gathered(runs, tmp_path / "none.json")
+def test_the_tables_show_the_measured_figures(runs: Path, tmp_path: Path) -> None:
+    figures = merge_figures(runs, tmp_path / "none.json")
     rows = accuracy_table(figures).splitlines()[2:]
     assert [row.split("|")[1].strip() for row in rows] == [
         "`paper_cnn`",
@@ -96,7 +98,7 @@ def test_the_mean_over_frames_is_that_of_probabilities() -> None:
     assert np.allclose(softmax(found["gender"], 1.0), softmax(rows, 1.0).mean(axis=0), atol=1e-6)
 
 
-def test_without_data_it_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_data_the_command_names_the_missing_option(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["compare", "--runs", str(tmp_path)], env={"MIEN_DATA": ""})
     assert result.exit_code == 2
     assert "--data is missing" in result.stderr

@@ -1,4 +1,4 @@
-"""What labels and votes mean, and which rows are trained on."""
+"""The meaning of labels and votes, and the rows used for training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from training.data.datasets import (
     FERPLUS_COLUMNS,
     FairFace,
     Fer2013,
+    expression_head_targets,
     expression_targets,
     expression_votes,
     ferplus_argmax,
     ferplus_strict,
-    learnable,
-    unseen,
-    unseen_people,
-    usable,
+    has_enough_votes,
+    untested_faces,
+    untested_people,
 )
 from training.data.importers import read_fairface, read_fer2013
 
@@ -58,7 +58,7 @@ def test_vote_columns_are_those_of_ferplus() -> None:
 
 
 @pytest.mark.parametrize("number", range(7))
-def test_votes_move_to_the_class_of_the_same_name(number: int) -> None:
+def test_votes_count_for_the_class_of_the_same_name(number: int) -> None:
     found = expression_votes(np.array([votes_for(EXPRESSIONS[number])]))
     assert found.tolist() == [[10 if label == number else 0 for label in range(7)]]
 
@@ -68,7 +68,7 @@ def test_votes_in_file_order_become_votes_in_label_order() -> None:
     assert found.tolist() == [[24, 25, 26, 21, 23, 22, 20]]
 
 
-def test_a_lone_vote_is_noise() -> None:
+def test_a_single_vote_is_noise() -> None:
     assert expression_votes(votes(anger=1, fear=2)).tolist() == [[0, 0, 2, 0, 0, 0, 0]]
 
 
@@ -84,7 +84,7 @@ def test_a_lone_vote_is_noise() -> None:
     ],
 )
 def test_usable_rows_are_faces_with_enough_votes(counts: dict[str, int], expected: bool) -> None:
-    assert usable(votes(**counts)).tolist() == [expected]
+    assert has_enough_votes(votes(**counts)).tolist() == [expected]
 
 
 def test_targets_are_shares_of_votes() -> None:
@@ -97,16 +97,16 @@ def test_rows_that_are_not_usable_have_no_target() -> None:
     assert not expression_targets(votes(NF=10)).any()
 
 
-def test_what_is_learnt_are_votes_and_where_there_are_none_labels(tmp_path: Path) -> None:
+def test_targets_are_votes_or_labels_if_there_are_no_votes(tmp_path: Path) -> None:
     faces = fer2013(tmp_path)
     counts = faces.votes.copy()
     counts[3] = 0
     voted = replace(faces, votes=counts)
-    assert np.array_equal(learnable(voted), expression_targets(counts))
-    assert not learnable(voted)[3].any()
+    assert np.array_equal(expression_head_targets(voted), expression_targets(counts))
+    assert not expression_head_targets(voted)[3].any()
     silent = replace(faces, votes=np.zeros_like(counts))
-    assert np.array_equal(learnable(silent).argmax(axis=1), faces.labels)
-    assert (learnable(silent).sum(axis=1) == 1).all()
+    assert np.array_equal(expression_head_targets(silent).argmax(axis=1), faces.labels)
+    assert (expression_head_targets(silent).sum(axis=1) == 1).all()
 
 
 def test_strict_majority_is_more_than_half_of_the_votes_that_count() -> None:
@@ -123,7 +123,7 @@ def test_strict_majority_is_more_than_half_of_the_votes_that_count() -> None:
     assert labels[[0, 3]].tolist() == [EXPRESSIONS.index("anger"), EXPRESSIONS.index("fear")]
 
 
-def test_argmax_needs_an_expression_before_all_else() -> None:
+def test_argmax_needs_an_expression_with_the_most_votes() -> None:
     rows = np.concatenate(
         [votes(anger=4, fear=3, contempt=3), votes(anger=4, NF=5), votes(anger=4, unknown=4)]
     )
@@ -140,31 +140,31 @@ def test_the_published_splits_do_not_overlap(tmp_path: Path) -> None:
     assert not (pictures[0] & pictures[1] | pictures[0] & pictures[2] | pictures[1] & pictures[2])
 
 
-def test_training_leaves_out_pictures_that_are_tested(tmp_path: Path) -> None:
+def test_training_leaves_out_test_pictures(tmp_path: Path) -> None:
     faces = fer2013(tmp_path)
-    assert len(unseen(faces).images) == 42
+    assert len(untested_faces(faces).images) == 42
     training, public = (np.flatnonzero(faces.usages == usage) for usage in ("Training", "PublicTest"))
     images = faces.images.copy()
     images[training[0]] = images[public[3]]
-    left = unseen(replace(faces, images=images))
+    left = untested_faces(replace(faces, images=images))
     assert len(left.images) == 41
     assert set(left.usages) == {"Training"}
     assert images[public[3]].tobytes() not in {image.tobytes() for image in left.images}
 
 
-def test_training_leaves_out_people_that_are_tested() -> None:
+def test_training_leaves_out_people_of_the_test_parts() -> None:
     train, val = (people([f"{part}/{n}.jpg" for n in range(1, 41)]) for part in ("train", "val"))
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (2, 40, 96, 96)).astype(np.uint8)
     pictures[0, 0], pictures[0, 1] = pictures[1, 7], pictures[0, 2]
     train, val = (replace(each, images=images) for each, images in zip((train, val), pictures, strict=True))
-    left = unseen_people(train, val)
+    left = untested_people(train, val)
     assert train.held_out().sum() == 5
-    assert len(left.images) == 40 - 5 - 2, "the first is in val, the second in the slice"
+    assert len(left.images) == 40 - 5 - 2, "the first is in val, the second in the held-out slice"
     assert not {"train/1.jpg", "train/2.jpg", "train/3.jpg"} & set(left.files.tolist())
 
 
-def test_the_held_out_slice_is_decided_by_the_file_name_for_good() -> None:
+def test_the_held_out_slice_depends_only_on_the_file_name() -> None:
     names = [f"train/{number}.jpg" for number in range(1, 41)]
     held_out = people(names).held_out()
     assert np.flatnonzero(held_out).tolist() == [2, 13, 19, 25, 36]

@@ -1,4 +1,4 @@
-"""Composite heads: aligned, sharp, nobody's, and read as meant by the shipped models."""
+"""Composite heads: aligned, sharp, no single person, and classified as intended by the shipped models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference.classifier import Classifier
 from inference.crops import crop
 from inference.detector import Detector
 from training.data.datasets import GENDERS
-from training.demo_people.candidates import Candidates, frontal, read_landmarks
+from training.demo_people.candidates import Candidates, is_frontal, read_landmarks
 from training.demo_people.canvas import (
     EYE_LINE,
     EYES,
@@ -25,15 +25,15 @@ from training.demo_people.canvas import (
     WIDTH,
     Plane,
     coverage,
-    inside,
-    mirrored,
+    distance_inside,
+    mirror,
 )
-from training.demo_people.composite import INNER, aligned, compose
+from training.demo_people.composite import INNER, align, compose
 from training.demo_people.hair import WOMEN
 from training.demo_people.head import Look, draw
-from training.demo_people.reading import read
-from training.demo_people.selection import FACES, FEWEST, MOST_OF_A_GROUP, blends
-from training.demo_people.sheet import Sprite, write_sheet
+from training.demo_people.reading import classify_head
+from training.demo_people.selection import FACES, MAX_OF_A_GROUP, MIN_FACES, make_blends
+from training.demo_people.sheet import HeadSprite, write_sheet
 from training.errors import DatasetError
 
 SHAPE = np.array([[30.0, 40.0], [66.0, 40.0], [48.0, 60.0], [34.0, 80.0], [62.0, 80.0]])
@@ -48,11 +48,11 @@ def dotted(points: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_landmarks_land_where_those_of_all_faces_do(mirror: bool) -> None:
+def test_landmarks_are_aligned_to_the_common_positions(mirror: bool) -> None:
     angle = np.radians(14)
     turn = 1.2 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (SHAPE - SHAPE.mean(axis=0)) @ turn.T + [60, 62]
-    face = aligned(dotted(points), points, mirror)
+    face = align(dotted(points), points, mirror)
     for x in (MIDDLE - EYES / 2, MIDDLE + EYES / 2):
         around = face[round(EYE_LINE) - 14 : round(EYE_LINE) + 15, round(x) - 14 : round(x) + 15]
         row, column = np.unravel_index(around.argmax(), around.shape)
@@ -68,11 +68,11 @@ def faces_of_many(seed: int, count: int = 10) -> list[Plane]:
     faces = []
     for _ in range(count):
         points = SHAPE + rng.normal(0, 1.6, SHAPE.shape)
-        faces.append(aligned(dotted(points), SHAPE, mirror=False))
+        faces.append(align(dotted(points), SHAPE, mirror=False))
     return faces
 
 
-def test_bending_makes_a_mean_sharper() -> None:
+def test_warping_makes_a_mean_sharper() -> None:
     faces = faces_of_many(1)
     plain = np.mean(faces, axis=0)
     bent = compose(faces).face
@@ -82,7 +82,7 @@ def test_bending_makes_a_mean_sharper() -> None:
     assert sharpness[1] > 1.2 * sharpness[0]
 
 
-def test_a_composite_is_nearer_to_the_mean_of_all_than_to_anyone() -> None:
+def test_a_composite_is_more_similar_to_the_mean_than_to_any_face() -> None:
     faces = faces_of_many(2)
     composite = compose(faces)
     to_mean = np.corrcoef(composite.face[INNER], np.mean(faces, axis=0)[INNER])[0, 1]
@@ -91,8 +91,8 @@ def test_a_composite_is_nearer_to_the_mean_of_all_than_to_anyone() -> None:
     assert composite.likeness.shape == (len(faces),)
 
 
-def test_outlines_have_an_inside() -> None:
-    distance = inside(mirrored([(0, 50), (40, 60), (40, 150), (0, 160)]))
+def test_outlines_cover_their_inside() -> None:
+    distance = distance_inside(mirror([(0, 50), (40, 60), (40, 150), (0, 160)]))
     cover = coverage(distance)
     assert cover.shape == (HEIGHT, WIDTH)
     assert cover[105, round(MIDDLE)] == 1
@@ -104,10 +104,10 @@ def test_only_frontal_faces_pass() -> None:
     turned, tilted, small = SHAPE.copy(), SHAPE.copy(), SHAPE * 0.5
     turned[2, 0] += 12
     tilted = (SHAPE - 50) @ np.array([[0.87, 0.5], [-0.5, 0.87]]) + 50
-    assert frontal(np.stack([SHAPE, turned, tilted, small])).tolist() == [True, False, False, False]
+    assert is_frontal(np.stack([SHAPE, turned, tilted, small])).tolist() == [True, False, False, False]
 
 
-def test_a_landmark_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_landmark_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "face_boxes.csv"
     path.write_text("file,score\ntrain/1.jpg,0.9\n")
     with pytest.raises(DatasetError, match=r"face_boxes.csv: no column left_eye_x"):
@@ -118,14 +118,14 @@ def test_a_landmark_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         read_landmarks(path)
 
 
-def test_nothing_to_write_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no composite is read as meant"):
+def test_an_empty_sheet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no composite is classified as intended"):
         write_sheet([], Classifier(), tmp_path)
 
 
 @pytest.fixture(scope="module")
 def smiling() -> Candidates:
-    """The first women of FairFace whom the shipped classifier sees smile."""
+    """The first women of FairFace whom the shipped classifier classifies as happy."""
     if "MIEN_DATA" not in os.environ:
         pytest.skip("MIEN_DATA is not set: it names the folder with the data set fairface")
     folder = next(Path(os.environ["MIEN_DATA"]).glob("**/fairface"))
@@ -139,7 +139,7 @@ def smiling() -> Candidates:
                 images.append(np.asarray(cv2.imdecode(pixels, cv2.IMREAD_GRAYSCALE), np.uint8))
                 points.append(landmarks[name][1])
                 groups.append(group)
-    chosen = frontal(np.stack(points))
+    chosen = is_frontal(np.stack(points))
     classifier = Classifier()
     crops = np.concatenate([crop(image, [(10, -7, 76, 100)], classifier.size) for image in images])
     return Candidates(
@@ -152,21 +152,21 @@ def smiling() -> Candidates:
     )
 
 
-def test_real_faces_become_a_head_that_is_read_as_meant(smiling: Candidates, tmp_path: Path) -> None:
+def test_real_faces_become_a_head_that_is_classified_as_intended(smiling: Candidates, tmp_path: Path) -> None:
     classifier, detector = Classifier(), Detector()
     rows = smiling.of("female", classifier.expression_head.labels.index("happiness"), 40)
-    assert len(rows) >= FEWEST
-    blend = blends(smiling, rows, most=1)[0]
-    assert FEWEST <= len(blend.members) <= FACES
+    assert len(rows) >= MIN_FACES
+    blend = make_blends(smiling, rows, limit=1)[0]
+    assert MIN_FACES <= len(blend.members) <= FACES
     _, counts = np.unique(smiling.groups[list(blend.members)], return_counts=True)
-    assert counts.max() <= MOST_OF_A_GROUP
+    assert counts.max() <= MAX_OF_A_GROUP
     look = Look("female", WOMEN["long"], skin=150, hair_tone=50, cap_tone=100)
     head = draw(blend.composite, look, np.random.default_rng(0))
-    reading = read(head, classifier, detector)
-    assert reading.says("female", "happiness")
-    assert not reading.says("male", "happiness")
-    assert not reading.says("female", "anger")
-    picture, index = write_sheet([Sprite(look, "happiness", blend, head, reading)], classifier, tmp_path)
+    reading = classify_head(head, classifier, detector)
+    assert reading.matches("female", "happiness")
+    assert not reading.matches("male", "happiness")
+    assert not reading.matches("female", "anger")
+    picture, index = write_sheet([HeadSprite(look, "happiness", blend, head, reading)], classifier, tmp_path)
     pixels = np.asarray(cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
     assert pixels.shape[2] == 4
     assert np.abs(pixels[:HEIGHT, :WIDTH, 3] / 255 - head.alpha).mean() < 0.01

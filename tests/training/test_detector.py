@@ -27,8 +27,8 @@ from training.detector.synthesis import KINDS, Synthesis
 from training.detector.targets import STRIDES, assign, cells, decode, encode
 from training.detector.train import DetectorConfig, fit, load_synthesis
 from training.errors import DatasetError, RunError
-from training.runs.folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
 from training.runs.quantise import quantise
+from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
 
 pytestmark = pytest.mark.timeout(600)
 

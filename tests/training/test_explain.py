@@ -1,4 +1,4 @@
-"""Grad-CAM on a network that is known to look at one place, and the sheet of a real fit."""
+"""Grad-CAM on a network with a known receptive field, and the sheet of a real network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from keras import layers
 from tests.support.training_data import write_data
 from training.classifier.architectures import build
 from training.errors import ExplainError, RunError
-from training.measure.explain import Face, distinct, explain, heat_maps, surest
-from training.pages.explain_sheet import check_sheet, draw_sheet, overlaid
+from training.measure.explain import Face, distinct_rows, explain, heat_maps, surest_rows
+from training.pages.explain_sheet import check_sheet, draw_sheet, overlay_heat
 
 
 def spotter() -> keras.Model:
@@ -37,7 +37,7 @@ def spotted(x: int, y: int, brightness: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("place", [(9, 33), (40, 12), (24, 24)])
-def test_heat_is_where_the_answer_comes_from(place: tuple[int, int]) -> None:
+def test_heat_is_at_the_position_that_supports_the_answer(place: tuple[int, int]) -> None:
     crop = spotted(*place, 255)
     other = (47 - place[0] + 5, 47 - place[1]) if place != (24, 24) else (6, 6)
     cv2.circle(crop, other, 4, 0, -1)
@@ -50,33 +50,34 @@ def test_heat_is_where_the_answer_comes_from(place: tuple[int, int]) -> None:
     assert bright[other[1], other[0]] == dark[place[1], place[0]] == 0
 
 
-def test_nothing_is_hot_where_nothing_speaks_for_the_answer() -> None:
+def test_heat_is_zero_if_nothing_supports_the_answer() -> None:
     heat = heat_maps(spotter(), "gender", spotted(20, 20, 255)[None], np.array([0]))
     assert heat.shape == (1, 48, 48)
     assert not heat.any()
 
 
 @pytest.mark.parametrize("arch", ["paper_convlstm", "paper_lstm"])
-def test_clips_are_explained_by_their_last_frame(arch: str) -> None:
+def test_heat_of_a_clip_is_that_of_its_last_frame(arch: str) -> None:
     model = build(arch, {"gender": 2}, 0.1)
     clips = np.random.default_rng(0).integers(0, 256, (3, 3, 48, 48)).astype(np.uint8)
     answers = np.array([0, 1, 1])
     assert heat_maps(model, "gender", clips, answers).shape == (3, 48, 48)
 
 
-def test_the_surest_come_first_of_the_right_and_of_the_wrong() -> None:
+def test_right_and_wrong_answers_are_sorted_by_confidence() -> None:
     probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]], np.float32)
     truth = np.array([0, 0, 0, 0, 1])
-    assert surest(probabilities, truth, 0, True, 5).tolist() == [1, 0]
-    assert surest(probabilities, truth, 0, False, 1).tolist() == [2]
-    assert surest(probabilities, truth, 1, False, 5).tolist() == []
+    assert surest_rows(probabilities, truth, 0, True, 5).tolist() == [1, 0]
+    assert surest_rows(probabilities, truth, 0, False, 1).tolist() == [2]
+    assert surest_rows(probabilities, truth, 1, False, 5).tolist() == []
 
 
-def test_a_picture_that_is_there_twice_counts_once() -> None:
+def test_a_duplicate_picture_counts_once() -> None:
     crops = np.stack([spotted(9, 9, 255), spotted(8, 9, 255), spotted(9, 9, 255)])
-    assert distinct(crops).tolist() == [0, 1]
+    assert distinct_rows(crops).tolist() == [0, 1]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_sheet_shows_validation_faces_of_every_label(tmp_path: Path) -> None:
     data, run = write_data(tmp_path / "data"), tmp_path / "run" / "model.h5"
     run.parent.mkdir()
@@ -106,12 +107,12 @@ def test_a_sheet_shows_validation_faces_of_every_label(tmp_path: Path) -> None:
 def test_heat_covers_the_second_of_two_pictures() -> None:
     heat = np.zeros((48, 48), np.float32)
     heat[10:20, 10:20] = 1
-    shown = overlaid(Face(np.full((48, 48), 100, np.uint8), heat, "male", "male", 0.9))
+    shown = overlay_heat(Face(np.full((48, 48), 100, np.uint8), heat, "male", "male", 0.9))
     grey, covered = shown[:, :48], shown[:, 50:]
     assert np.allclose(grey, 100 / 255)
     assert np.array_equal(np.abs(covered - grey).max(axis=2) > 0.01, heat == 1)
 
 
-def test_a_sheet_that_is_no_picture_is_refused() -> None:
+def test_a_sheet_with_an_unsupported_suffix_is_refused() -> None:
     with pytest.raises(ExplainError, match=r"sheet\.gif ends with '\.gif', expected one of \.png"):
         check_sheet(Path("sheet.gif"))

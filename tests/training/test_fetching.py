@@ -1,4 +1,4 @@
-"""Downloads from a local web server that behaves well or badly."""
+"""Downloads from a local web server, with and without faults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "fer2013" / "file.csv"
 
 
-def test_a_file_comes_whole_and_alone(target: Path) -> None:
+def test_a_file_is_downloaded_without_leftovers(target: Path) -> None:
     with serving(FileServer(CONTENT)) as server:
         there = fetch(server, target)
     assert target.read_bytes() == CONTENT
@@ -49,39 +49,39 @@ def test_a_file_comes_whole_and_alone(target: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_file_that_is_there_is_not_fetched_again(target: Path) -> None:
+def test_an_existing_file_is_not_fetched_again(target: Path) -> None:
     with serving(FileServer(CONTENT)) as server:
         fetch(server, target)
         assert not download(published(server), target, lambda _: None)
         assert len(server.asked) == 1
 
 
-def test_another_file_that_is_there_stays(target: Path) -> None:
+def test_another_existing_file_is_not_changed(target: Path) -> None:
     target.parent.mkdir()
     target.write_text("my own")
     with serving(FileServer(CONTENT)) as server:
         assert refused(server, target) == (
-            f"{target}: is not the published file; move it away to fetch that one"
+            f"{target}: is not the published file; move it to another folder to fetch the published one"
         )
         assert server.asked == []
     assert target.read_text() == "my own"
 
 
-def test_a_connection_that_is_cut_goes_on_where_it_ended(target: Path) -> None:
+def test_an_interrupted_connection_is_resumed(target: Path) -> None:
     with serving(FileServer(CONTENT, cuts=[100_000, 50_000])) as server:
         fetch(server, target)
         assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
     assert target.read_bytes() == CONTENT
 
 
-def test_a_cut_is_noticed_where_no_length_was_announced(target: Path) -> None:
+def test_an_interruption_is_detected_without_an_announced_length(target: Path) -> None:
     with serving(FileServer(CONTENT, cuts=[100_000], announced=-1)) as server:
         fetch(server, target)
         assert server.asked == [None, "bytes=100000-"]
     assert target.read_bytes() == CONTENT
 
 
-def test_a_later_run_goes_on_where_an_earlier_one_ended(target: Path) -> None:
+def test_a_later_run_resumes_an_earlier_one(target: Path) -> None:
     with serving(FileServer(CONTENT, cuts=[100_000], statuses=[])) as server:
         server.cuts += [0] * (ATTEMPTS - 1)
         assert "the connection ended after 100,000 of 300,000 bytes, 5 times in a row" in refused(
@@ -93,14 +93,14 @@ def test_a_later_run_goes_on_where_an_earlier_one_ended(target: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-def test_a_server_that_cannot_go_on_begins_anew(target: Path) -> None:
+def test_the_download_restarts_if_the_server_cannot_resume(target: Path) -> None:
     with serving(FileServer(CONTENT, cuts=[100_000], ranges=False)) as server:
         fetch(server, target)
         assert server.asked == [None, "bytes=100000-"]
     assert target.read_bytes() == CONTENT
 
 
-def test_a_beginning_of_another_file_is_thrown_away(target: Path) -> None:
+def test_the_part_of_another_file_is_discarded(target: Path) -> None:
     target.parent.mkdir()
     target.with_name("file.csv.part").write_bytes(b"x" * 1000)
     with serving(FileServer(CONTENT)) as server:
@@ -110,7 +110,7 @@ def test_a_beginning_of_another_file_is_thrown_away(target: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [len(CONTENT), len(CONTENT) + 1])
-def test_a_part_that_is_as_long_as_the_file_but_wrong_is_thrown_away(target: Path, length: int) -> None:
+def test_a_wrong_part_of_full_length_is_discarded(target: Path, length: int) -> None:
     target.parent.mkdir()
     target.with_name("file.csv.part").write_bytes(b"x" * length)
     with serving(FileServer(CONTENT)) as server:
@@ -119,7 +119,7 @@ def test_a_part_that_is_as_long_as_the_file_but_wrong_is_thrown_away(target: Pat
     assert target.read_bytes() == CONTENT
 
 
-def test_a_part_that_is_whole_is_only_given_its_name(target: Path) -> None:
+def test_a_complete_part_is_only_renamed(target: Path) -> None:
     target.parent.mkdir()
     target.with_name("file.csv.part").write_bytes(CONTENT)
     with serving(FileServer(CONTENT)) as server:
@@ -144,12 +144,12 @@ def test_a_file_of_another_size_is_refused_before_it_is_read(target: Path) -> No
 
 def test_more_than_was_published_is_not_written(target: Path) -> None:
     with serving(FileServer(CONTENT * 3, announced=-1)) as server:
-        assert refused(server, target) == f"{server.url}: more than 300,000 bytes, expected as many"
+        assert refused(server, target) == f"{server.url}: more than the expected 300,000 bytes"
     assert target.with_name("file.csv.part").stat().st_size <= len(CONTENT)
     assert not target.exists()
 
 
-def test_a_server_that_has_less_than_is_there_is_asked_from_the_beginning(target: Path) -> None:
+def test_the_download_restarts_if_the_server_has_less_than_the_part(target: Path) -> None:
     with serving(FileServer(CONTENT, statuses=[])) as server:
         target.parent.mkdir()
         target.with_name("file.csv.part").write_bytes(CONTENT[:1000])
@@ -159,13 +159,13 @@ def test_a_server_that_has_less_than_is_there_is_asked_from_the_beginning(target
     assert target.read_bytes() == CONTENT
 
 
-def test_an_answer_that_will_not_change_is_final(target: Path) -> None:
+def test_a_permanent_error_is_not_retried(target: Path) -> None:
     with serving(FileServer(CONTENT, statuses=[404])) as server:
         assert refused(server, target) == f"{server.url}: the server answers 404 Not Found"
         assert len(server.asked) == 1
 
 
-def test_a_server_that_is_busy_is_asked_again(target: Path) -> None:
+def test_a_busy_server_is_retried(target: Path) -> None:
     with serving(FileServer(CONTENT, statuses=[503, 429])) as server:
         fetch(server, target)
         assert len(server.asked) == 3
@@ -179,7 +179,7 @@ def test_a_server_that_stays_busy_is_named(target: Path) -> None:
     assert "the server answers 503 Service Unavailable, 5 times in a row" in line
 
 
-def test_a_server_that_is_not_there_is_named(target: Path) -> None:
+def test_an_unreachable_server_is_named(target: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         server = FileServer(CONTENT, url=f"http://127.0.0.1:{free.getsockname()[1]}/file.csv")
@@ -206,5 +206,5 @@ def test_ferplus_is_the_file_of_that_name(tmp_path: Path) -> None:
     if data is None:
         pytest.skip("MIEN_DATA names no data folder")
     found = Path(data, "datasets", "fer2013", ferplus.name)
-    # It is taken for the published one: nothing is fetched from an address that does not exist.
+    # It is accepted as the published file: nothing is fetched from the invalid address.
     assert not download(replace(ferplus, url="http://127.0.0.1:1/"), found, lambda _: None)

@@ -1,4 +1,4 @@
-"""From made data to a file that ships: one tiny fit per architecture, then export, figures, card."""
+"""From data to published files: a tiny run per architecture, export, figures, model card."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ import pytest
 from inference.classifier import Classifier
 from inference.errors import ModelError
 from inference.model_file import read_checksums
-from tests.support.training_data import tiny
+from tests.support.training_runs import tiny
 from training.classifier.architectures import ARCHITECTURES, architecture, build
 from training.classifier.card import options, publish, worthwhile
 from training.classifier.evaluate import evaluate
 from training.classifier.export import TOLERANCE, export, export_run, parity
 from training.classifier.inputs import network_input
-from training.classifier.network import network
+from training.classifier.network import build_network
 from training.classifier.recipes import RECIPES, TASKS, Task, recipe
 from training.classifier.train import fit
 from training.classifier.validation import load_keras
 from training.data.datasets import EXPRESSIONS, GENDERS, HEADS
 from training.errors import RunError, UnknownArchitecture
 from training.measure.costs import counts
-from training.pages.figure_pictures import PICTURES
-from training.runs.folder import (
+from training.pages.classifier_charts import CHARTS
+from training.runs.run_folder import (
     CURVES_FILE,
     HISTORY_FILE,
     MODEL_FILE,
@@ -49,7 +49,7 @@ WIDTHS = recipe("mien").widths
 
 @pytest.fixture(scope="module")
 def run(data: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fitted and exported run of the network that ships."""
+    """A trained and exported run of the network that ships, with traced functions as in production."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     fit(tiny("mien"), data, folder, cache, resume=False)
     export_run(folder, data, cache, "1")
@@ -65,12 +65,12 @@ def test_every_architecture_has_a_recipe_and_heads_in_float32() -> None:
     for arch in ARCHITECTURES:
         config = recipe(arch)
         assert config.arch == arch
-        outputs = network(config, "mixed_bfloat16").output
+        outputs = build_network(config, "mixed_bfloat16").output
         assert {head: output.shape[1] for head, output in outputs.items()} == WIDTHS
         assert {output.dtype for output in outputs.values()} == {"float32"}
 
 
-def test_an_unknown_architecture_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
     for refuse in (lambda: recipe("resnet"), lambda: build("resnet", WIDTHS, 0.1)):
         with pytest.raises(
             UnknownArchitecture, match="'resnet' is unknown; known: mien, residual, paper_cnn"
@@ -78,11 +78,12 @@ def test_an_unknown_architecture_is_refused_with_those_that_there_are() -> None:
             refuse()
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("arch", [arch for arch in ARCHITECTURES if arch != "mien"])
-def test_every_architecture_learns_what_it_is_told_and_exports(
+def test_every_architecture_trains_its_heads_and_exports(
     arch: str, data: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """One epoch; the HDF5 file is measured on its heads alone, and ONNX says the same."""
+    """One epoch; the HDF5 file is evaluated on its heads only, and ONNX gives the same logits."""
     task: Task = "both" if arch == "paper_cnn" else "emotion"
     model = load_keras(fit(tiny(arch, task=task), data, tmp_path / "run", cache, resume=False))
     network = architecture(arch)
@@ -104,7 +105,8 @@ def test_every_architecture_learns_what_it_is_told_and_exports(
         ("emotion", "fer2013", ["fer2013", "ferplus_strict", "ferplus_argmax"]),
     ],
 )
-def test_one_task_alone_needs_its_own_data_set_alone(
+@pytest.mark.usefixtures("eagerly")
+def test_a_single_task_needs_only_its_own_data_set(
     task: Task, folder: str, truths: list[str], data: Path, cache: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(data / folder, tmp_path / "data" / folder)
@@ -116,13 +118,13 @@ def test_one_task_alone_needs_its_own_data_set_alone(
         assert list(figures["robustness"]["12 pixels"]) == truths
 
 
-def test_a_frozen_trunk_stays_as_it_was_lent_and_a_free_one_learns(
-    data: Path, cache: Path, tmp_path: Path
+@pytest.mark.usefixtures("eagerly")
+def test_a_frozen_trunk_keeps_its_weights_and_an_unfrozen_one_learns(
+    data: Path, cache: Path, paper_cnn_run: Path, tmp_path: Path
 ) -> None:
-    lender = tmp_path / "lender"
-    before = load_keras(fit(tiny("paper_cnn", task="emotion"), data, lender, cache, resume=False))
+    before = load_keras(paper_cnn_run / MODEL_FILE)
     for frozen, arch in ((True, "paper_cnn"), (False, "paper_cnn"), (True, "paper_lstm")):
-        config = tiny(arch, task="gender", trunk=str(lender), frozen=frozen)
+        config = tiny(arch, task="gender", trunk=str(paper_cnn_run), frozen=frozen)
         after = load_keras(fit(config, data, tmp_path / f"{arch}-{frozen}", cache, resume=False))
         kept = [
             np.array_equal(old, new)
@@ -134,14 +136,15 @@ def test_a_frozen_trunk_stays_as_it_was_lent_and_a_free_one_learns(
         assert all(kept) if frozen else not any(kept)
 
 
-def test_a_trunk_that_has_no_layer_in_common_is_refused(data: Path, cache: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("eagerly")
+def test_a_trunk_without_a_common_layer_is_refused(data: Path, cache: Path, tmp_path: Path) -> None:
     fit(tiny("paper_logreg", task="emotion"), data, tmp_path / "lender", cache, resume=False)
     config = tiny("mien", trunk=str(tmp_path / "lender"))
     with pytest.raises(RunError, match="no layer in common with mien"):
         fit(config, data, tmp_path / "run", cache, resume=False)
 
 
-def test_the_run_leaves_its_history_and_curves(run: Path) -> None:
+def test_the_run_stores_its_history_and_curves(run: Path) -> None:
     (row,) = read_history(run)
     for head in HEADS:
         assert np.isfinite(row[f"{head}_crossentropy"])
@@ -150,7 +153,8 @@ def test_the_run_leaves_its_history_and_curves(run: Path) -> None:
     assert json.loads((run / "config.json").read_text())["arch"] == "mien"
 
 
-def test_paper_cnn_learns_by_the_same_command_and_goes_on_when_cut_off(
+@pytest.mark.usefixtures("eagerly")
+def test_paper_cnn_learns_with_the_same_command_and_resumes_when_interrupted(
     data: Path, cache: Path, tmp_path: Path
 ) -> None:
     config, folder = replace(tiny("paper_cnn", learning_rate=3e-3), epochs=5), tmp_path / "run"
@@ -172,7 +176,8 @@ def test_paper_cnn_learns_by_the_same_command_and_goes_on_when_cut_off(
     assert again[4]["gender_crossentropy"] < 0.8 * history[0]["gender_crossentropy"]
 
 
-def test_hdf5_gives_back_the_same_network(run: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("eagerly")
+def test_hdf5_restores_the_same_network(run: Path, tmp_path: Path) -> None:
     model = load_keras(run / MODEL_FILE)
     model.save(tmp_path / "again.h5")
     again = load_keras(tmp_path / "again.h5")
@@ -188,13 +193,14 @@ def test_onnx_gives_the_logits_of_keras(run: Path) -> None:
     assert parity(model, run / ONNX_FILES["float32"], crops(32)) <= TOLERANCE
 
 
-def test_a_shipped_head_of_another_network_is_noticed(run: Path) -> None:
+@pytest.mark.usefixtures("eagerly")
+def test_the_parity_check_detects_another_network(run: Path) -> None:
     keras.utils.set_random_seed(5)
     other = build("mien", WIDTHS, 0.4)
     assert parity(other, run / ONNX_FILES["float32"], crops(4)) > TOLERANCE
 
 
-def test_the_file_says_what_it_is(run: Path) -> None:
+def test_the_file_has_its_metadata(run: Path) -> None:
     classifier = Classifier(run / ONNX_FILES["float32"], own=True)
     assert classifier.metadata.name == "mien"
     assert classifier.metadata.run == "tiny"
@@ -211,10 +217,10 @@ def test_the_file_says_what_it_is(run: Path) -> None:
         ("gender_temperature", "0", "metadata field 'gender_temperature' is '0', expected a number"),
         ("gender_unknown_below", "often", "metadata field 'gender_unknown_below' is 'often'"),
         ("task", "detector", "metadata field 'task' is 'detector', expected classifier"),
-        ("input_size", "[64, 64]", "metadata field 'input_size' says"),
+        ("input_size", "[64, 64]", "metadata field 'input_size' requires"),
     ],
 )
-def test_a_file_whose_metadata_do_not_fit_is_refused(
+def test_a_file_with_invalid_metadata_is_refused(
     run: Path, tmp_path: Path, field: str, value: str | None, complaint: str
 ) -> None:
     model = onnx.load(run / ONNX_FILES["float32"])
@@ -228,7 +234,7 @@ def test_a_file_whose_metadata_do_not_fit_is_refused(
     assert "\n" not in str(refusal.value)
 
 
-def test_the_int8_twin_is_smaller_and_nearly_the_same(run: Path) -> None:
+def test_the_int8_file_is_smaller_and_nearly_equal(run: Path) -> None:
     exact, small = (run / ONNX_FILES[precision] for precision in ("float32", "int8"))
     assert small.stat().st_size < exact.stat().st_size / 3
     before, after = (Classifier(path, own=True) for path in (exact, small))
@@ -243,7 +249,7 @@ def test_the_int8_twin_is_smaller_and_nearly_the_same(run: Path) -> None:
     assert one["mmacs"] == other["mmacs"] == pytest.approx(94.05, abs=0.01)
 
 
-def test_figures_and_card_come_from_the_files_that_ship(
+def test_figures_and_card_come_from_the_published_files(
     run: Path, data: Path, cache: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match=r"float32-validation\.json is missing; export and evaluate"):
@@ -260,7 +266,7 @@ def test_figures_and_card_come_from_the_files_that_ship(
         assert f"| {share['value'] * 100:.1f} (" in card, name
     assert "mien train fit --arch mien --epochs 1" in card
     linked = re.findall(r"\]\((\S+\.png)\)", card)
-    assert sorted(linked) == sorted(f"images/faces-{name}.png" for name in PICTURES)
+    assert sorted(linked) == sorted(f"images/faces-{name}.png" for name in CHARTS)
     assert all((tmp_path / link).stat().st_size > 10_000 for link in linked)
     shipped = json.loads((tmp_path / "faces.json").read_text())
     assert {path.name for path in tmp_path.glob("*.onnx")} == read_checksums(tmp_path).keys()
@@ -274,7 +280,7 @@ def test_figures_and_card_come_from_the_files_that_ship(
     ("right", "milliseconds", "expected"),
     [(0.897, 0.5, True), (0.95, 0.5, True), (0.896, 0.5, False), (0.9, 1.0, False)],
 )
-def test_int8_ships_where_it_is_faster_and_nearly_as_right(
+def test_int8_ships_if_it_is_faster_and_nearly_as_accurate(
     right: float, milliseconds: float, expected: bool
 ) -> None:
     def figures(value: float, time: float) -> dict[str, object]:
@@ -285,7 +291,7 @@ def test_int8_ships_where_it_is_faster_and_nearly_as_right(
     assert worthwhile(metrics) is expected
 
 
-def test_a_model_can_be_read_by_whoever_reads_models_alone(run: Path) -> None:
+def test_a_model_can_be_read_by_a_program_that_imports_only_the_reader(run: Path) -> None:
     program = "import sys; from pathlib import Path; from training.classifier.validation import load_keras; "
     read = f"{program}print(load_keras(Path(sys.argv[1])).count_params())"
     done = subprocess.run(
@@ -294,6 +300,7 @@ def test_a_model_can_be_read_by_whoever_reads_models_alone(run: Path) -> None:
     assert done.stdout.strip() == "1178672", done.stderr
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_figures_of_hdf5_and_onnx_agree(run: Path, data: Path, cache: Path) -> None:
     ours, theirs = (evaluate(run / name, data, cache) for name in (MODEL_FILE, ONNX_FILES["float32"]))
     for part in ("headline", "fer2013", "ferplus", "gender"):

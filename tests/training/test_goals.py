@@ -1,4 +1,4 @@
-"""What the classifier is meant to reach: which goals a file reaches, and how far it is from the others."""
+"""Goals of the classifier: which ones a file reaches, and the distance to the others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from inference.model_file import MODELS
 from training.measure.goals import GOALS, Goal, goals_table
+from training.runs.publishing import FIGURES
 
 
 @pytest.mark.parametrize(
-    ("bound", "upwards", "value", "told"),
+    ("bound", "upwards", "value", "outcome"),
     [
         (95, True, 95.0, "reached"),
         (95, True, 87.25, "7.75 short"),
@@ -19,14 +19,14 @@ from training.measure.goals import GOALS, Goal, goals_table
         (0.6, False, 0.75, "0.15 short"),
     ],
 )
-def test_a_goal_is_reached_or_says_how_far_it_is(
-    bound: float, upwards: bool, value: float, told: str
+def test_a_goal_is_reached_or_shows_its_distance(
+    bound: float, upwards: bool, value: float, outcome: str
 ) -> None:
-    assert Goal("a", bound, upwards, " %", lambda _: value).row({})[-1] == told
+    assert Goal("a", bound, upwards, " %", lambda _: value).row({})[-1] == outcome
 
 
-def test_the_table_is_of_the_file_that_most_processors_run() -> None:
-    metrics = json.loads((MODELS / "faces.json").read_text())
+def test_the_table_shows_the_file_that_most_processors_run() -> None:
+    metrics = json.loads((FIGURES / "faces.json").read_text())
     rows = goals_table(metrics).splitlines()[2:]
     assert len(rows) == len(GOALS)
     share = metrics["int8"]["test"]["headline"]["fer2013"]["value"]

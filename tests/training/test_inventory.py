@@ -1,4 +1,4 @@
-"""What data sets are said to hold: class tables, duplicates, samples."""
+"""Inventories of data sets: class tables, duplicates, samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.support.training_data import lit, write_data
 from training.data import inventory
 from training.data.datasets import EXPRESSIONS, CkClips, FairFace, Fer2013, UtkFace
-from training.data.duplicates import duplicates
+from training.data.duplicates import find_duplicates
 from training.data.importers import load_fairface, load_fer2013
 from training.data.inventory import ClassTable, Inventory
 from training.pages.sample_sheet import PER_CLASS, draw_samples
@@ -43,35 +43,35 @@ def pictures(n: int) -> np.ndarray:
 
 
 class TestDuplicates:
-    def test_different_pictures_are_none(self) -> None:
-        found = duplicates(pictures(4), np.array([0, 0, 1, 2]), np.arange(4))
+    def test_different_pictures_are_no_duplicates(self) -> None:
+        found = find_duplicates(pictures(4), np.array([0, 0, 1, 2]), np.arange(4))
         assert (found.within, found.across, found.contradicting) == ({}, {}, 0)
 
     def test_repetitions_within_a_split_count_after_the_first(self) -> None:
         images = pictures(4)[[0, 0, 0, 1, 2, 2]]
-        found = duplicates(images, np.array([0, 0, 0, 0, 1, 1]), np.zeros(6, int))
+        found = find_duplicates(images, np.array([0, 0, 0, 0, 1, 1]), np.zeros(6, int))
         assert found.within == {0: 2, 1: 1}
         assert found.across == {}
 
     def test_across_splits_every_row_of_the_earlier_one_counts(self) -> None:
         images = pictures(4)[[0, 0, 1, 0, 1, 2]]
-        found = duplicates(images, np.array([0, 0, 0, 2, 1, 1]), np.zeros(6, int))
+        found = find_duplicates(images, np.array([0, 0, 0, 2, 1, 1]), np.zeros(6, int))
         assert found.across == {(0, 1): 1, (0, 2): 2}
 
     def test_the_order_of_rows_does_not_matter(self) -> None:
         images = pictures(3)[[0, 1, 0]]
-        found = duplicates(images, np.array([2, 1, 0]), np.zeros(3, int))
+        found = find_duplicates(images, np.array([2, 1, 0]), np.zeros(3, int))
         assert found.across == {(0, 2): 1}
 
     def test_labels_that_differ_are_counted_by_picture(self) -> None:
         images = pictures(3)[[0, 0, 0, 1, 1]]
-        found = duplicates(images, np.zeros(5, int), np.array([1, 2, 3, 4, 4]))
+        found = find_duplicates(images, np.zeros(5, int), np.array([1, 2, 3, 4, 4]))
         assert found.contradicting == 1
 
     def test_one_pixel_makes_another_picture(self) -> None:
         images = pictures(1)[[0, 0]]
         images[1, 7, 7] ^= 1
-        assert duplicates(images, np.zeros(2, int), np.zeros(2, int)).within == {}
+        assert find_duplicates(images, np.zeros(2, int), np.zeros(2, int)).within == {}
 
 
 class TestFer2013:
@@ -91,36 +91,39 @@ class TestFer2013:
         notes = inventory.fer2013(replace(faces, votes=votes)).notes
         assert "rows of Training with too few FER+ votes for one of the seven expressions: 1" in notes
 
-    def test_what_is_tested_is_not_trained_on(self, faces: Fer2013) -> None:
+    def test_test_pictures_are_left_out_of_training(self, faces: Fer2013) -> None:
         images = faces.images.copy()
         training = np.flatnonzero(faces.usages == "Training")
         private = np.flatnonzero(faces.usages == "PrivateTest")
         images[training[:3]] = images[private[0]]
         notes = inventory.fer2013(replace(faces, images=images)).notes
-        assert "repeated in Training: 2 pictures, each after the first" in notes
-        assert "of Training, in PrivateTest too: 3 pictures" in notes
-        assert "rows of Training left out of it, as a test part has their picture: 3" in notes
+        assert "repeated in Training: 2 pictures, not counting the first of each" in notes
+        assert "in Training and also in PrivateTest: 3 pictures" in notes
+        assert "rows of Training left out because their picture is in a test part: 3" in notes
         assert "with more than one label: 1 picture" in notes
 
-    def test_clean_data_are_said_to_be_clean(self, faces: Fer2013) -> None:
+    def test_data_without_duplicates_have_a_note(self, faces: Fer2013) -> None:
         notes = inventory.fer2013(faces).notes
         assert "no picture occurs twice" in notes
-        assert "rows of Training left out of it, as a test part has their picture: 0" in notes
+        assert "rows of Training left out because their picture is in a test part: 0" in notes
 
     def test_pictures_without_a_face_are_counted(self, faces: Fer2013) -> None:
         images = faces.images.copy()
         images[5] = 0
-        assert "one even grey, no face: 1 picture" in inventory.fer2013(replace(faces, images=images)).notes
+        assert (
+            "a single grey value, no face: 1 picture"
+            in inventory.fer2013(replace(faces, images=images)).notes
+        )
 
-    def test_without_votes_it_is_said_what_is_lost(self, faces: Fer2013) -> None:
+    def test_notes_name_the_limitations_without_votes(self, faces: Fer2013) -> None:
         found = inventory.fer2013(replace(faces, votes=np.zeros_like(faces.votes)))
         assert len(found.tables) == 1
         assert any("no FER+ votes" in note for note in found.notes)
-        assert any("a tenth of train stands for PublicTest" in note for note in found.notes)
+        assert any("a tenth of train replaces PublicTest" in note for note in found.notes)
 
 
 class TestFairFace:
-    def test_parts_are_those_that_training_makes(self, people: tuple[FairFace, FairFace]) -> None:
+    def test_splits_are_those_of_training(self, people: tuple[FairFace, FairFace]) -> None:
         train, val = people
         gender, age, race = inventory.fairface(train, val).tables
         held_out = int(train.held_out().sum())
@@ -137,10 +140,10 @@ class TestFairFace:
         images = val.images.copy()
         images[4] = train.images[row]
         notes = inventory.fairface(train, replace(val, images=images)).notes
-        assert "of train, in val too: 1 picture" in notes
+        assert "in train and also in val: 1 picture" in notes
 
 
-def test_utkface_counts_what_it_left_out() -> None:
+def test_utkface_counts_pictures_left_out() -> None:
     faces = UtkFace(
         np.stack([lit(96, 0.3, np.random.default_rng(n)) for n in range(3)]),
         np.ones((3, 4), np.float32),
@@ -155,7 +158,7 @@ def test_utkface_counts_what_it_left_out() -> None:
     assert counts(gender) == {"all": [1, 2]}
     assert age.classes == ("0-2", "30-39", "more than 70")
     assert race.classes == ("Others", "White")
-    assert found.notes == ("no picture occurs twice", "left out, as their names lack a label: 2 pictures")
+    assert found.notes == ("no picture occurs twice", "left out because their names lack a label: 2 pictures")
 
 
 def test_ckplus_counts_clips_and_subjects() -> None:
@@ -164,7 +167,7 @@ def test_ckplus_counts_clips_and_subjects() -> None:
     assert counts(found.tables[0]) == {"all": [1, 0, 0, 0, 0, 2, 0]}
     assert found.notes[:2] == (
         "clips of 3 frames, 2 subjects",
-        "clips left out, as contempt is none of the seven expressions: 18",
+        "clips left out because contempt is none of the seven expressions: 18",
     )
     assert found.images.shape == (3, 48, 48)
 
@@ -192,7 +195,7 @@ class TestSamples:
         rows = [np.flatnonzero(self.of_class(picture, n).sum(axis=1) > 200).mean() for n in range(3)]
         assert rows == sorted(rows)
 
-    def test_what_a_class_lacks_stays_white(self, tmp_path: Path) -> None:
+    def test_missing_samples_stay_white(self, tmp_path: Path) -> None:
         full = self.drawn([self.shades(PER_CLASS * 2, ("dark", "grey"))], tmp_path / "full.png")
         half = self.drawn([self.shades(PER_CLASS, ("dark", "grey"))], tmp_path / "half.png")
         none = self.drawn(
@@ -205,7 +208,7 @@ class TestSamples:
         found = [inventory.fer2013(faces)]
         assert np.array_equal(self.drawn(found, tmp_path / "a.png"), self.drawn(found, tmp_path / "b.png"))
 
-    def test_data_sets_stand_one_below_the_other(self, tmp_path: Path) -> None:
+    def test_data_sets_are_stacked(self, tmp_path: Path) -> None:
         one = self.drawn([self.shades(20, ("dark", "grey"))], tmp_path / "one.png")
         two = self.drawn([self.shades(20, ("dark", "grey"))] * 2, tmp_path / "two.png")
         assert two.shape[0] > 1.8 * one.shape[0]

@@ -1,4 +1,4 @@
-"""Ways of pooling: those that are measured are those that run."""
+"""Ways of pooling: the measured way is that of the runtime."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ import numpy as np
 import pytest
 
 from inference.classifier import Classifier
-from inference.model_file import MODELS
 from inference.pooling import Pool
 from tests.support.training_data import write_data
 from training.errors import DatasetError
-from training.measure.pooling import BASELINE, SCALES, SHIPPED, WEIGHTS, compared, measure, pooled, recency
+from training.measure.pooling import (
+    BASELINE,
+    SCALES,
+    SHIPPED,
+    WEIGHTS,
+    compare_ways,
+    measure,
+    pool_probabilities,
+    recency,
+)
 from training.measure.visitors import GAITS, Sightings
-from training.pages.pooling import comparison_table
+from training.pages.pooling_page import comparison_table
+from training.runs.publishing import FIGURES
 
 
 def sightings(clips: list[int], size: int = 48) -> Sightings:
@@ -33,24 +42,24 @@ def way(figures: dict, of: str, weights: str) -> dict:
     return found
 
 
-def test_the_way_that_is_said_to_run_runs() -> None:
+def test_the_shipped_way_equals_the_runtime() -> None:
     classifier, seen = Classifier(), sightings([0, 0, 0, 0, 1, 1, 1])
     classes = classifier.classify(seen.crops)
     scale, name = SHIPPED
     weights = WEIGHTS[name](seen)
-    expressions = pooled(classes.expressions, weights, seen.clips, 2, scale)
-    genders = pooled(classes.genders, weights, seen.clips, 2, scale)
+    expressions = pool_probabilities(classes.expressions, weights, seen.clips, 2, scale)
+    genders = pool_probabilities(classes.genders, weights, seen.clips, 2, scale)
     for clip in range(2):
         pool = Pool()
         for row in np.flatnonzero(seen.clips == clip):
             pool.add(classes, int(row), float(weights[row]))
-        told = pool.estimate(classifier.expression_head, classifier.gender_head)
-        np.testing.assert_allclose(list(told.expressions.values()), expressions[clip], atol=1e-5)
+        estimate = pool.estimate(classifier.expression_head, classifier.gender_head)
+        np.testing.assert_allclose(list(estimate.expressions.values()), expressions[clip], atol=1e-5)
         women = genders[clip, classifier.gender_head.labels.index("female")]
-        assert told.female == pytest.approx(women, abs=1e-5)
+        assert estimate.female == pytest.approx(women, abs=1e-5)
 
 
-def test_recent_faces_weigh_what_a_moving_average_gives_them() -> None:
+def test_recency_weights_are_those_of_a_moving_average() -> None:
     seen = sightings([0, 0, 0, 2, 2])
     seen.times[2] = 1.4
     values = np.array([0.1, 0.8, 0.3, 0.5, 0.9])
@@ -65,7 +74,7 @@ def test_recent_faces_weigh_what_a_moving_average_gives_them() -> None:
         assert (weights * values[rows]).sum() == pytest.approx(average)
 
 
-def test_the_last_face_alone_is_the_last_one() -> None:
+def test_the_last_face_has_all_the_weight() -> None:
     assert WEIGHTS["last face alone"](sightings([0, 0, 0, 2, 2, 5])).tolist() == [0, 0, 1, 0, 1, 1]
 
 
@@ -75,7 +84,7 @@ def test_ways_are_compared_visit_by_visit() -> None:
     right = np.array([0.05, 0.7, 0.6, 0.8, 0.9, 0.8, 0.1, 0.1], np.float32)
     found = np.stack([right, 1 - right], axis=1)
     truth = np.array([[1, 0]] * 3, np.float32)
-    figures = compared(seen, found, truth)
+    figures = compare_ways(seen, found, truth)
     assert (figures["clips"], figures["visits"], figures["faces_per_visit"]) == (3, 2, 3.0)
     assert len(figures["ways"]) == len(SCALES) * len(WEIGHTS)
     mean, last = way(figures, *BASELINE), way(figures, "probabilities", "last face alone")
@@ -90,15 +99,15 @@ def test_ways_are_compared_visit_by_visit() -> None:
     assert last["against_mean"]["crossentropy"]["high"] < 0.2
 
 
-def test_pictures_in_which_no_face_is_seen_are_refused(tmp_path: Path) -> None:
+def test_pictures_without_detections_are_refused(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", faces=28, people=24)
-    with pytest.raises(DatasetError, match="the detector saw faces in 0 of 7 clips; give more"):
+    with pytest.raises(DatasetError, match="the detector found faces in 0 of 7 clips; use more clips"):
         measure(data, tmp_path / "cache", faces=10)
 
 
-def test_what_runs_is_as_near_to_the_truth_as_anything_that_was_measured() -> None:
-    """By the kept figures nothing is right more often than chance allows, or clearly nearer in entropy."""
-    figures = json.loads((MODELS / "pooling.json").read_text())
+def test_no_measured_way_is_better_than_the_shipped_one() -> None:
+    """No way is significantly more accurate, or has a clearly lower cross-entropy, in the stored figures."""
+    figures = json.loads((FIGURES / "pooling.json").read_text())
     assert figures["gaits"].keys() == GAITS.keys()
     for heads in figures["gaits"].values():
         for measured in heads.values():
@@ -108,7 +117,7 @@ def test_what_runs_is_as_near_to_the_truth_as_anything_that_was_measured() -> No
             assert ours["crossentropy"] < least + 0.01
 
 
-def test_the_table_marks_what_runs() -> None:
-    figures = json.loads((MODELS / "pooling.json").read_text())
+def test_the_table_marks_the_shipped_way() -> None:
+    figures = json.loads((FIGURES / "pooling.json").read_text())
     marked = re.findall(r"^\| \*\*(.*)\*\* \|", comparison_table(figures, "stands"), re.MULTILINE)
     assert marked == [", ".join(SHIPPED)]

@@ -1,4 +1,4 @@
-"""Risk against coverage, on faces whose curve is known."""
+"""Risk-coverage curves with a known result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from training.measure.risk import POINTS, risk_coverage
 
 
-def test_the_curve_is_the_mean_of_what_is_wrong_among_the_surest() -> None:
+def test_risk_is_the_mean_error_among_the_most_confident() -> None:
     found = risk_coverage(np.array([0.6, 0.9, 0.8, 0.7]), np.array([0.0, 1.0, 0.5, 1.0]))
     assert found.coverage == [0.25, 0.5, 0.75, 1.0]
     assert found.risk == pytest.approx([0, 0.5 / 2, 0.5 / 3, 1.5 / 4], abs=1e-4)
@@ -23,7 +23,7 @@ def test_equal_confidence_has_no_order() -> None:
     assert found.risk == pytest.approx([0.5, 0.5, 0.5, 0.5, 2 / 5, 2 / 6], abs=1e-4)
 
 
-def test_many_faces_are_kept_at_even_steps_that_end_with_all() -> None:
+def test_the_curve_has_even_steps_and_ends_with_all_faces() -> None:
     rng = np.random.default_rng(0)
     right = (rng.random(3589) < 0.7).astype(float)
     found = risk_coverage(rng.random(3589), right)
@@ -33,7 +33,7 @@ def test_many_faces_are_kept_at_even_steps_that_end_with_all() -> None:
     assert found.risk[-1] == pytest.approx(1 - right.mean(), abs=1e-4)
 
 
-def test_a_model_that_knows_when_it_is_wrong_has_the_least_area() -> None:
+def test_a_model_with_correct_confidence_has_the_least_area() -> None:
     rng = np.random.default_rng(0)
     right = (rng.random(2000) < 0.8).astype(float)
     knowing, guessing, misled = (risk_coverage(c, right).aurc for c in (right, rng.random(2000), -right))

@@ -1,4 +1,4 @@
-"""A learning rate that ends low, in steps or in time."""
+"""Learning-rate schedule, limited by steps or by time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rates(annealing: Annealing, most: int) -> list[float]:
     return found
 
 
-def test_the_rate_rises_then_falls_along_a_cosine() -> None:
+def test_the_rate_rises_then_follows_a_cosine() -> None:
     found = rates(Annealing(0.1, steps=1000, minutes=None, warmup=0.1), 2000)
     assert len(found) == 1000
     assert found[0] == pytest.approx(0.1 * LOWEST)
@@ -61,19 +61,19 @@ def test_a_slow_machine_ends_in_time_and_annealed() -> None:
     assert model.optimizer.learning_rate == pytest.approx(0.1 * LOWEST)
 
 
-def test_a_resumed_run_goes_on_where_it_was() -> None:
+def test_a_resumed_run_continues_the_schedule() -> None:
     fresh = rates(Annealing(0.1, steps=100, minutes=None, warmup=0.02), 200)
     resumed = rates(Annealing(0.1, steps=100, minutes=None, warmup=0.02, steps_done=60), 200)
     assert resumed == fresh[60:]
 
 
-def test_time_spent_before_counts() -> None:
+def test_time_of_earlier_sessions_counts() -> None:
     assert Annealing(0.1, 1000, minutes=10, warmup=0.0, seconds_done=300).progress == pytest.approx(
         0.5, abs=0.01
     )
 
 
-def test_steps_that_are_done_at_once_all_count() -> None:
+def test_all_steps_of_one_call_count() -> None:
     annealing = Annealing(0.1, steps=40, minutes=None, warmup=0.0)
     annealing.set_model(Model())
     for epoch in range(2):
@@ -83,7 +83,7 @@ def test_steps_that_are_done_at_once_all_count() -> None:
             assert annealing.progress == pytest.approx((20 * epoch + last + 1) / 40)
 
 
-def test_time_counts_from_the_end_of_the_first_step_which_builds_the_graph() -> None:
+def test_time_starts_after_the_first_step_which_traces_the_graph() -> None:
     annealing = Annealing(0.1, steps=10**9, minutes=0.1 / 60, warmup=0.0)
     annealing.set_model(Model())
     time.sleep(0.15)

@@ -1,4 +1,4 @@
-"""A search of the recipe's numbers: real short runs on made data."""
+"""Hyper-parameter search: real short runs on synthetic data."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from typer.testing import CliRunner
 
 from mien.cli.train.app import app
 from training.classifier import train
-from training.classifier.recipes import recipe
-from training.classifier.tuning import RANGES, RESULTS_FILE, Watch, accuracy, search
+from training.classifier.recipes import read_config, recipe
+from training.classifier.tuning import RANGES, RESULTS_FILE, TrialReporter, accuracy, search
 from training.errors import RunError
-from training.pages.tuning import PICTURE_FILE
-from training.runs.folder import as_stored, read_config, read_history
+from training.pages.tuning_chart import PICTURE_FILE
+from training.runs.run_folder import as_stored, read_history
 
 BASE = replace(recipe("paper_logreg"), task="gender", epochs=2, gender_batch=8)
 
 
-class PulledThePlug(Exception):
+pytestmark = pytest.mark.usefixtures("eagerly")
+
+
+class Interrupted(Exception):
     pass
 
 
-def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(
     data: Path,
     cache: Path,
     tmp_path: Path,
@@ -37,17 +40,17 @@ def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(
 ) -> None:
     whole = search(BASE, 2, data, tmp_path / "whole", cache, resume=False)
     assert "optuna" not in "".join(capfd.readouterr()).lower()
-    cut, on_epoch_end = tmp_path / "cut", Watch.on_epoch_end
-    monkeypatch.setattr(train, "SECONDS_TO_LOSE", 0.0)
+    cut, on_epoch_end = tmp_path / "cut", TrialReporter.on_epoch_end
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
 
-    def pull_the_plug(watch: Watch, epoch: int, logs: dict[str, float]) -> None:
+    def interrupt(watch: TrialReporter, epoch: int, logs: dict[str, float]) -> None:
         if (cut / "001").exists():
-            raise PulledThePlug
+            raise Interrupted
         on_epoch_end(watch, epoch, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "on_epoch_end", pull_the_plug)
-        with pytest.raises(PulledThePlug):
+        patch.setattr(TrialReporter, "on_epoch_end", interrupt)
+        with pytest.raises(Interrupted):
             search(BASE, 2, data, cut, cache, resume=False)
     assert len(read_history(cut / "001")) == 1
     with pytest.raises(RunError, match="holds a search already; pass --resume"):
@@ -61,36 +64,36 @@ def test_a_search_that_was_cut_off_ends_as_if_it_had_not_been(
     (first, second), (_, drawn) = (
         [each.config for each in sorted(tried, key=lambda each: each.number)] for tried in (again, whole)
     )
-    assert first == BASE, "the recipe is tried as it is"
+    assert first == BASE, "the recipe is the first run"
     assert second == drawn == read_config(cut / "001")
     for name, (least, most, _) in RANGES.items():
         assert least <= getattr(drawn, name) <= most
         assert getattr(drawn, name) != getattr(BASE, name)
     assert whole[0].accuracy >= whole[1].accuracy
 
-    kept = json.loads((cut / RESULTS_FILE).read_text())
-    for each, told in zip(sorted(again, key=lambda each: each.number), kept, strict=True):
-        assert told["curve"] == list(each.curve)
+    results = json.loads((cut / RESULTS_FILE).read_text())
+    for each, stored in zip(sorted(again, key=lambda each: each.number), results, strict=True):
+        assert stored["curve"] == list(each.curve)
         curve = [accuracy(row, BASE) for row in read_history(cut / f"{bool(each.number):03}")]
         assert list(each.curve) == pytest.approx(curve, abs=1e-4)
 
 
-def test_a_run_that_lags_behind_is_given_up() -> None:
+def test_a_run_below_the_median_is_pruned() -> None:
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1))
     ended = study.ask()
     for epoch in range(3):
         ended.report(0.8, epoch)
     study.tell(ended, 0.8)
-    for epoch, right, given_up in ((0, 0.9, False), (1, 0.5, True), (2, 0.5, False)):
-        watch, model = Watch(study.ask(), replace(BASE, epochs=3)), keras.Sequential()
+    for epoch, right, pruned in ((0, 0.9, False), (1, 0.5, True), (2, 0.5, False)):
+        watch, model = TrialReporter(study.ask(), replace(BASE, epochs=3)), keras.Sequential()
         model.stop_training = False
         watch.set_model(model)
         measures = ("accuracy", "crossentropy", "val_crossentropy")
         watch.on_epoch_end(epoch, {"val_accuracy": right, **dict.fromkeys(measures, 0.7)})
-        assert watch.pruned == model.stop_training == given_up, "what is at its end need not be given up"
+        assert watch.pruned == model.stop_training == pruned, "a complete run is not pruned"
 
 
-def test_the_command_prints_what_fit_takes(data: Path, cache: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_options_of_fit(data: Path, cache: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
     given = ["--data", str(data), "--cache", str(cache)]
     options = ["--arch", "paper_logreg", "--task", "gender", "--trials", "2", "--epochs", "1"]

@@ -1,4 +1,4 @@
-"""Made visitors: where a face is said to be it is, and the detector sees what is there."""
+"""Synthetic visitors: position and size of the faces, and their detections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inference.detector import Detector
 from ingest.demo.sheet import load_sheet
-from training.measure.visitors import FRAMES, GAITS, PER_SECOND, SIDE, Gait, clip, sightings
+from training.measure.visitors import FRAMES, GAITS, PER_SECOND, SIDE, Gait, make_clip, sightings
 
 
 def heads(count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -31,8 +31,8 @@ def centre(picture: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("side", [20.0, 60.0])
-def test_the_face_is_where_it_is_said_to_be(side: float) -> None:
-    """A bright square in place of a face, small or large in its picture, turned or not."""
+def test_the_face_is_at_the_reported_position(side: float) -> None:
+    """A bright square instead of a face, small or large in its picture, rotated or not."""
     image = np.zeros((96, 96), np.uint8)
     half = round(side) // 4
     image[50 - half : 50 + half, 40 - half : 40 + half] = 255
@@ -41,7 +41,7 @@ def test_the_face_is_where_it_is_said_to_be(side: float) -> None:
     frames = [
         frame
         for seed in range(4)
-        for frame in clip(image, square, gait, np.random.default_rng(seed))
+        for frame in make_clip(image, square, gait, np.random.default_rng(seed))
         if (frame[0] > 180).sum() > 50
     ]
     assert len(frames) > 2 * FRAMES
@@ -49,10 +49,10 @@ def test_the_face_is_where_it_is_said_to_be(side: float) -> None:
     assert np.abs(np.median(off, axis=0)).max() < 0.5
 
 
-def test_who_walks_up_grows_as_at_one_speed_and_who_stands_does_not() -> None:
+def test_a_face_that_walks_up_grows_as_at_constant_speed_and_a_standing_one_does_not() -> None:
     image, square = np.full((96, 96), 90, np.uint8), np.array([48, 48, 60], np.float32)
     sizes = {
-        name: np.array([frame[3] for frame in clip(image, square, gait, np.random.default_rng(1))])
+        name: np.array([frame[3] for frame in make_clip(image, square, gait, np.random.default_rng(1))])
         for name, gait in GAITS.items()
     }
     assert np.ptp(sizes["stands"]) < 1e-9
@@ -61,19 +61,19 @@ def test_who_walks_up_grows_as_at_one_speed_and_who_stands_does_not() -> None:
     np.testing.assert_allclose(np.diff(1 / sizes["walks up"], 2), 0, atol=1e-12)
 
 
-def test_the_same_seed_gives_the_same_frames_and_another_others() -> None:
+def test_frames_depend_only_on_the_seed() -> None:
     images, squares = heads(1)
 
     def frames(seed: int) -> NDArray[np.uint8]:
         gait = GAITS["walks up"]
-        return np.stack([f[0] for f in clip(images[0], squares[0], gait, np.random.default_rng(seed))])
+        return np.stack([f[0] for f in make_clip(images[0], squares[0], gait, np.random.default_rng(seed))])
 
     assert frames(1).shape == (FRAMES, SIDE, SIDE)
     assert np.array_equal(frames(1), frames(1))
     assert not np.array_equal(frames(1), frames(2))
 
 
-def test_the_detector_sees_a_visitor_the_better_the_nearer() -> None:
+def test_the_detector_finds_near_visitors_more_often() -> None:
     images, squares = heads(6)
     seen = sightings(images, squares, Detector(), 48, GAITS["walks up"], seed=1)
     assert set(seen.clips.tolist()) == set(range(6))
@@ -85,7 +85,7 @@ def test_the_detector_sees_a_visitor_the_better_the_nearer() -> None:
     assert seen.sizes[late].mean() > 1.3 * seen.sizes[~late].mean()
 
 
-def test_where_there_is_no_face_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_face_there_is_no_detection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.measure.visitors.COVERED", 0.0)
     grey, square = np.full((2, 96, 96), 128, np.uint8), np.array([[48, 48, 60]] * 2, np.float32)
     seen = sightings(grey, square, Detector(), 48, GAITS["stands"], seed=1)

@@ -1,0 +1,1 @@
+"""The face classifier: architectures, recipes, training, export, evaluation and model card."""

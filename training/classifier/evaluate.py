@@ -1,4 +1,4 @@
-"""Figures of a trained classifier, measured through the code that runs it."""
+"""Evaluation of a trained classifier, through the code of the runtime."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.classifier import Classifier, Head, softmax
+from inference.classifier import Classifier, ClassifierHead, softmax
 from training.classifier.losses import one_hot
 from training.classifier.validation import (
     PARTS,
-    WANTED,
-    Judged,
+    REQUIRED_AGREEMENT,
+    EvaluationSet,
+    LabelledLogits,
     Logits,
     Outputs,
     Part,
-    Pictures,
     calibrate,
-    judged,
+    compute_outputs,
+    input_shape,
     keras_logits,
+    labelled_logits,
+    load_evaluation_set,
     load_keras,
-    load_pictures,
-    outputs,
-    taken,
 )
 from training.data import datasets
 from training.data.datasets import HEADS
 from training.measure import bias
 from training.measure.calibration import agreement, calibration_error, crossentropy, reliability
 from training.measure.costs import costs
-from training.measure.figures import Share, confusion, f1, share
 from training.measure.risk import risk_coverage
-from training.measure.robustness import degraded
+from training.measure.robustness import degrade_set
+from training.measure.statistics import Share, confusion, f1, share
 
 
 def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> dict[str, Any]:
-    """All figures of an ONNX or HDF5 file on one part of the pictures, ready for JSON.
+    """All figures of an ONNX or HDF5 file on one part, ready for JSON.
 
-    An HDF5 file holds no calibration: it is calibrated anew, on `validation`. Raises ModelError or
-    RunError for a file that cannot be used, DatasetError for the data.
+    An HDF5 file holds no calibration: it is calibrated on `validation` first. Raises ModelError or RunError
+    for an unusable file, DatasetError for the data.
     """
     logits: Logits
     frames: int | None = None
@@ -54,12 +54,12 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
     else:
         model = load_keras(path)
         run, names, logits = path.parent.name, model.output_names, keras_logits(model)
-        size, frames = taken(model)
-        known = load_pictures("validation", data, cache, size, frames, names)
-        heads = calibrate(outputs(logits, known, names), known)
-    pictures = load_pictures(part, data, cache, size, frames, names)
-    found = outputs(logits, pictures, names)
-    seen = {} if frames else degraded(pictures)
+        size, frames = input_shape(model)
+        validation = load_evaluation_set("validation", data, cache, size, frames, names)
+        heads = calibrate(compute_outputs(logits, validation, names), validation)
+    pictures = load_evaluation_set(part, data, cache, size, frames, names)
+    found = compute_outputs(logits, pictures, names)
+    cases = {} if frames else degrade_set(pictures)
     return {
         "model": {"file": path.name, "run": run, "size": size},
         "part": {"name": part, "faces": PARTS[part][0], "people": PARTS[part][1]},
@@ -67,18 +67,19 @@ def evaluate(path: Path, data: Path, cache: Path, part: Part = "validation") -> 
         "crossentropy": crossentropies(found, pictures),
         **by_data_set(found, pictures),
         "calibration": {
-            name: calibration(pair, heads[name], WANTED[name])
-            for name, pair in judged(found, pictures).items()
+            name: calibration(pair, heads[name], REQUIRED_AGREEMENT[name])
+            for name, pair in labelled_logits(found, pictures).items()
         },
         "robustness": {
-            name: _asdicts(headline(outputs(logits, case, names), case)) for name, case in seen.items()
+            name: _asdicts(headline(compute_outputs(logits, case, names), case))
+            for name, case in cases.items()
         },
         "costs": costs(path) if path.suffix == ".onnx" else {"bytes": path.stat().st_size},
     }
 
 
-def headline(found: Outputs, pictures: Pictures) -> dict[str, Share]:
-    """How often each head is right, by each data set's own labels."""
+def headline(found: Outputs, pictures: EvaluationSet) -> dict[str, Share]:
+    """Accuracy of each head by each data set's labels."""
     shares = {}
     if "expression" in found:
         shares["fer2013"] = share(found["fer2013"].argmax(axis=1) == pictures.faces.labels)
@@ -93,17 +94,17 @@ def headline(found: Outputs, pictures: Pictures) -> dict[str, Share]:
     return shares
 
 
-def crossentropies(found: Outputs, pictures: Pictures) -> dict[str, float]:
-    """The loss of each head in nats, without temperature, against what training holds it against."""
-    pairs = judged(found, pictures)
+def crossentropies(found: Outputs, pictures: EvaluationSet) -> dict[str, float]:
+    """The loss of each head in nats, without temperature, against the training targets."""
+    pairs = labelled_logits(found, pictures)
     if "fer2013" in found:
         truth = one_hot(pictures.faces.labels, len(datasets.EXPRESSIONS))
-        pairs["fer2013"] = Judged(found["fer2013"], truth)
+        pairs["fer2013"] = LabelledLogits(found["fer2013"], truth)
     return {name: round(crossentropy(pair.logits, pair.truth), 4) for name, pair in pairs.items()}
 
 
-def by_data_set(found: Outputs, pictures: Pictures) -> dict[str, Any]:
-    """Class by class for FER2013's labels and FER+'s votes, group by group for gender."""
+def by_data_set(found: Outputs, pictures: EvaluationSet) -> dict[str, Any]:
+    """Figures per class for FER2013's labels and FER+'s votes, and per group for gender."""
     figures = {}
     if "expression" in found:
         figures["fer2013"] = class_figures(found["fer2013"].argmax(axis=1), pictures.faces.labels)
@@ -116,7 +117,7 @@ def by_data_set(found: Outputs, pictures: Pictures) -> dict[str, Any]:
 
 
 def class_figures(found: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """Recall and F1 of each expression that occurs, their mean F1 over all seven, confusion."""
+    """Recall and F1 of each expression that occurs, mean F1 over all seven, confusion matrix."""
     counts = confusion(labels, found, len(datasets.EXPRESSIONS))
     scores = f1(counts)
     return {
@@ -134,14 +135,14 @@ def class_figures(found: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[s
 
 
 def gender_figures(found: NDArray[np.int64], people: datasets.FairFace) -> dict[str, Any]:
-    """How often perceived gender is right by race and gender, by age, and by all three; confusion."""
+    """Accuracy of perceived gender by race and gender, by age, and by all three; confusion matrix."""
     correct = found == people.genders
     genders = np.array(datasets.GENDERS)[people.genders]
     groups = _by_group(correct, np.char.add(np.char.add(people.races, " "), genders))
     worst = min(groups, key=lambda group: groups[group].value)
     best = max(groups, key=lambda group: groups[group].value)
-    cells = bias.cells(correct, people)
-    worst_cell = bias.worst(cells)
+    cells = bias.demographic_groups(correct, people)
+    worst_cell = bias.worst_group(cells)
     return {
         "groups": _asdicts(groups),
         "ages": _asdicts(_by_group(correct, people.ages)),
@@ -153,8 +154,8 @@ def gender_figures(found: NDArray[np.int64], people: datasets.FairFace) -> dict[
     }
 
 
-def calibration(pair: Judged, head: Head, wanted: float) -> dict[str, Any]:
-    """Calibration before and after temperature, risk by coverage, and what the threshold does."""
+def calibration(pair: LabelledLogits, head: ClassifierHead, wanted: float) -> dict[str, Any]:
+    """Calibration before and after temperature, risk by coverage, and the effect of the threshold."""
     before, after = softmax(pair.logits, 1.0), softmax(pair.logits, head.temperature)
     known = after.max(axis=1) >= head.unknown_below
     right = agreement(after, pair.truth)

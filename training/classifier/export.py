@@ -1,4 +1,4 @@
-"""A trained run as ONNX files with their metadata: one proven equal to the Keras model, and its INT8 twin."""
+"""Export of a run to ONNX with metadata: a float32 file checked against Keras, and an INT8 file."""
 
 from __future__ import annotations
 
@@ -14,36 +14,43 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from inference.classifier import Head
-from inference.model_file import session_options
-from training.classifier.inputs import fairface_pictures, fer_pictures, network_input
-from training.classifier.validation import calibrate, keras_logits, load_keras, load_pictures, outputs
+from inference.classifier import ClassifierHead
+from inference.model_file import make_session_options
+from training.classifier.inputs import fairface_crops, fer2013_crops, network_input
+from training.classifier.recipes import read_config
+from training.classifier.validation import (
+    calibrate,
+    compute_outputs,
+    keras_logits,
+    load_evaluation_set,
+    load_keras,
+)
 from training.data import datasets
 from training.data.importers import load_fairface, load_fer2013
 from training.errors import ExportError
-from training.runs.folder import MODEL_FILE, ONNX_FILES, read_config
 from training.runs.quantise import quantise
+from training.runs.run_folder import MODEL_FILE, ONNX_FILES
 
 OPSET = 17
 TOLERANCE = 1e-5
 PARITY_CROPS = 256
 RANGE_CROPS = 512
-"""Training faces of each data set that show the INT8 file what range activations have."""
+"""Training faces of each data set used to calibrate the activation ranges of the INT8 file."""
 SOURCES = ("FER2013", "FER+", "FairFace")
 LICENCE = "Apache-2.0 for the file; trained on FER2013, which is for research use"
 
 
 def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, float]:
-    """Calibrate a run's model, write it as ONNX, compare both on 256 real crops, and quantise it.
+    """Calibrate a run's model, write it as ONNX, compare it with Keras on 256 real crops, and quantise it.
 
     Returns the float32 file and the largest difference of a logit. Raises RunError, DatasetError, or
-    ExportError where that file differs from Keras by more than 1e-5.
+    ExportError if the file differs from Keras by more than 1e-5.
     """
     config = read_config(run)
     model = load_keras(run / MODEL_FILE)
     size = model.input_shape[1]
-    pictures = load_pictures("validation", data, cache, size)
-    heads = calibrate(outputs(keras_logits(model), pictures), pictures)
+    pictures = load_evaluation_set("validation", data, cache, size)
+    heads = calibrate(compute_outputs(keras_logits(model), pictures), pictures)
     half = PARITY_CROPS // 2
     crops = np.concatenate([pictures.face_crops[:half], pictures.person_crops[:half]])
     target = run / ONNX_FILES["float32"]
@@ -53,17 +60,19 @@ def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, 
 
 
 def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.uint8]]:
-    """Batches (n, size, size, 1) uint8 of faces that training saw, from both data sets in turn."""
-    faces = datasets.unseen(load_fer2013(data, cache))
+    """Batches (n, size, size, 1) uint8 of training faces, first FER2013, then FairFace."""
+    faces = datasets.untested_faces(load_fer2013(data, cache))
     people = load_fairface(data, cache, "train")
     people = people.rows(np.flatnonzero(~people.held_out())[:RANGE_CROPS])
     faces = faces.rows(np.arange(len(faces.images))[:RANGE_CROPS])
-    for crops in (fer_pictures(faces, size), fairface_pictures(people, size)):
+    for crops in (fer2013_crops(faces, size), fairface_crops(people, size)):
         yield from np.array_split(crops[..., None], max(1, len(crops) // 32))
 
 
-def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, Head]) -> dict[str, str]:
-    """What the file says of itself: the fields that `inference.classifier` reads."""
+def metadata(
+    name: str, version: str, run: str, size: int, heads: Mapping[str, ClassifierHead]
+) -> dict[str, str]:
+    """The metadata fields of a file, which `inference.classifier` reads."""
     common = {
         "task": "classifier",
         "name": name,
@@ -82,10 +91,10 @@ def metadata(name: str, version: str, run: str, size: int, heads: Mapping[str, H
 
 
 def export(model: keras.Model, fields: Mapping[str, str], path: Path, crops: NDArray[np.uint8]) -> float:
-    """Write a network as ONNX; the largest difference of a logit from Keras on crops.
+    """Write a network as ONNX; returns the largest difference of a logit from Keras on crops.
 
-    Input: uint8 pixels as the network takes them, scaled inside the graph; outputs: float32 logits, one per
-    head, under the head's name. Raises ExportError, and removes the file, above 1e-5.
+    Input: uint8 pixels, scaled inside the graph. Outputs: float32 logits, one per head, under the head's
+    name. If the difference is above 1e-5, removes the file and raises ExportError.
     """
     signature = [tf.TensorSpec(model.input_shape, tf.uint8, name="pixels")]
 
@@ -111,9 +120,9 @@ def save(graph: onnx.ModelProto, fields: Mapping[str, str], path: Path) -> None:
 
 
 def parity(model: keras.Model, path: Path, crops: NDArray[np.uint8]) -> float:
-    """Largest difference between a logit of Keras and of an ONNX file over crops, or clips."""
+    """Largest difference between a logit of Keras and of an ONNX file on crops or clips."""
     expected = model.predict_on_batch(network_input(crops))
-    session = ort.InferenceSession(path, session_options(threads=1))
+    session = ort.InferenceSession(path, make_session_options(threads=1))
     heads = [output.name for output in session.get_outputs()]
     found = dict(zip(heads, session.run(heads, {"pixels": crops[..., None]}), strict=True))
     return max(float(np.abs(logits - found[head]).max()) for head, logits in expected.items())

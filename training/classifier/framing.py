@@ -1,4 +1,4 @@
-"""Where `inference.crops` gets its constants: the framing under which FairFace looks like FER2013."""
+"""Search of the crop constants of `inference.crops`: the framing that makes FairFace look like FER2013."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES = 3000
 
 @dataclass(frozen=True)
 class Framing:
-    """Crop constants and how well the mean crop under them matches FER2013's mean picture."""
+    """Crop constants, and the correlation of the mean crop with FER2013's mean picture."""
 
     scale: float
     shift: float

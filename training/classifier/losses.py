@@ -1,8 +1,8 @@
 """Losses and metrics for batches in which a sample may have a target for one head only.
 
-A sample's weight for a head is what its target adds up to: 1 for a distribution, 0 where it has none, and
-something between where it was blended with one that has none. The mean is taken by weight, and samples
-without a target have no gradient.
+A sample's weight for a head is the sum of its target: 1 for a distribution, 0 without a target, and between
+0 and 1 after mixup with a sample without a target. Means are weighted; samples without a target have no
+gradient.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ def metrics(heads: Iterable[str]) -> dict[str, list[keras.metrics.Metric]]:
     }
 
 
-def weighed(targets: Targets) -> tuple[Targets, Targets]:
-    """Targets (n, k) of each head as distributions, or zeros, and the weights (n,) that they had.
+def normalise_targets(targets: Targets) -> tuple[Targets, Targets]:
+    """Normalise targets (n, k) of each head to distributions, or zeros; returns them and their weights (n,).
 
-    TensorFlow's gradient of the cross-entropy takes for granted that a target adds up to 1: one that
-    does not would push all logits the same way for ever.
+    TensorFlow's gradient of the cross-entropy assumes that a target sums to 1: otherwise it would push all
+    logits in the same direction without end.
     """
     weights = {head: rows.sum(axis=1) for head, rows in targets.items()}
-    whole = {
+    normalised = {
         head: np.divide(rows, weights[head][:, None], out=np.zeros_like(rows), where=rows > 0)
         for head, rows in targets.items()
     }
-    return whole, weights
+    return normalised, weights
 
 
-def place(known: Targets, widths: Mapping[str, int]) -> Targets:
-    """Targets of every head for n samples that have targets (n, k) of some heads only."""
+def fill_missing_heads(known: Targets, widths: Mapping[str, int]) -> Targets:
+    """Add zero targets for the heads that have none; `known` has targets (n, k) of some heads."""
     n = len(next(iter(known.values())))
     return {name: np.zeros((n, width), np.float32) for name, width in widths.items()} | known
 
 
-def joined(parts: Sequence[Targets]) -> Targets:
-    """The targets of groups of samples, one after the other; all have the same heads."""
+def concatenate_targets(parts: Sequence[Targets]) -> Targets:
+    """Concatenate the targets of groups of samples; all have the same heads."""
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}
 
 
@@ -65,6 +65,6 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def smoothed(targets: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Targets (n, k) of which a share is spread evenly over all classes."""
+def smooth_labels(targets: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Label smoothing: spread a share of targets (n, k) evenly over all classes."""
     return targets * np.float32(1 - share) + np.float32(share / targets.shape[1])

@@ -1,4 +1,4 @@
-"""The network that a configuration asks for."""
+"""Construction of the network that a configuration names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.classifier.recipes import Config
 from training.runs.precision import computing_in
 
 
-def network(config: Config, precision: str) -> keras.Model:
-    """A new network whose layers compute in the given precision; its weights are float32."""
+def build_network(config: Config, precision: str) -> keras.Model:
+    """Build a new network whose layers compute in the given precision; its weights are float32."""
     with computing_in(precision):
         return build(config.arch, config.widths, config.dropout)

@@ -1,12 +1,15 @@
-"""Every number that decides how a face classifier is trained, and the recipe of each architecture."""
+"""Hyper-parameters of the face classifier, and the recipe of each architecture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from training.classifier.architectures import ARCHITECTURES, architecture
 from training.data.datasets import HEADS
+from training.errors import RunError
+from training.runs.run_folder import read_stored_config
 
 Task = Literal["both", "emotion", "gender"]
 TASKS: dict[Task, tuple[str, ...]] = {
@@ -14,51 +17,51 @@ TASKS: dict[Task, tuple[str, ...]] = {
     "emotion": ("expression", "fer2013"),
     "gender": ("gender",),
 }
-"""The heads of a network by what it is trained for."""
+"""The heads of a network by task."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides how a run goes, saved beside its model."""
+    """The configuration of a run, stored in its run folder."""
 
     arch: str = "mien"
     task: Task = "both"
     trunk: str | None = None
-    """Run folder whose network lends the weights of all layers but the heads, where names agree."""
+    """Run folder from which the weights of all layers of the same names, except the heads, are copied."""
     frozen: bool = False
-    """Whether what the trunk lends stays as it is: only the rest learns."""
+    """Whether the layers copied from the trunk are not trained."""
     teachers: tuple[str, ...] = ()
-    """Run folders of trained networks whose mean answer is learned beside the labels (distillation)."""
+    """Run folders of trained networks whose mean output is learned in addition to labels (distillation)."""
     taught: float = 0.5
-    """Share of a target that comes from the teachers; where there is no label, the weight of their answer."""
+    """The teachers' share of the loss; without a label, the weight of the teachers' output."""
     epochs: int = 100
-    """Passes over FER2013, or over FairFace where gender is all there is, after which the run is over."""
+    """Passes over FER2013, or over FairFace for the task gender, after which the run ends."""
     minutes: float | None = None
-    """Wall-clock time after which the run is over, if it is not before."""
+    """Wall-clock minutes after which the run ends at the latest."""
     seed: int = 1
     expression_batch: int = 128
     """FER2013 faces in every step."""
     gender_batch: int = 80
     """FairFace faces in every step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW, or stochastic gradient descent with Nesterov's momentum of 0.9."""
+    """AdamW, or stochastic gradient descent with Nesterov momentum of 0.9."""
     learning_rate: float = 1e-3
-    """The highest rate of the optimizer."""
+    """The highest learning rate."""
     weight_decay: float = 0.05
-    """Share of the weights that is taken away in each step, as a multiple of the learning rate."""
+    """Decoupled weight decay: share of the weights removed in each step, times the learning rate."""
     warmup: float = 0.03
-    """Share of the run in which the learning rate rises."""
+    """Share of the run in which the learning rate rises (warm-up)."""
     gender_weight: float = 1.0
     """Weight of the gender loss; those of expression and fer2013 are 1."""
     gender_smoothing: float = 0.05
     """Label smoothing of gender targets."""
     mixup: float = 0.2
-    """Parameter of the beta distribution by which two faces are blended; 0: never."""
+    """Parameter of the beta distribution of mixup; 0: no mixup."""
     ema: float = 0.998
-    """How much of the averaged weights each step keeps."""
+    """Share of the exponentially averaged weights that each step keeps."""
     dropout: float = 0.4
     augment: bool = True
-    """Whether random views of the pictures are trained on, or the pictures as they are."""
+    """Whether to train on random views of the pictures, or on the unchanged pictures."""
     precision: str = "float32"
 
     @property
@@ -82,9 +85,9 @@ PLAIN = Config(
     mixup=0.0,
     dropout=0.25,
 )
-"""How everything is trained that is not ours: the same for all, so that they can be compared."""
+"""The recipe of all networks of other works: the same for all, so that they can be compared."""
 
-TEACHING = Config(
+TEACHER = Config(
     arch="residual",
     expression_batch=250,
     gender_batch=320,
@@ -94,15 +97,24 @@ TEACHING = Config(
     dropout=0.2,
     precision="mixed_bfloat16",
 )
-"""How a network is trained that only teaches: on an accelerator, which large batches keep busy."""
+"""The recipe of a teacher: large batches, for an accelerator."""
 
 RECIPES = {arch: replace(PLAIN, arch=arch) for arch in ARCHITECTURES} | {
     "mien": Config(),
-    "residual": TEACHING,
+    "residual": TEACHER,
 }
 
 
 def recipe(arch: str) -> Config:
-    """How the named architecture is trained unless told otherwise; raises UnknownArchitecture."""
+    """The default configuration of the named architecture; raises UnknownArchitecture."""
     architecture(arch)
     return RECIPES[arch]
+
+
+def read_config(run: Path) -> Config:
+    """The configuration of a classifier's run; raises RunError if there is none."""
+    try:
+        values = read_stored_config(run)
+        return Config(**values | {"teachers": tuple(values.get("teachers", ()))})
+    except TypeError as error:
+        raise RunError(f"{run} is not a classifier's training run: {error}") from error

@@ -1,6 +1,6 @@
 """Train a face classifier: expressions from FER2013 and FER+, perceived gender from FairFace.
 
-Read `fit` from top to bottom; `training.runs.folder` keeps what it leaves behind.
+Read `fit` from top to bottom; `training.runs.run_folder` stores its results.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from training.classifier.ahead import Ahead
 from training.classifier.architectures import architecture
 from training.classifier.batches import (
-    Batches,
-    Source,
-    expression_source,
-    expressions,
-    gender_source,
-    genders,
-    validation,
+    ClassifierBatches,
+    TrainingSet,
+    expression_targets_by_head,
+    expression_training_set,
+    gender_targets_by_head,
+    gender_training_set,
+    validation_batch,
 )
-from training.classifier.inputs import fairface_pictures, fer_pictures
+from training.classifier.inputs import fairface_crops, fer2013_crops
 from training.classifier.losses import Targets, losses, metrics
-from training.classifier.network import network
+from training.classifier.network import build_network
+from training.classifier.prefetch import Prefetcher
 from training.classifier.recipes import Config
-from training.classifier.teachers import attended, shares
+from training.classifier.teachers import teacher_shares, with_teachers
 from training.classifier.validation import load_keras
 from training.data import datasets
 from training.data.datasets import HEADS
 from training.data.importers import load_fairface, load_fer2013
 from training.errors import RunError
-from training.runs.backend import AT_ONCE
-from training.runs.folder import CHECKPOINT, MODEL_FILE, Row, open_run, spent, write_history
-from training.runs.progress import Bar, by_head, draw_curves
+from training.runs.backend import STEPS_PER_CALL
+from training.runs.progress import ProgressBar, draw_curves, name_by_head
+from training.runs.run_folder import CHECKPOINT, MODEL_FILE, Row, open_run, spent, write_history
 from training.runs.schedule import Annealing
 
-SECONDS_TO_LOSE = 20.0
-"""An accelerator's epochs take less time than their checkpoints: what is younger than this may be lost."""
+CHECKPOINT_SECONDS = 20.0
+"""Least time between checkpoints: on an accelerator an epoch takes less time than its checkpoint."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Now and then, and at the end: the weights with the optimizer's state, the history and its curves."""
+    """Checkpoints at intervals and at the end: weights, optimizer state, history and curves."""
 
     def __init__(self, run: Path, history: list[Row], heads: Sequence[str]) -> None:
         super().__init__()
@@ -56,16 +56,18 @@ class Checkpoint(keras.callbacks.Callback):
         self._started = self._written = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Add a row to the history, and write everything if there is something to lose.
+        """Add a row to the history; write a checkpoint at the end or if the last one is old.
 
-        A run that is cut off goes on after the last epoch that was written.
+        An interrupted run resumes after the last epoch with a checkpoint.
         """
-        values = {name: round(float(value), 5) for name, value in sorted(by_head(logs, self._heads).items())}
+        values = {
+            name: round(float(value), 5) for name, value in sorted(name_by_head(logs, self._heads).items())
+        }
         now = time.monotonic()
         self._history.append({"epoch": epoch + 1, "seconds": round(now - self._started, 1)} | values)
         self._started = now
         last = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        if last or now - self._written > SECONDS_TO_LOSE:
+        if last or now - self._written > CHECKPOINT_SECONDS:
             self._write()
             self._written = time.monotonic()
 
@@ -86,33 +88,33 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     workers: int = 0,
 ) -> Path:
-    """Train one network and return its HDF5 file; `callbacks` see each epoch after everything else.
+    """Train one network and return its HDF5 file; `callbacks` run after all others.
 
-    So many `workers`, processes, make its batches; 0: a thread. The batches are the same. Raises
-    DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or was made with another
+    Batches come from `workers` processes, or from a thread if 0; the batches are the same. Raises
+    DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or has another
     configuration.
     """
     keras.utils.set_random_seed(config.seed)
-    learnt, known = load(config, data, cache)
-    taught = shares(config)
+    training_sets, validation = load_training_data(config, data, cache)
+    shares = teacher_shares(config)
     history = open_run(run, config, resume)
-    batches = Batches(learnt, config, epoch=len(history))
-    with prepared(batches, len(history), workers) as steps:
-        student = network(config, config.precision)
+    batches = ClassifierBatches(training_sets, config, epoch=len(history))
+    with open_batches(batches, len(history), workers) as steps:
+        student = build_network(config, config.precision)
         if config.trunk is not None:
-            borrow(student, Path(config.trunk), config)
-        model = attended(student, config, taught)
-        compile_model(model, config, taught, math.gcd(len(batches), AT_ONCE))
+            borrow_weights(student, Path(config.trunk), config)
+        model = with_teachers(student, config, shares)
+        compile_model(model, config, shares, math.gcd(len(batches), STEPS_PER_CALL))
         if history:
             model.load_weights(run / CHECKPOINT)
         model.fit(
             steps,
-            # They are shuffled as they are made.
+            # ClassifierBatches shuffles.
             shuffle=False,
             steps_per_epoch=len(batches) if workers else None,
             epochs=config.epochs,
             initial_epoch=len(history),
-            validation_data=known,
+            validation_data=validation,
             validation_batch_size=512,
             callbacks=[
                 Annealing(
@@ -126,85 +128,91 @@ def fit(
                 keras.callbacks.SwapEMAWeights(),
                 keras.callbacks.TerminateOnNaN(),
                 Checkpoint(run, history, config.heads),
-                Bar(config.heads, Console()),
+                ProgressBar(config.heads, Console()),
                 *callbacks,
             ],
             verbose=0,
         )
-    final = network(config, "float32")
+    final = build_network(config, "float32")
     final.set_weights(student.get_weights())
     final.save(run / MODEL_FILE)
     return run / MODEL_FILE
 
 
 @contextmanager
-def prepared(batches: Batches, epochs: int, workers: int) -> Iterator[Any]:
-    """The batches after so many epochs, made by a thread, or ahead of time by so many processes."""
+def open_batches(batches: ClassifierBatches, epochs: int, workers: int) -> Iterator[Any]:
+    """The batches that follow `epochs` epochs, from a thread or from `workers` processes."""
     if not workers:
         yield batches
         return
-    with Ahead(batches.at, epochs * len(batches), workers) as ahead:
-        yield iter(ahead)
+    with Prefetcher(batches.batch_at_step, epochs * len(batches), workers) as prefetcher:
+        yield iter(prefetcher)
 
 
-def borrow(model: keras.Model, run: Path, config: Config) -> None:
-    """Give a network the weights of another run's layers of the same names, except those of its heads.
+def borrow_weights(model: keras.Model, run: Path, config: Config) -> None:
+    """Copy the weights of another run's layers of the same names, except the heads.
 
-    Where the trunk is to be frozen they stay as they are. Raises RunError for a run without a model, or one
-    that has no layer in common.
+    With `config.frozen` these layers are not trained. Raises RunError for a run without a model, or without
+    a layer in common.
     """
-    lent = {layer.name: layer for layer in load_keras(run / MODEL_FILE).layers if layer.name not in HEADS}
-    taken = [layer for layer in model.layers if layer.name in lent and layer.weights]
-    if not taken:
+    source = {layer.name: layer for layer in load_keras(run / MODEL_FILE).layers if layer.name not in HEADS}
+    shared = [layer for layer in model.layers if layer.name in source and layer.weights]
+    if not shared:
         raise RunError(f"{run}: its network has no layer in common with {config.arch}")
-    for layer in taken:
-        layer.set_weights(lent[layer.name].get_weights())
+    for layer in shared:
+        layer.set_weights(source[layer.name].get_weights())
         layer.trainable = not config.frozen
 
 
-def load(
+def load_training_data(
     config: Config, data: Path, cache: Path
-) -> tuple[list[Source], tuple[NDArray[np.float32], Targets, Targets]]:
-    """What is trained on, and the validation batch: PublicTest and FairFace's held-out slice.
+) -> tuple[list[TrainingSet], tuple[NDArray[np.float32], Targets, Targets]]:
+    """The training sets, and the validation batch: PublicTest and FairFace's held-out slice.
 
-    A data set that no head learns from is not read.
+    A data set is read only if a head of the network learns from it.
     """
-    network, learnt, known = architecture(config.arch), [], []
+    network, training_sets, validation = architecture(config.arch), [], []
     if "expression" in config.heads:
         faces = load_fer2013(data, cache)
-        learnt.append(expression_source(datasets.unseen(faces), config))
+        training_sets.append(expression_training_set(datasets.untested_faces(faces), config))
         public = faces.part("PublicTest")
-        known.append((fer_pictures(public, network.size, network.frames), expressions(public)))
+        validation.append(
+            (fer2013_crops(public, network.size, network.frames), expression_targets_by_head(public))
+        )
     if "gender" in config.heads:
         people = load_fairface(data, cache, "train")
-        fresh = datasets.unseen_people(people, load_fairface(data, cache, "val"))
-        learnt.append(gender_source(fresh, config))
+        untested = datasets.untested_people(people, load_fairface(data, cache, "val"))
+        training_sets.append(gender_training_set(untested, config))
         others = people.rows(people.held_out())
-        known.append((fairface_pictures(others, network.size, network.frames), genders(others)))
-    return learnt, validation(known, config)
+        validation.append(
+            (fairface_crops(others, network.size, network.frames), gender_targets_by_head(others))
+        )
+    return training_sets, validation_batch(validation, config)
 
 
-def compile_model(model: keras.Model, config: Config, taught: Mapping[str, float], at_once: int = 1) -> None:
-    """Give a network its losses, and an optimizer, with its state, that averages its weights exponentially.
+def compile_model(
+    model: keras.Model, config: Config, shares: Mapping[str, float], steps_per_call: int = 1
+) -> None:
+    """Compile a network with its losses and an optimizer that averages the weights exponentially.
 
-    Of each loss, the labels have what is not `taught`. So many steps are done at once: callbacks see the last
-    of them.
+    `shares` is the teachers' share of each head's loss; the labels have the rest. Keras runs
+    `steps_per_call` steps in one call; callbacks see the last of them.
     """
     model.compile(
-        optimizer(config),
+        build_optimizer(config),
         loss=losses(config.heads),
         loss_weights={
-            head: (1 - taught[head]) * (config.gender_weight if head == "gender" else 1.0)
+            head: (1 - shares[head]) * (config.gender_weight if head == "gender" else 1.0)
             for head in config.heads
         },
         weighted_metrics=metrics(config.heads),
-        steps_per_execution=at_once,
+        steps_per_execution=steps_per_call,
     )
-    # A checkpoint is loaded into this state, and a step that need not make it is traced sooner.
+    # A checkpoint is loaded into this state; a step that does not create it is traced faster.
     model.optimizer.build(model.trainable_variables)
 
 
-def optimizer(config: Config) -> keras.optimizers.Optimizer:
+def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     """AdamW or stochastic gradient descent, as configured, with exponentially averaged weights."""
     common: dict[str, Any] = {
         "learning_rate": config.learning_rate,

@@ -1,8 +1,8 @@
-"""Search the numbers of a recipe: many short runs, judged by validation pictures alone.
+"""Hyper-parameter search: many short runs, compared on the validation split only.
 
-The first run is the recipe as it is; the others are drawn by Optuna's tree-structured Parzen estimator
-(Bergstra et al. 2011). A run that at some epoch is worse than half of those before it ends there. The test
-pictures have no part in this.
+The first run uses the recipe unchanged; Optuna's tree-structured Parzen estimator (Bergstra et al. 2011)
+draws the others. Median pruning: a run ends early if at some epoch it is worse than the median of the
+earlier runs. The test split is not used.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 from training.classifier.recipes import Config
 from training.classifier.train import fit
 from training.errors import RunError
-from training.runs.folder import HISTORY_FILE, as_stored, read_history, write_json
-from training.runs.progress import by_head
+from training.runs.progress import name_by_head
+from training.runs.run_folder import HISTORY_FILE, as_stored, read_history, write_json
 
 STUDY_FILE, RESULTS_FILE = "study.db", "trials.json"
 
@@ -32,19 +32,20 @@ RANGES: Mapping[str, tuple[float, float, bool]] = {
     "dropout": (0.0, 0.6, False),
     "mixup": (0.0, 0.4, False),
 }
-"""Least and most of what is searched, and whether its logarithm is drawn evenly."""
+"""Lowest and highest value of each searched number, and whether it is drawn on a logarithmic scale."""
 
-UNPRUNED = 4
-"""Runs that go on to their end before any is given up, and share of a run's epochs that it always gets."""
-SPARED = 0.25
+STARTUP_TRIALS = 4
+"""Complete runs before the first pruning."""
+WARMUP_SHARE = 0.25
+"""Share of a run's epochs in which it is not pruned."""
 
-_RUN = "run"
-_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+_RUN_ATTRIBUTE = "run"
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One run: `accuracy` is the mean over its heads on validation pictures after its last epoch, 0..1."""
+class TrialResult:
+    """One run; `accuracy` is the mean over its heads on the validation split after the last epoch, 0..1."""
 
     number: int
     config: Config
@@ -54,12 +55,12 @@ class Tried:
 
     @property
     def accuracy(self) -> float:
-        """The last one of the curve."""
+        """The last value of the curve."""
         return self.curve[-1]
 
 
-class Watch(keras.callbacks.Callback):
-    """Tells a trial how its run goes after each epoch, and ends the run where that is not well enough."""
+class TrialReporter(keras.callbacks.Callback):
+    """Reports the accuracy to a trial after each epoch, and ends the run if the trial is pruned."""
 
     def __init__(self, trial: optuna.Trial, config: Config) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Report the mean validation accuracy of the heads."""
-        row = by_head(logs, self._config.heads)
+        row = name_by_head(logs, self._config.heads)
         self._trial.report(accuracy(row, self._config), epoch)
         if epoch + 1 < self._config.epochs and self._trial.should_prune():
             self.pruned = self.model.stop_training = True
@@ -81,58 +82,58 @@ def search(
     out: Path,
     cache: Path,
     resume: bool,
-    begun: Callable[[int, Config], None] = lambda number, config: None,
-) -> list[Tried]:
-    """Run trials in the folder `out` until it holds so many, and return all of them, the best first.
+    on_trial_start: Callable[[int, Config], None] = lambda number, config: None,
+) -> list[TrialResult]:
+    """Run trials until the folder `out` holds `trials` of them, and return all, the best first.
 
-    `base` gives everything that is not searched; `begun` hears of each run before it starts. What was cut off
-    goes on after its last epoch. Raises RunError for a folder that holds a search already, unless `resume` is
-    set, and for one that is to go on with another `base`; otherwise what `training.classifier.train.fit` raises.
+    `base` has all values that are not searched; `on_trial_start` is called before each run. An interrupted
+    run resumes after its last checkpoint. Raises RunError if the folder holds a search and `resume` is not
+    set, or if the search has another `base`; otherwise what `training.classifier.train.fit` raises.
     """
-    with _study(base, out, resume) as study:
-        while len(study.get_trials(states=_ENDED)) < trials:
-            # A seed for each trial, so that a search that was cut off draws what it would have drawn.
+    with _open_study(base, out, resume) as study:
+        while len(study.get_trials(states=_FINISHED)) < trials:
+            # A seed per trial, so that a resumed search draws the same values.
             study.sampler = optuna.samplers.TPESampler(seed=base.seed + len(study.trials))
             trial = study.ask()
-            config = replace(base, **_drawn(trial))
-            begun(len(study.get_trials(states=_ENDED)), config)
-            pruned = _run(trial, config, data, out, cache)
+            config = replace(base, **_suggest_values(trial))
+            on_trial_start(len(study.get_trials(states=_FINISHED)), config)
+            pruned = _run_trial(trial, config, data, out, cache)
             if pruned:
                 study.tell(trial, state=TrialState.PRUNED)
             else:
                 study.tell(trial, _curve(study.trials[trial.number])[-1])
-        tried = [_tried(base, trial) for trial in study.get_trials(states=_ENDED)]
-    write_json(out / RESULTS_FILE, [asdict(each) for each in tried])
-    return sorted(tried, key=lambda each: (each.pruned, -each.accuracy))
+        results = [_trial_result(base, trial) for trial in study.get_trials(states=_FINISHED)]
+    write_json(out / RESULTS_FILE, [asdict(each) for each in results])
+    return sorted(results, key=lambda each: (each.pruned, -each.accuracy))
 
 
 def accuracy(row: Mapping[str, float], config: Config) -> float:
-    """The mean over the heads of how often validation faces are right after an epoch, 0..1."""
+    """The mean validation accuracy over the heads after an epoch, 0..1."""
     return sum(float(row[f"val_{head}_accuracy"]) for head in config.heads) / len(config.heads)
 
 
-def _run(trial: optuna.Trial, config: Config, data: Path, out: Path, cache: Path) -> bool:
-    """Fit one network, after its last epoch where it was cut off; whether it was given up."""
+def _run_trial(trial: optuna.Trial, config: Config, data: Path, out: Path, cache: Path) -> bool:
+    """Train one network, resuming if it was interrupted; returns whether it was pruned."""
     keras.utils.clear_session()
-    folder = out / trial.user_attrs.get(_RUN, f"{trial.number:03}")
-    trial.set_user_attr(_RUN, folder.name)
+    folder = out / trial.user_attrs.get(_RUN_ATTRIBUTE, f"{trial.number:03}")
+    trial.set_user_attr(_RUN_ATTRIBUTE, folder.name)
     if (folder / HISTORY_FILE).exists():
         for row in read_history(folder):
             trial.report(accuracy(row, config), int(row["epoch"]) - 1)
-    watch = Watch(trial, config)
-    fit(config, data, folder, cache, resume=True, callbacks=[watch])
-    return watch.pruned
+    reporter = TrialReporter(trial, config)
+    fit(config, data, folder, cache, resume=True, callbacks=[reporter])
+    return reporter.pruned
 
 
 @contextmanager
-def _study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
-    """The study in a folder, new or as it was left; its file is closed in the end."""
+def _open_study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
+    """The study in a folder, new or resumed; its file is closed at the end."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # It warns of functions that are traced again and again, as those of one network after the other are.
+    # TensorFlow warns about repeated tracing, which is expected for one network after the other.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     path = out / STUDY_FILE
     if path.exists() and not resume:
-        raise RunError(f"{out} holds a search already; pass --resume to go on with it")
+        raise RunError(f"{out} holds a search already; pass --resume to continue it")
     out.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     try:
@@ -140,7 +141,9 @@ def _study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
             storage=storage,
             study_name=base.arch,
             direction="maximize",
-            pruner=optuna.pruners.MedianPruner(UNPRUNED, n_warmup_steps=round(SPARED * base.epochs)),
+            pruner=optuna.pruners.MedianPruner(
+                STARTUP_TRIALS, n_warmup_steps=round(WARMUP_SHARE * base.epochs)
+            ),
             load_if_exists=True,
         )
         wanted = as_stored(base)
@@ -159,22 +162,22 @@ def _study(base: Config, out: Path, resume: bool) -> Iterator[optuna.Study]:
         storage.engine.dispose()
 
 
-def _drawn(trial: optuna.Trial) -> dict[str, Any]:
-    """What a trial is to try."""
+def _suggest_values(trial: optuna.Trial) -> dict[str, Any]:
+    """The values of a trial."""
     return {
-        name: _rounded(trial.suggest_float(name, least, most, log=log))
+        name: _round(trial.suggest_float(name, least, most, log=log))
         for name, (least, most, log) in RANGES.items()
     }
 
 
-def _rounded(value: float) -> float:
-    """Three digits, so that what is printed is what was trained."""
+def _round(value: float) -> float:
+    """Three digits, so that the printed values are those of the run."""
     return float(f"{value:.3g}")
 
 
-def _tried(base: Config, trial: FrozenTrial) -> Tried:
-    chosen: dict[str, Any] = {name: _rounded(value) for name, value in trial.params.items()}
-    return Tried(trial.number, replace(base, **chosen), trial.state == TrialState.PRUNED, _curve(trial))
+def _trial_result(base: Config, trial: FrozenTrial) -> TrialResult:
+    chosen: dict[str, Any] = {name: _round(value) for name, value in trial.params.items()}
+    return TrialResult(trial.number, replace(base, **chosen), trial.state == TrialState.PRUNED, _curve(trial))
 
 
 def _curve(trial: FrozenTrial) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
-"""What a model is held against: pictures that no training sees, and how its confidence is set.
+"""Evaluation sets and calibration: pictures that training does not use.
 
-Selection, calibration and thresholds use the part `validation`: FER2013's PublicTest and the slice
-of FairFace's training split that no training sees. The part `test`, PrivateTest and FairFace's
-validation split, is opened for the last table alone.
+Selection, calibration and thresholds use the part `validation`: FER2013's PublicTest and the held-out slice
+of FairFace's training split. The part `test`, PrivateTest and FairFace's validation split, is only for the
+final figures.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.classifier import Head, softmax
-from training.classifier.inputs import fairface_pictures, fer_pictures, network_input
+from inference.classifier import ClassifierHead, softmax
+from training.classifier.inputs import fairface_crops, fer2013_crops, network_input
 from training.classifier.losses import one_hot
 from training.data import datasets
 from training.data.datasets import HEADS
@@ -31,26 +31,26 @@ PARTS: Mapping[Part, tuple[str, str]] = {
     "validation": ("FER2013 PublicTest", "FairFace held-out slice of train"),
     "test": ("FER2013 PrivateTest", "FairFace val"),
 }
-"""Where the faces of each part come from: those with expressions, those with genders."""
+"""The sources of each part: faces with expressions, and faces with genders."""
 
 Outputs = dict[str, NDArray[np.float32]]
-"""Each head's logits (n, classes) on the pictures that have labels for it, by name."""
+"""Each head's logits (n, classes) on the pictures with labels for it, by name."""
 
 Logits = Callable[[NDArray[np.uint8]], Outputs]
-"""Crops (n, size, size), or clips, to the logits (n, classes) of every head, by name."""
+"""Function from crops (n, size, size), or clips, to the logits (n, classes) of every head, by name."""
 
-WANTED = {"expression": 0.5, "gender": 0.7}
-"""A face is "unknown" to a runtime head where its label is right to less than this share."""
+REQUIRED_AGREEMENT = {"expression": 0.5, "gender": 0.7}
+"""A face is "unknown" to a runtime head if its label is right to less than this share."""
 
 BATCH = 256
 
-LAYERS = {keras.saving.get_registered_name(FusedBatchNormalization): FusedBatchNormalization}
-"""What Keras does not know by itself, under the name that HDF5 files have for it."""
+CUSTOM_LAYERS = {keras.saving.get_registered_name(FusedBatchNormalization): FusedBatchNormalization}
+"""Layers that are not part of Keras, by their name in HDF5 files."""
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What a model is measured on, as crops (n, size, size) or clips (n, frames, size, size)."""
+class EvaluationSet:
+    """The pictures of one part, as crops (n, size, size) or clips (n, frames, size, size)."""
 
     part: Part
     faces: datasets.Fer2013
@@ -60,24 +60,24 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One head's logits (n, k) and the truth (n, k) that its confidence is held against."""
+class LabelledLogits:
+    """One head's logits (n, k) and the truth (n, k)."""
 
     logits: NDArray[np.float32]
     truth: NDArray[np.float32]
 
 
-def load_pictures(
+def load_evaluation_set(
     part: Part,
     data: Path,
     cache: Path,
     size: int,
     frames: int | None = None,
     heads: Collection[str] = tuple(HEADS),
-) -> Pictures:
-    """One part as crops, or as clips of so many frames; raises DatasetError.
+) -> EvaluationSet:
+    """One part as crops, or as clips of `frames` frames; raises DatasetError.
 
-    A data set that none of the heads is held against is not read: there are no pictures of it.
+    A data set without labels for any of the heads is not read and contributes no pictures.
     """
     faces, people = datasets.NO_FACES, datasets.NO_PEOPLE
     if "expression" in heads:
@@ -87,58 +87,60 @@ def load_pictures(
         people = people.rows(people.held_out())
     elif "gender" in heads:
         people = load_fairface(data, cache, "val")
-    face_crops, person_crops = fer_pictures(faces, size, frames), fairface_pictures(people, size, frames)
-    return Pictures(part, faces, face_crops, people, person_crops)
+    face_crops, person_crops = fer2013_crops(faces, size, frames), fairface_crops(people, size, frames)
+    return EvaluationSet(part, faces, face_crops, people, person_crops)
 
 
-def calibrate(found: Outputs, pictures: Pictures) -> dict[str, Head]:
-    """Temperature and `unknown` threshold of each runtime head that there is."""
+def calibrate(found: Outputs, pictures: EvaluationSet) -> dict[str, ClassifierHead]:
+    """Fit the temperature and the `unknown` threshold of each runtime head in `found`."""
     heads = {}
-    for name, pair in judged(found, pictures).items():
+    for name, pair in labelled_logits(found, pictures).items():
         temperature = fit_temperature(pair.logits, pair.truth)
-        threshold = unknown_below(softmax(pair.logits, temperature), pair.truth, WANTED[name])
-        heads[name] = Head(HEADS[name], temperature, threshold)
+        threshold = unknown_below(softmax(pair.logits, temperature), pair.truth, REQUIRED_AGREEMENT[name])
+        heads[name] = ClassifierHead(HEADS[name], temperature, threshold)
     return heads
 
 
-def judged(found: Outputs, pictures: Pictures) -> dict[str, Judged]:
-    """What calibration compares for each runtime head: logits, and targets as training has them."""
+def labelled_logits(found: Outputs, pictures: EvaluationSet) -> dict[str, LabelledLogits]:
+    """Logits and training targets of each runtime head, which calibration compares."""
     pairs = {}
     if "expression" in found:
-        truth = datasets.learnable(pictures.faces)
+        truth = datasets.expression_head_targets(pictures.faces)
         usable = truth.any(axis=1)
-        pairs["expression"] = Judged(found["expression"][usable], truth[usable])
+        pairs["expression"] = LabelledLogits(found["expression"][usable], truth[usable])
     if "gender" in found:
         truth = one_hot(pictures.people.genders, len(datasets.GENDERS))
-        pairs["gender"] = Judged(found["gender"], truth)
+        pairs["gender"] = LabelledLogits(found["gender"], truth)
     return pairs
 
 
-def outputs(logits: Logits, pictures: Pictures, heads: Collection[str] = tuple(HEADS)) -> Outputs:
-    """The logits of those heads on the pictures that have labels for them.
+def compute_outputs(
+    logits: Logits, pictures: EvaluationSet, heads: Collection[str] = tuple(HEADS)
+) -> Outputs:
+    """The logits of the heads on the pictures with labels for them.
 
-    A network without the head `fer2013` is held against FER2013's labels by its head `expression`.
+    Without a head `fer2013`, the head `expression` is compared with FER2013's labels.
     """
     found = {}
     if "expression" in heads:
-        faces = batched(logits, pictures.face_crops)
+        faces = predict_in_batches(logits, pictures.face_crops)
         found["expression"] = faces["expression"]
         found["fer2013"] = faces.get("fer2013", faces["expression"])
     if "gender" in heads:
-        found["gender"] = batched(logits, pictures.person_crops)["gender"]
+        found["gender"] = predict_in_batches(logits, pictures.person_crops)["gender"]
     return found
 
 
 def load_keras(path: Path) -> keras.Model:
-    """A model from its HDF5 file; raises RunError where there is none."""
+    """Load a model from its HDF5 file; raises RunError if there is none."""
     try:
-        return keras.models.load_model(path, LAYERS, compile=False)
+        return keras.models.load_model(path, CUSTOM_LAYERS, compile=False)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is not a trained model: {error}") from error
 
 
-def taken(model: keras.Model) -> tuple[int, int | None]:
-    """What a Keras model takes: the side of its pictures, and the frames of its clips, None for pictures."""
+def input_shape(model: keras.Model) -> tuple[int, int | None]:
+    """The input of a Keras model: side of its pictures, and frames of its clips (None: single pictures)."""
     *clip, size, _, _ = model.input_shape[1:]
     return size, clip[0] if clip else None
 
@@ -153,7 +155,7 @@ def keras_logits(model: keras.Model) -> Logits:
     return logits
 
 
-def batched(logits: Logits, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Logits of any number of crops, some hundred at a time."""
+def predict_in_batches(logits: Logits, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Logits of any number of crops, computed in batches."""
     parts = [logits(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
     return {head: np.concatenate([part[head] for part in parts]) for head in parts[0]}

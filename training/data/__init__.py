@@ -1,0 +1,1 @@
+"""Face data sets: download, import, cache, and inventory."""

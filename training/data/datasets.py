@@ -1,6 +1,6 @@
 """The face data sets as arrays: FER2013 with its FER+ votes, FairFace and UTKFace with face boxes, CK+48.
 
-What the labels and votes mean is here; `training.data.importers` reads the files.
+This module defines the meaning of labels and votes; `training.data.importers` reads the files.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ FERPLUS_COLUMNS = (
 FER_SIDE = 48
 FAIRFACE_SIDE = 96
 MIN_VOTES = 3
-"""FER+ rows whose seven expressions keep fewer votes than this are not trained on."""
+"""Training leaves out FER+ rows with fewer votes for the seven expressions."""
 
 HEADS = {"expression": EXPRESSIONS, "fer2013": EXPRESSIONS, "gender": GENDERS}
-"""Classes of each head: what FER+ raters voted, FER2013's own labels, and perceived gender."""
+"""Classes of each head: FER+ votes, FER2013's own labels, and perceived gender."""
 
 HELD_OUT_PARTS = 10
-"""One part in this many of FairFace's training split is held out for figures."""
+"""One in this many rows of FairFace's training split is held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Fer2013:
     """FER2013 rows with their FER+ votes, in file order.
 
     images (n, 48, 48) uint8; labels (n,) int64 index into EXPRESSIONS; usages (n,) str, one of
-    Training, PublicTest, PrivateTest; votes (n, 10) int64 in the order of FERPLUS_COLUMNS, all 0 where it
-    was read from image folders, for which there are none.
+    Training, PublicTest, PrivateTest; votes (n, 10) int64 in the order of FERPLUS_COLUMNS, all 0 for image
+    folders, which have no votes.
     """
 
     images: NDArray[np.uint8]
@@ -86,7 +86,7 @@ class FairFace:
         return FairFace(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def held_out(self) -> NDArray[np.bool_]:
-        """Which rows are kept out of training (n,) bool: by hash of the file name, for good."""
+        """Rows that are held out of training (n,) bool, by a hash of the file name: they never change."""
         return held_out(str(name).encode() for name in self.files)
 
 
@@ -110,7 +110,7 @@ class UtkFace:
 
     images (n, 96, 96) uint8; boxes (n, 4) float32 x, y, w, h in pixels, which may reach outside the
     picture; genders (n,) int64 index into GENDERS; ages (n,) int64 in years; races, files (n,) str;
-    unlabelled: pictures left out because their name lacks a label.
+    unlabelled: number of pictures left out because their name lacks a label.
     """
 
     images: NDArray[np.uint8]
@@ -122,7 +122,7 @@ class UtkFace:
     unlabelled: int
 
     def people(self) -> FairFace:
-        """The same faces in FairFace's terms: ages as its groups, races under UTKFace's names."""
+        """The same faces as FairFace: ages as its groups, races by UTKFace's names."""
         groups = np.array([age_group(age) for age in self.ages.tolist()], np.str_)
         return FairFace(self.images, self.boxes, self.genders, groups, self.races, self.files)
 
@@ -131,9 +131,9 @@ class UtkFace:
 class CkClips:
     """CK+48's sequences as clips of their last three frames.
 
-    frames (n, 3, 48, 48) uint8 in the order of time; labels (n,) int64 index into EXPRESSIONS; subjects
-    (n,) str: folds must not part the clips of one subject; contempt: clips left out, as it is none of the
-    seven.
+    frames (n, 3, 48, 48) uint8 in temporal order; labels (n,) int64 index into EXPRESSIONS; subjects (n,)
+    str: folds must not separate the clips of one subject; contempt: number of clips left out, because
+    contempt is none of the seven.
     """
 
     frames: NDArray[np.uint8]
@@ -143,7 +143,7 @@ class CkClips:
 
 
 def held_out(keys: Iterable[bytes]) -> NDArray[np.bool_]:
-    """About one in HELD_OUT_PARTS of keys (n,) bool, by their hash: the same key is always on one side."""
+    """About one in HELD_OUT_PARTS of the keys (n,) bool, by hash: the result for a key never changes."""
     digests = (hashlib.sha256(key).digest() for key in keys)
     return np.array([int.from_bytes(digest[:8]) % HELD_OUT_PARTS == 0 for digest in digests], np.bool_)
 
@@ -156,50 +156,50 @@ def age_group(years: int) -> str:
 
 
 def expression_votes(votes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """FER+ votes (n, 10) as votes for EXPRESSIONS (n, 7); lone votes are noise and become 0."""
+    """FER+ votes (n, 10) as votes for EXPRESSIONS (n, 7); single votes are noise and become 0."""
     order = [FERPLUS_COLUMNS.index(name) for name in EXPRESSIONS]
     counts = votes[:, order]
     return np.where(counts > 1, counts, 0)
 
 
-def usable(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Rows (n,) that FER+ raters took for a face with one of the seven expressions."""
+def has_enough_votes(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows (n,) with enough FER+ votes for the seven expressions, and that are a face."""
     enough = expression_votes(votes).sum(axis=1) >= MIN_VOTES
     no_face = votes[:, FERPLUS_COLUMNS.index("NF")] > 1
     return np.asarray(enough & ~no_face)
 
 
 def expression_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The distribution of FER+ votes (n, 10) over EXPRESSIONS (n, 7); zeros where not `usable`."""
-    counts = expression_votes(votes) * usable(votes)[:, None]
+    """The distribution of FER+ votes (n, 10) over EXPRESSIONS (n, 7); zeros without enough votes."""
+    counts = expression_votes(votes) * has_enough_votes(votes)[:, None]
     return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), np.float32)
 
 
-def learnable(faces: Fer2013) -> NDArray[np.float32]:
-    """What the head `expression` is to learn (n, 7): FER+'s distributions, zeros where not `usable`.
+def expression_head_targets(faces: Fer2013) -> NDArray[np.float32]:
+    """Targets of the head `expression` (n, 7): FER+'s distributions, zeros where not `has_enough_votes`.
 
-    Where there are no votes at all, as for image folders, FER2013's labels take their place.
+    Without any votes, as for image folders, FER2013's labels are the targets.
     """
     if faces.votes.any():
         return expression_targets(faces.votes)
     return np.eye(len(EXPRESSIONS), dtype=np.float32)[faces.labels]
 
 
-def unseen(faces: Fer2013) -> Fer2013:
-    """FER2013's Training rows whose picture is in neither test part too, as 703 are."""
+def untested_faces(faces: Fer2013) -> Fer2013:
+    """FER2013's Training rows without the 703 whose picture is also in PublicTest or PrivateTest."""
     training = faces.usages == "Training"
-    return faces.rows(training & ~_among(faces.images, faces.images[~training]))
+    return faces.rows(training & ~_occurs_in(faces.images, faces.images[~training]))
 
 
-def unseen_people(train: FairFace, val: FairFace) -> FairFace:
-    """FairFace's train rows whose picture is neither held out nor in val: 4 are in val, 8 held out twice."""
+def untested_people(train: FairFace, val: FairFace) -> FairFace:
+    """FairFace's train rows whose picture is neither held out nor in val (4 are in val, 8 held out)."""
     held_out = train.held_out()
     tested = np.concatenate([train.images[held_out], val.images])
-    return train.rows(~held_out & ~_among(train.images, tested))
+    return train.rows(~held_out & ~_occurs_in(train.images, tested))
 
 
-def _among(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which pictures (n, h, w) are, pixel by pixel, among others: (n,) bool."""
+def _occurs_in(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pictures (n, h, w) are also among others, pixel by pixel: (n,) bool."""
     known = {image.tobytes() for image in others}
     return np.array([image.tobytes() in known for image in images], np.bool_)
 
@@ -207,7 +207,7 @@ def _among(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.b
 def ferplus_strict(votes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Rows (n,) whose majority is one of the seven expressions, and that expression (n,).
 
-    Lone votes are dropped; more than half of all that remain must agree.
+    Single votes are dropped; more than half of the remaining votes must agree.
     """
     kept = np.where(votes > 1, votes, 0)
     counts = expression_votes(votes)
@@ -215,7 +215,7 @@ def ferplus_strict(votes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray
 
 
 def ferplus_argmax(votes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Rows (n,) where an expression beats contempt, unknown and NF, and that expression (n,)."""
+    """Rows (n,) whose top expression has more votes than contempt, unknown and NF, and that expression."""
     order = [FERPLUS_COLUMNS.index(name) for name in EXPRESSIONS]
     rest = [FERPLUS_COLUMNS.index(name) for name in ("contempt", "unknown", "NF")]
     counts = votes[:, order]

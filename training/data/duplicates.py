@@ -1,4 +1,4 @@
-"""Pictures that occur more than once in a data set, told by their very pixels."""
+"""Duplicate pictures of a data set, found by their exact pixels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How many pictures occur more than once; what does not occur is not listed."""
+    """Numbers of duplicate pictures; zero counts are not listed."""
 
     within: Mapping[int, int]
-    """By split: pictures that one before them in the split has shown already."""
+    """By split: pictures that repeat an earlier one of the split."""
     across: Mapping[tuple[int, int], int]
-    """By pair of splits, the earlier one first: pictures of the first that are in the second too."""
+    """By pair of splits, the earlier first: pictures of the first that are also in the second."""
     contradicting: int
-    """Different pictures that occur with more than one label."""
+    """Distinct pictures that occur with more than one label."""
 
 
-def duplicates(images: NDArray[np.uint8], splits: NDArray[np.int64], labels: NDArray[np.int64]) -> Duplicates:
+def find_duplicates(
+    images: NDArray[np.uint8], splits: NDArray[np.int64], labels: NDArray[np.int64]
+) -> Duplicates:
     """The duplicates among pictures, or clips, (n, ...) with a split (n,) and a label (n,) each."""
     counts: dict[bytes, Counter[int]] = defaultdict(Counter)
     meanings: dict[bytes, set[int]] = defaultdict(set)

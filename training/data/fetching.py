@@ -1,7 +1,7 @@
-"""Download a published file: goes on where it was cut off, and takes nothing but what was announced.
+"""Resumable download of a published file, verified by size and SHA-256.
 
-What has arrived lies beside the target under the name `.part` and gets its own name only when its size and
-SHA-256 are right.
+Received bytes are stored next to the target with the suffix `.part`; the file is renamed when size and
+SHA-256 match.
 """
 
 from __future__ import annotations
@@ -20,47 +20,49 @@ from pathlib import Path
 from training.data.sources import Download
 from training.errors import FetchError
 
-Report = Callable[[int], None]
-"""Called with the number of bytes that are there so far."""
+ReportSize = Callable[[int], None]
+"""Called with the number of bytes received so far."""
 
 ATTEMPTS = 5
-"""Connections in a row that may bring nothing new before it is given up."""
+"""Consecutive connections without new bytes before the download fails."""
 PAUSE = 1.0
-"""Seconds before the second attempt; twice as many before each one after it."""
+"""Seconds before the second attempt; doubles for each later one (exponential back-off)."""
 TIMEOUT = 30.0
-"""Seconds of silence after which a connection counts as cut."""
+"""Seconds without data after which a connection counts as interrupted."""
 
 _BLOCK = 1 << 16
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-_BROKEN = (
+_CONNECTION_ERRORS = (
     http.client.HTTPException,
     ConnectionError,
     TimeoutError,
     ssl.SSLError,
     urllib.error.URLError,
 )
-"""What a connection that fails raises; not OSError, which may be the disk's."""
+"""Errors of a failed connection; not OSError, which may come from the disk."""
 
 
-class _Cut(Exception):
-    """The connection ended early; what came is kept, and it is worth another attempt."""
+class _Interrupted(Exception):
+    """The connection ended early: the received bytes are kept, and the download is retried."""
 
 
-def download(file: Download, target: Path, report: Report, pause: float = PAUSE) -> bool:
-    """Bring a file to `target`; False where it was there already.
+def download(file: Download, target: Path, report: ReportSize, pause: float = PAUSE) -> bool:
+    """Download a file to `target`; returns False if it exists already.
 
-    Raises FetchError where the server cannot be reached or refuses, and where something else than the file
-    is at its address or at `target`; what is at `target` stays.
+    Raises FetchError if the server cannot be reached or refuses, or if another file is at the address or at
+    `target`; an existing file at `target` is never changed.
     """
     if target.exists():
         if _sha256(target) != file.sha256:
-            raise FetchError(f"{target}: is not the published file; move it away to fetch that one")
+            raise FetchError(
+                f"{target}: is not the published file; move it to another folder to fetch the published one"
+            )
         return False
     part = target.with_name(f"{target.name}.part")
-    begun = part.exists()
+    resumed = part.exists()
     _complete(file, part, report, pause)
-    if begun and _sha256(part) != file.sha256:
-        # It may be the beginning that an earlier run has left: once more, from nothing.
+    if resumed and _sha256(part) != file.sha256:
+        # The part of an earlier run may be wrong: download again from the start.
         part.unlink()
         _complete(file, part, report, pause)
     found = _sha256(part)
@@ -71,46 +73,46 @@ def download(file: Download, target: Path, report: Report, pause: float = PAUSE)
     return True
 
 
-def _complete(file: Download, part: Path, report: Report, pause: float) -> None:
-    """Bring the file in `part` to its announced size, over as many connections as it takes."""
+def _complete(file: Download, part: Path, report: ReportSize, pause: float) -> None:
+    """Download `part` up to the published size, with as many connections as needed."""
     if part.exists() and part.stat().st_size > file.size:
         part.unlink()
     failures = 0
     while (before := part.stat().st_size if part.exists() else 0) < file.size:
         try:
             _append(file, part, before, report)
-        except _Cut as cut:
+        except _Interrupted as error:
             grown = part.exists() and part.stat().st_size > before
             failures = 1 if grown else failures + 1
             if failures == ATTEMPTS:
                 raise FetchError(
-                    f"{file.url}: {cut}, {ATTEMPTS} times in a row; what has come is kept"
-                ) from cut
+                    f"{file.url}: {error}, {ATTEMPTS} times in a row; the received bytes are kept"
+                ) from error
             time.sleep(pause * 2 ** (failures - 1))
 
 
-def _append(file: Download, part: Path, start: int, report: Report) -> None:
-    """Add what one connection brings; the file is begun anew where the server cannot go on."""
+def _append(file: Download, part: Path, start: int, report: ReportSize) -> None:
+    """Append the bytes of one connection; restarts the file if the server cannot resume."""
     headers = {"User-Agent": "mien", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
         request = urllib.request.Request(file.url, headers=headers)
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            goes_on = answer.status == HTTPStatus.PARTIAL_CONTENT and _begins_at(answer, start)
-            _receive(answer, file, part, start if goes_on else 0, report)
+            resumes = answer.status == HTTPStatus.PARTIAL_CONTENT and _begins_at(answer, start)
+            _receive(answer, file, part, start if resumes else 0, report)
     except urllib.error.HTTPError as error:
-        # It is an answer that is still open, too.
+        # The error is also an open response.
         error.close()
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink()
-            raise _Cut("the server has less than was there already") from error
+            raise _Interrupted("the server's file is shorter than the received part") from error
         if error.code in _TRANSIENT:
-            raise _Cut(f"the server answers {error.code} {error.reason}") from error
+            raise _Interrupted(f"the server answers {error.code} {error.reason}") from error
         raise FetchError(f"{file.url}: the server answers {error.code} {error.reason}") from error
-    except _BROKEN as error:
+    except _CONNECTION_ERRORS as error:
         reason = getattr(error, "reason", error)
-        raise _Cut(f"no connection ({reason or type(error).__name__})") from error
+        raise _Interrupted(f"no connection ({reason or type(error).__name__})") from error
 
 
 def _begins_at(answer: http.client.HTTPResponse, start: int) -> bool:
@@ -119,9 +121,9 @@ def _begins_at(answer: http.client.HTTPResponse, start: int) -> bool:
 
 
 def _receive(
-    answer: http.client.HTTPResponse, file: Download, part: Path, start: int, report: Report
+    answer: http.client.HTTPResponse, file: Download, part: Path, start: int, report: ReportSize
 ) -> None:
-    # None where the server does not announce it.
+    # None if the server does not announce the length.
     if answer.length is not None and start + answer.length != file.size:
         raise FetchError(f"{file.url}: {start + answer.length:,} bytes, expected {file.size:,}")
     size = start
@@ -130,11 +132,11 @@ def _receive(
         while block := answer.read(_BLOCK):
             size += len(block)
             if size > file.size:
-                raise FetchError(f"{file.url}: more than {file.size:,} bytes, expected as many")
+                raise FetchError(f"{file.url}: more than the expected {file.size:,} bytes")
             out.write(block)
             report(size)
     if size < file.size:
-        raise _Cut(f"the connection ended after {size:,} of {file.size:,} bytes")
+        raise _Interrupted(f"the connection ended after {size:,} of {file.size:,} bytes")
 
 
 def _sha256(path: Path) -> str:

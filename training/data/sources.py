@@ -1,7 +1,7 @@
-"""The face data sets that Mien reads: where they come from, and under which terms.
+"""The face data sets that Mien reads: their origin and their terms.
 
-What licence and link allow is downloaded; of the rest it is said exactly what to download by hand and where
-to put it. Addresses end in a commit where there is one, so that what lies there cannot change.
+Files are downloaded if licence and link allow it; for the others there are instructions for a download by
+hand. Addresses contain a commit where possible, so that the content cannot change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Download:
-    """A file that anybody may download: its address, its name in the data set's folder, how to know it."""
+    """A public file: address, name in the data set's folder, size in bytes, SHA-256."""
 
     url: str
     name: str
@@ -22,7 +22,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Published:
-    """A data set or a part of one: its folder, its title and terms, and how to get it."""
+    """A data set or a part of it: folder, title, terms, and how to get it."""
 
     folder: str
     title: str
@@ -30,12 +30,12 @@ class Published:
     download: Download | None = None
     by_hand: str = ""
     signs: tuple[str, ...] = ()
-    """Patterns of files that are in its folder once it was got by hand."""
+    """Patterns of files in the folder after a download by hand."""
 
     @property
     def verb(self) -> str:
-        """What `mien train data fetch` does about it."""
-        return "downloads it" if self.download else "says how to get it"
+        """What `mien train data fetch` does with it, as a verb."""
+        return "downloads it" if self.download else "explains how to get it"
 
 
 SETS: Mapping[str, Published] = {
@@ -47,8 +47,8 @@ SETS: Mapping[str, Published] = {
 1. Sign in at kaggle.com and accept the rules of the competition
    https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge/data
 2. Download fer2013.tar.gz, unpack it, and put fer2013.csv (35,887 rows, columns emotion, pixels, Usage) into
-   {folder}, as it is or as .xz, .gz or .zip.
-Without it, image folders serve: https://www.kaggle.com/datasets/msambare/fer2013, its archive.zip put into
+   {folder}, plain or as .xz, .gz or .zip.
+Otherwise image folders are enough: https://www.kaggle.com/datasets/msambare/fer2013, its archive.zip in
    {folder}, or unpacked there to train/angry/*.jpg and so on. FER+ has no votes for these files.""",
         signs=("fer2013.csv*", "*.zip", "*/*/*.jpg"),
     ),
@@ -66,23 +66,23 @@ Without it, image folders serve: https://www.kaggle.com/datasets/msambare/fer201
     "fairface": Published(
         "fairface",
         "FairFace",
-        "CC BY 4.0; its files lie on Google Drive, which asks before it hands out large ones",
+        "CC BY 4.0; its files are on Google Drive, which confirms large downloads by hand",
         by_hand="""\
 1. Open https://github.com/joojs/fairface and follow, under "Data", the links Padding=0.25, Train and
    Validation.
 2. Put fairface-img-margin025-trainval.zip, fairface_label_train.csv and fairface_label_val.csv into
-   {folder}. The archive need not be unpacked. Without a face_boxes.csv, Mien's own detector finds
-   the faces.""",
+   {folder}. The archive can stay packed. Without a face_boxes.csv, Mien's own detector finds the
+   faces.""",
         signs=("fairface_label_*.csv",),
     ),
     "utkface": Published(
         "utkface",
         "UTKFace",
-        "for research that is not commercial; its files lie on Google Drive",
+        "for research that is not commercial; its files are on Google Drive",
         by_hand="""\
 1. Open https://susanqq.github.io/UTKFace/ and follow, under "Aligned&Cropped Faces", the link to the archive
    (or sign in and download https://www.kaggle.com/datasets/jangedoo/utkface-new as archive.zip).
-2. Unpack it to {folder}/*.jpg, or put archive.zip there as it is. The "in-the-wild" parts do not serve: their
+2. Unpack it to {folder}/*.jpg, or put archive.zip there, packed. Do not use the "in-the-wild" parts: their
    pictures show more than one face.""",
         signs=("*.zip", "*.jpg", "*/*.jpg"),
     ),
@@ -93,7 +93,7 @@ Without it, image folders serve: https://www.kaggle.com/datasets/msambare/fer201
         by_hand="""\
 1. Agree to the terms of the extended Cohn-Kanade database: http://www.jeffcohn.net/resources/
 2. Sign in and download https://www.kaggle.com/datasets/shawon10/ckplus as archive.zip.
-3. Unpack it to {folder}/anger/*.png and so on, or put archive.zip there as it is.""",
+3. Unpack it to {folder}/anger/*.png and so on, or put archive.zip there, packed.""",
         signs=("*.zip", "*/*.png", "*/*/*.png"),
     ),
 }

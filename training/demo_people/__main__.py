@@ -1,4 +1,4 @@
-"""`python -m training.demo_people`: makes the demo's sprite sheet anew."""
+"""`python -m training.demo_people`: makes the demo's sprite sheet."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder to write people.webp and people.json to.")] = Path(
         "ingest/demo"
     ),
-    cache: Annotated[Path, typer.Option(help="Where decoded data sets are kept.")] = Path("runs/cache"),
-    seed: Annotated[int, typer.Option(help="Seed of hair and its strands.")] = 0,
+    cache: Annotated[Path, typer.Option(help="Cache of decoded data sets.")] = Path("runs/cache"),
+    seed: Annotated[int, typer.Option(help="Random seed of hair.")] = 0,
 ) -> None:
-    """Make the demo's people: composite faces that the shipped models read as meant."""
+    """Make the demo's people: composite faces that the shipped models classify as intended."""
     console = Console()
     try:
         classifier = Classifier()

@@ -1,4 +1,4 @@
-"""Which FairFace faces may become part of a composite: adults who face the camera."""
+"""Candidates for composites: FairFace faces of adults who face the camera."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from training.data.importers import dataset_folder, load_fairface
 from training.errors import DatasetError
 
 ADULTS = ("20-29", "30-39", "40-49", "50-59", "60-69")
-LEAST_EYES = 26.0
-"""Distance between the eyes in pixels: about what FairFace's frontal faces have."""
-LEAST_FOUND = 0.8
-"""Score with which the landmarks were found."""
-MOST_TURNED = 0.16
-"""How far nose and mouth may lie from between the eyes, in eye distances: a turn of about 10 degrees."""
-MOST_TILTED = np.radians(20)
+MIN_EYE_DISTANCE = 26.0
+"""Least distance between the eyes in pixels: typical of FairFace's frontal faces."""
+MIN_SCORE = 0.8
+"""Least score of the landmarks."""
+MAX_TURN = 0.16
+"""Largest offset of nose and mouth from the eyes' middle, in eye distances: a turn of about 10 degrees."""
+MAX_TILT = np.radians(20)
 
 _POINTS = [
     f"{name}_{axis}"
@@ -41,29 +41,29 @@ class Candidates:
     genders: NDArray[np.int64]
     """(n,) index into `training.data.datasets.GENDERS`"""
     groups: NDArray[np.str_]
-    """(n,) FairFace's race label: a composite is to mix them."""
+    """(n,) FairFace's race label: a composite mixes them."""
     expressions: NDArray[np.float32]
     """(n, expressions) in the order of the classifier's labels"""
     agreed: NDArray[np.bool_]
-    """(n,) whether the classifier perceives the gender that FairFace's label says"""
+    """(n,) whether the classifier's gender equals FairFace's label"""
 
-    def of(self, gender: str, expression: int, most: int) -> NDArray[np.int64]:
-        """Rows of at most so many faces with this gender and top expression, surest first."""
+    def of(self, gender: str, expression: int, limit: int) -> NDArray[np.int64]:
+        """Rows of at most `limit` faces with this gender and top expression, the most confident first."""
         fits = (self.genders == GENDERS.index(gender)) & self.agreed
         rows = np.flatnonzero(fits & (self.expressions.argmax(axis=1) == expression))
-        return rows[np.argsort(-self.expressions[rows, expression], kind="stable")][:most]
+        return rows[np.argsort(-self.expressions[rows, expression], kind="stable")][:limit]
 
 
 def load_candidates(data: Path, cache: Path, classifier: Classifier) -> Candidates:
-    """All candidates of FairFace's training split; raises DatasetError for files that do not fit."""
+    """All candidates of FairFace's training split; raises DatasetError for malformed files."""
     people = load_fairface(data, cache, "train")
     landmarks = read_landmarks(dataset_folder(data, "fairface") / "face_boxes.csv")
-    nowhere = (0.0, np.zeros((5, 2)))
-    scores, points = zip(*(landmarks.get(str(file), nowhere) for file in people.files), strict=True)
-    chosen = (np.array(scores) > LEAST_FOUND) & np.isin(people.ages, ADULTS) & frontal(np.array(points))
+    missing = (0.0, np.zeros((5, 2)))
+    scores, points = zip(*(landmarks.get(str(file), missing) for file in people.files), strict=True)
+    chosen = (np.array(scores) > MIN_SCORE) & np.isin(people.ages, ADULTS) & is_frontal(np.array(points))
     rows = np.flatnonzero(chosen)
     people = people.rows(rows)
-    expressions, agreed = _read(people, classifier)
+    expressions, agreed = _classify(people, classifier)
     return Candidates(
         people.images, np.array(points)[rows], people.genders, people.races, expressions, agreed
     )
@@ -89,8 +89,8 @@ def read_landmarks(path: Path) -> dict[str, tuple[float, NDArray[np.float64]]]:
     return found
 
 
-def frontal(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which faces (n,) with landmarks (n, 5, 2) look into the camera, upright and large enough."""
+def is_frontal(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which faces (n,) with landmarks (n, 5, 2) are frontal, upright and large enough."""
     right, left = points[:, 0], points[:, 1]
     eyes = np.linalg.norm(left - right, axis=1)
     size = np.maximum(eyes, 1e-6)
@@ -99,16 +99,14 @@ def frontal(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     nose = np.abs(((points[:, 2] - middle) * along).sum(axis=1)) / size
     mouth = np.abs(((points[:, 3:].mean(axis=1) - middle) * along).sum(axis=1)) / size
     tilt = np.abs(np.arctan2(along[:, 1], along[:, 0]))
-    return np.asarray(
-        (eyes > LEAST_EYES) & (nose < MOST_TURNED) & (mouth < MOST_TURNED) & (tilt < MOST_TILTED)
-    )
+    return np.asarray((eyes > MIN_EYE_DISTANCE) & (nose < MAX_TURN) & (mouth < MAX_TURN) & (tilt < MAX_TILT))
 
 
 def _off_centre(points: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(points.mean(axis=0) - FAIRFACE_SIDE / 2))
 
 
-def _read(people: FairFace, classifier: Classifier) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _classify(people: FairFace, classifier: Classifier) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     expressions, agreed = [], []
     order = [classifier.gender_head.labels.index(name) for name in GENDERS]
     for start in range(0, len(people.files), _BATCH):

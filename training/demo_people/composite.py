@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from training.demo_people.canvas import EYE_LINE, EYES, HEIGHT, MIDDLE, WIDTH, Plane, X, Y
 
 ROUNDS = 4
-"""How often the faces are brought to their mean and the mean is taken anew."""
+"""Iterations of warping the faces to their mean and averaging them."""
 
 _SHAPE = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.41, 1.08], [0.41, 1.08]])
 """FairFace's median landmarks, in eye distances from between the eyes: eyes, nose, corners of the mouth."""
 _TARGET = _SHAPE * EYES + [MIDDLE, EYE_LINE]
 _OTHER_SIDE = [1, 0, 2, 4, 3]
 _FLOW_BLUR = 4.0
-"""Sigma in pixels: faces are bent as a whole, single wrinkles and spectacles are not."""
+"""Sigma in pixels: whole faces are warped, single wrinkles and spectacles are not."""
 
 INNER = ((X - MIDDLE) / EYES) ** 2 + ((Y - EYE_LINE - 24) / (1.35 * EYES)) ** 2 < 1
-"""(HEIGHT, WIDTH) bool: what is face and neither hair nor background."""
+"""(HEIGHT, WIDTH) bool: the inner face, without hair and background."""
 
 
-def aligned(image: NDArray[np.uint8], points: NDArray[np.float64], mirror: bool) -> Plane:
-    """A face moved, turned and scaled so that its five landmarks lie where all faces' do.
+def align(image: NDArray[np.uint8], points: NDArray[np.float64], mirror: bool) -> Plane:
+    """Move, rotate and scale a face so that its five landmarks are at the common positions.
 
     Takes a grey picture and points (5, 2) x, y: right eye, left eye, nose, right and left corner of the
     mouth. The luminance of the inner face has mean 0 and standard deviation 1.
@@ -40,11 +40,11 @@ def aligned(image: NDArray[np.uint8], points: NDArray[np.float64], mirror: bool)
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return standardised(np.asarray(moved, np.float32))
+    return standardise(np.asarray(moved, np.float32))
 
 
-def standardised(face: Plane) -> Plane:
-    """The same picture with mean 0 and standard deviation 1 over the inner face."""
+def standardise(face: Plane) -> Plane:
+    """Scale a picture to mean 0 and standard deviation 1 over the inner face."""
     return np.asarray((face - face[INNER].mean()) / face[INNER].std(), np.float32)
 
 
@@ -55,23 +55,23 @@ class Composite:
     face: Plane
     """Mean 0 and standard deviation 1 over the inner face."""
     spread: Plane
-    """Standard deviation of the faces at each pixel: large where each shows something else."""
+    """Standard deviation of the faces at each pixel: large where the faces differ."""
     likeness: NDArray[np.float32]
     """(n,) correlation of each face with the mean over the inner face."""
 
 
 def compose(faces: list[Plane]) -> Composite:
-    """The mean of aligned faces after each was bent to their common shape: sharp where a plain mean is not.
+    """The mean of aligned faces, each warped to their common shape, which keeps it sharp.
 
-    The bends of all faces add up to nothing at every pixel, so that the common shape is nobody's.
+    The warps of all faces sum to zero at every pixel, so that the common shape is no single person's.
     """
     warped = np.stack(faces)
     for _ in range(ROUNDS):
         mean = warped.mean(axis=0)
         flows = np.stack([_flow(mean, face) for face in faces])
         flows -= flows.mean(axis=0)
-        warped = np.stack([standardised(_bent(face, flow)) for face, flow in zip(faces, flows, strict=True)])
-    mean = standardised(warped.mean(axis=0))
+        warped = np.stack([standardise(_warp(face, flow)) for face, flow in zip(faces, flows, strict=True)])
+    mean = standardise(warped.mean(axis=0))
     return Composite(mean, warped.std(axis=0), (warped[:, INNER] * mean[INNER]).mean(axis=1))
 
 
@@ -85,21 +85,21 @@ def _similarity(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _flow(mean: Plane, face: Plane) -> NDArray[np.float32]:
-    """Where in `face` each pixel of `mean` lies: offsets (HEIGHT, WIDTH, 2) in pixels."""
+    """Dense optical flow from `mean` to `face`: offsets (HEIGHT, WIDTH, 2) in pixels."""
     dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dense.setFinestScale(1)
     start = np.zeros((HEIGHT, WIDTH, 2), np.float32)
     return np.asarray(
-        cv2.GaussianBlur(dense.calc(_bytes(mean), _bytes(face), start), (0, 0), _FLOW_BLUR), np.float32
+        cv2.GaussianBlur(dense.calc(_to_bytes(mean), _to_bytes(face), start), (0, 0), _FLOW_BLUR), np.float32
     )
 
 
-def _bent(face: Plane, flow: NDArray[np.float32]) -> Plane:
+def _warp(face: Plane, flow: NDArray[np.float32]) -> Plane:
     moved = cv2.remap(
         face, X + flow[..., 0], Y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.float32)
 
 
-def _bytes(face: Plane) -> NDArray[np.uint8]:
+def _to_bytes(face: Plane) -> NDArray[np.uint8]:
     return np.clip(face * 45 + 128, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Hair and caps: their outlines, and strands that follow the head."""
+"""Hair and caps: outlines, and strands that follow the head."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.demo_people.canvas import HEIGHT, MIDDLE, WIDTH, Plane, Points, X, Y, blurred, mirrored, ramp
+from training.demo_people.canvas import HEIGHT, MIDDLE, WIDTH, Plane, Points, X, Y, blur, mirror, ramp
 
 
 @dataclass(frozen=True)
 class Hair:
     """One haircut.
 
-    `outline` is all hair, seen from the front; `opening` is what it leaves free of face and neck. In pixels:
-    `parting` is how far from the middle the strands begin, `soft` the width of the hairline, `ragged` how
-    far it varies.
+    `outline` is the hair seen from the front; `opening` is the visible part of face and neck. In pixels:
+    `parting` is the offset of the parting from the middle, `soft` the width of the hairline, `ragged` its
+    variation.
     """
 
     outline: Points
@@ -30,39 +30,39 @@ class Hair:
 
 
 _LOW = 270.0
-"""Below the picture: hair that hangs out of it."""
+"""Below the canvas, for hair that extends beyond it."""
 
-_LONG = mirrored([(0, 11), (34, 15), (60, 40), (69, 86), (72, 140), (77, 200), (76, _LOW), (0, _LOW)])
-_CURTAIN = mirrored(
+_LONG = mirror([(0, 11), (34, 15), (60, 40), (69, 86), (72, 140), (77, 200), (76, _LOW), (0, _LOW)])
+_CURTAIN = mirror(
     [(0, 36), (10, 46), (26, 60), (42, 80), (49, 106), (51, 136), (49, 166), (46, 200), (44, _LOW), (0, _LOW)]
 )
-_WAVY = mirrored(
+_WAVY = mirror(
     [(0, 9), (38, 14), (66, 44), (73, 88), (76, 130), (84, 170), (85, 215), (76, 240), (56, 248), (0, 240)]
 )
 _SWEPT: Points = [
     (-22, 40), (-2, 50), (22, 64), (42, 82), (52, 108), (54, 140), (50, 170), (48, 200), (44, _LOW),
     (-44, _LOW), (-48, 200), (-50, 170), (-53, 140), (-50, 112), (-42, 86), (-32, 60),
 ]  # fmt: skip
-_BOB = mirrored(
+_BOB = mirror(
     [(0, 11), (36, 15), (62, 42), (70, 88), (74, 130), (74, 166), (66, 188), (48, 192), (36, 186), (0, 180)]
 )
-_FRINGE = mirrored(
+_FRINGE = mirror(
     [(0, 68), (24, 70), (42, 78), (49, 98), (52, 130), (50, 160), (44, 186), (30, _LOW), (0, _LOW)]
 )
-_BOUND = mirrored([(0, 15), (34, 19), (54, 44), (58, 86), (56, 120), (50, 140), (0, 150)])
-_BOUND_OPENING = mirrored(
+_BOUND = mirror([(0, 15), (34, 19), (54, 44), (58, 86), (56, 120), (50, 140), (0, 150)])
+_BOUND_OPENING = mirror(
     [(0, 49), (18, 52), (33, 64), (43, 82), (51, 104), (60, 122), (80, 150), (80, 250), (0, 250)]
 )
-_CROPPED = mirrored([(0, 18), (32, 21), (53, 46), (57, 84), (56, 106), (53, 122), (0, 130)])
-_CROPPED_OPENING = mirrored(
+_CROPPED = mirror([(0, 18), (32, 21), (53, 46), (57, 84), (56, 106), (53, 122), (0, 130)])
+_CROPPED_OPENING = mirror(
     [(0, 52), (22, 52), (39, 60), (46, 74), (50, 92), (54, 112), (60, 126), (90, 140), (80, 250), (0, 250)]
 )
-_SIDE = mirrored([(0, 11), (30, 13), (55, 38), (60, 78), (58, 108), (54, 126), (0, 140)])
+_SIDE = mirror([(0, 11), (30, 13), (55, 38), (60, 78), (58, 108), (54, 126), (0, 140)])
 _SIDE_OPENING: Points = [
     (-30, 54), (-10, 47), (14, 50), (36, 61), (47, 78), (50, 94), (54, 116), (60, 128), (90, 140),
     (80, 250), (-80, 250), (-90, 140), (-60, 128), (-54, 116), (-50, 94), (-47, 78), (-40, 64),
 ]  # fmt: skip
-_QUIFF = mirrored([(0, 5), (30, 7), (54, 30), (58, 70), (57, 106), (53, 122), (0, 130)])
+_QUIFF = mirror([(0, 5), (30, 7), (54, 30), (58, 70), (57, 106), (53, 122), (0, 130)])
 
 WOMEN = {
     "long": Hair(_LONG, _CURTAIN),
@@ -83,7 +83,7 @@ _STEPS = np.linspace(-_SPAN, _SPAN, 2048)
 
 
 def meridians(parting: float = 0.0, waves: bool = False, phase: float = 0.0) -> Plane:
-    """The strand that each pixel lies on, about -1 to 1: from the crown over the head, then straight down."""
+    """The strand at each pixel, about -1 to 1: strands run from the crown over the head, then down."""
     radius = np.sqrt(np.clip(1 - ((100 - Y) / 94) ** 2, 0.03, 1))
     radius[Y > 100] = 1
     centre = MIDDLE + parting * np.clip((100 - Y) / 80, 0, 1)
@@ -92,8 +92,8 @@ def meridians(parting: float = 0.0, waves: bool = False, phase: float = 0.0) -> 
     return np.asarray(strand + waves * bend, np.float32)
 
 
-def uneven(rng: np.random.Generator, strands: Plane, counts: tuple[int, ...]) -> Plane:
-    """Noise of deviation 1 that is the same along a strand, with features of so many to a unit."""
+def strand_noise(rng: np.random.Generator, strands: Plane, counts: tuple[int, ...]) -> Plane:
+    """Noise with standard deviation 1, constant along a strand, with `counts` features per unit."""
     line = np.zeros(len(_STEPS))
     for count in counts:
         knots = rng.normal(size=3 * count + 8)
@@ -103,9 +103,9 @@ def uneven(rng: np.random.Generator, strands: Plane, counts: tuple[int, ...]) ->
 
 
 def texture(rng: np.random.Generator, strands: Plane) -> Plane:
-    """Brightness of hair around 1: locks, single strands, and the sheen that lies round the head."""
-    fine, locks = uneven(rng, strands, (40, 90, 180)), uneven(rng, strands, (5, 11, 22))
-    patches = 15 * blurred(rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32), 9)
-    mixed = blurred(0.6 * fine * (1 + 0.4 * patches) + 0.7 * locks, 0.5)
+    """Brightness of hair around 1: locks, single strands, and sheen around the head."""
+    fine, locks = strand_noise(rng, strands, (40, 90, 180)), strand_noise(rng, strands, (5, 11, 22))
+    patches = 15 * blur(rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32), 9)
+    mixed = blur(0.6 * fine * (1 + 0.4 * patches) + 0.7 * locks, 0.5)
     sheen = np.exp(-(((Y - 46 - 14 * strands**2) / 15) ** 2))
     return np.asarray(1 + 0.12 * mixed + 0.3 * sheen * np.clip(0.7 + 0.45 * mixed, 0, 2), np.float32)

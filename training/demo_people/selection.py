@@ -1,4 +1,4 @@
-"""Which candidates are averaged with one another."""
+"""Selection of the candidates for each composite."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.demo_people.candidates import Candidates
-from training.demo_people.composite import INNER, Composite, aligned, compose
+from training.demo_people.composite import INNER, Composite, align, compose
 
 FACES = 10
 """Faces in a composite."""
-FEWEST = 8
-"""A composite of fewer faces could be taken for one of them."""
-MOST_OF_A_GROUP = 4
-"""Faces of one of FairFace's race groups in a composite: none stands for a group."""
+MIN_FACES = 8
+"""Least faces in a composite: with fewer it could resemble one of them."""
+MAX_OF_A_GROUP = 4
+"""Most faces of one of FairFace's race groups in a composite: no composite represents a group."""
 
-_AROUND = 20
-"""Faces that look like the first one, from which the most alike become the composite."""
+_NEIGHBOURS = 20
+"""Faces most similar to the first, from which those of a composite are chosen."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A composite and the candidates' rows that it was made of."""
+    """A composite and the rows of its candidates."""
 
     composite: Composite
     members: frozenset[int]
@@ -33,15 +33,15 @@ class Blend:
         return 2 * len(self.members & other.members) <= len(self.members)
 
 
-def blends(people: Candidates, rows: NDArray[np.int64], most: int) -> list[Blend]:
-    """At most so many composites of candidates, the sharpest first.
+def make_blends(people: Candidates, rows: NDArray[np.int64], limit: int) -> list[Blend]:
+    """At most `limit` composites of candidates, the sharpest first.
 
-    Each is made of a face and those that look most like it, and of their mirror images. The surest and most
-    typical faces begin; who has been averaged begins no further composite.
+    Each is made of a face, the faces most similar to it, and their mirror images. The most confident and
+    most typical faces are first; a face that is in a composite starts no further one.
     """
-    if len(rows) < FEWEST:
+    if len(rows) < MIN_FACES:
         return []
-    both = [[aligned(people.images[row], people.points[row], side) for side in (False, True)] for row in rows]
+    both = [[align(people.images[row], people.points[row], side) for side in (False, True)] for row in rows]
     inner = np.array([[face[INNER] for face in sides] for sides in both], np.float32)
     inner /= np.linalg.norm(inner, axis=2, keepdims=True)
     typical = inner[:, 0] @ inner[:, 0].mean(axis=0)
@@ -49,25 +49,25 @@ def blends(people: Candidates, rows: NDArray[np.int64], most: int) -> list[Blend
     made: list[Blend] = []
     used: set[int] = set()
     for start in np.argsort(-(sure + typical), kind="stable").tolist():
-        if start in used or len(made) == most:
+        if start in used or len(made) == limit:
             continue
-        alike = np.argsort(-(inner @ inner[start, 0]).max(axis=1), kind="stable")[:_AROUND]
+        alike = np.argsort(-(inner @ inner[start, 0]).max(axis=1), kind="stable")[:_NEIGHBOURS]
         likeness = compose([both[index][0] for index in alike]).likeness
-        chosen = _mixed(alike[np.argsort(-likeness, kind="stable")].tolist(), people.groups[rows])
+        chosen = _limit_groups(alike[np.argsort(-likeness, kind="stable")].tolist(), people.groups[rows])
         used.update([start, *chosen])
-        if len(chosen) >= FEWEST:
+        if len(chosen) >= MIN_FACES:
             composite = compose([face for index in chosen for face in both[index]])
             made.append(Blend(composite, frozenset(rows[chosen].tolist())))
     return sorted(made, key=lambda blend: -float(blend.composite.likeness.mean()))
 
 
-def _mixed(order: list[int], groups: NDArray[np.str_]) -> list[int]:
+def _limit_groups(order: list[int], groups: NDArray[np.str_]) -> list[int]:
     """The first FACES of `order`, at most MOST_OF_A_GROUP of any group."""
     chosen: list[int] = []
     counts: dict[str, int] = {}
     for index in order:
         group = str(groups[index])
-        if counts.get(group, 0) < MOST_OF_A_GROUP:
+        if counts.get(group, 0) < MAX_OF_A_GROUP:
             counts[group] = counts.get(group, 0) + 1
             chosen.append(index)
         if len(chosen) == FACES:

@@ -23,8 +23,8 @@ from training.detector.synthesis import Synthesis
 from training.detector.targets import SIZE_UNIT, STRIDES
 from training.detector.train import MODEL_FILE, load_synthesis, read_config
 from training.errors import ExportError, RunError
-from training.runs.folder import ONNX_FILES
 from training.runs.quantise import quantise
+from training.runs.run_folder import ONNX_FILES
 
 DATASETS = ("scenes (imagenet-sample-images, 100 Sports, human detection)", "GroceryStoreDataset", "FairFace")
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"

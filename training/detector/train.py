@@ -21,8 +21,8 @@ from training.detector.network import HALF_RANGE, build
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import assign
 from training.errors import DatasetError, RunError
-from training.runs.folder import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
 from training.runs.precision import computing_in
+from training.runs.run_folder import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
 from training.runs.schedule import Annealing
 
 MODEL_FILE = "model.keras"

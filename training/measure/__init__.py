@@ -1,0 +1,1 @@
+"""Measurements: calibration, bias, robustness, costs, comparisons, and ways of pooling."""

@@ -1,4 +1,4 @@
-"""How often perceived gender is right for each race, gender and age together."""
+"""Accuracy of perceived gender for each combination of race, gender and age."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import datasets
-from training.measure.figures import Share, share
+from training.measure.statistics import Share, share
 
-FEWEST = 30
-"""A group with fewer faces than this is in the table, but is not named the worst."""
+MIN_FACES = 30
+"""A smaller group is in the table, but is not reported as the worst."""
 
 
 @dataclass(frozen=True)
-class Cell(Share):
-    """How often gender is right in one group; the 95 % interval is Wilson's."""
+class DemographicGroup(Share):
+    """Accuracy of gender in one group, with its Wilson interval."""
 
     race: str
     gender: str
@@ -30,8 +30,8 @@ class Cell(Share):
         return f"{self.race} {self.gender} {self.age}"
 
 
-def cells(correct: NDArray[np.bool_], people: datasets.FairFace) -> list[Cell]:
-    """Every group that occurs among people whose gender was told right or not (n,), in reading order."""
+def demographic_groups(correct: NDArray[np.bool_], people: datasets.FairFace) -> list[DemographicGroup]:
+    """Every group among people, whose gender was classified correctly or not (n,), in reading order."""
     genders = np.array(datasets.GENDERS)[people.genders]
     found = []
     for race in sorted(set(people.races.tolist())):
@@ -39,16 +39,20 @@ def cells(correct: NDArray[np.bool_], people: datasets.FairFace) -> list[Cell]:
             for age in sorted(set(people.ages.tolist()), key=reading_order):
                 group = (people.races == race) & (genders == gender) & (people.ages == age)
                 if group.any():
-                    found.append(Cell(**vars(share(correct[group])), race=race, gender=gender, age=age))
+                    found.append(
+                        DemographicGroup(**vars(share(correct[group])), race=race, gender=gender, age=age)
+                    )
     return found
 
 
-def worst(found: Sequence[Cell]) -> Cell | None:
-    """The group of at least 30 faces that is right least often; None where all are smaller."""
-    return min((cell for cell in found if cell.n >= FEWEST), key=lambda cell: cell.value, default=None)
+def worst_group(found: Sequence[DemographicGroup]) -> DemographicGroup | None:
+    """The least accurate group of at least MIN_FACES faces; None if all are smaller."""
+    return min(
+        (group for group in found if group.n >= MIN_FACES), key=lambda group: group.value, default=None
+    )
 
 
 def reading_order(name: str) -> tuple[int, str]:
-    """A key that sorts ages by their first number, other names by the alphabet."""
+    """Sort key: ages by their first number, other names alphabetically."""
     number = re.search(r"\d+", name)
     return (int(number.group()) if number else 0, name)

@@ -1,7 +1,7 @@
-"""Confidence that means what it says: temperature, calibration error, and when to say "unknown".
+"""Calibration of confidence: temperature, calibration error, and the threshold of "unknown".
 
-Truth is a distribution over classes per face, as raters differ: a label is right to the extent that
-the truth holds it.
+The truth is a distribution over classes per face, because raters differ: a label is right to the share that
+the truth gives to it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression, minimize_scalar
+from scipy.special import log_softmax
 
 from inference.classifier import softmax
 
@@ -23,37 +25,34 @@ class Bin:
     """The faces of one bin of a reliability diagram: their number, mean top probability, mean agreement."""
 
     above: float
-    """Where the bin begins; all are 1/15 wide."""
+    """Lower edge of the bin; the width is 1/15."""
     faces: int
     confidence: float
     right: float
 
 
 def fit_temperature(logits: Floats, truth: Floats) -> float:
-    """The temperature with the least cross-entropy between logits (n, k) and truth (n, k).
+    """The temperature with the lowest cross-entropy between logits (n, k) and truth (n, k).
 
-    One parameter as in Guo et al. 2017 (doi:10.48550/arXiv.1706.04599), by golden section on its
-    logarithm between 1/5 and 5: the cross-entropy is convex in 1/T, so has one minimum.
+    Temperature scaling (Guo et al. 2017, doi:10.48550/arXiv.1706.04599), searched on a logarithmic scale
+    between 1/5 and 5: the cross-entropy is convex in 1/T, so it has one minimum.
     """
-    low, high = np.log(0.2), np.log(5.0)
-    golden = (np.sqrt(5) - 1) / 2
-    for _ in range(40):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        at_left, at_right = (crossentropy(logits, truth, float(np.exp(x))) for x in (left, right))
-        if at_left < at_right:
-            high = right
-        else:
-            low = left
-    return round(float(np.exp((low + high) / 2)), 4)
+    exact = logits.astype(np.float64)
+    found = minimize_scalar(
+        lambda x: -(truth * log_softmax(exact / np.exp(x), axis=1)).sum(axis=1).mean(),
+        bounds=(np.log(0.2), np.log(5.0)),
+        options={"xatol": 1e-6},
+    )
+    return round(float(np.exp(found.x)), 4)
 
 
 def agreement(probabilities: Floats, truth: Floats) -> NDArray[np.float64]:
-    """How far the likeliest class of each face (n, k) is right (n,), 0..1."""
+    """The share of the truth for the likeliest class of each face (n, k): (n,), 0..1."""
     return np.asarray(truth[np.arange(len(truth)), probabilities.argmax(axis=1)], np.float64)
 
 
 def reliability(probabilities: Floats, truth: Floats) -> list[Bin]:
-    """The bins, of 15 of equal width, that hold faces (n, k), by confidence."""
+    """The non-empty bins of 15 equal bins of confidence, for faces (n, k)."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = agreement(probabilities, truth)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -73,29 +72,16 @@ def calibration_error(probabilities: Floats, truth: Floats) -> float:
 def unknown_below(probabilities: Floats, truth: Floats, wanted: float) -> float:
     """The lowest top probability at which a label is right at least to the share `wanted`.
 
-    How far labels are right is taken as a rising function of confidence, fitted by isotonic
-    regression. 0 where every label is good enough, 1 where none is.
+    The share is fitted as a non-decreasing function of confidence by isotonic regression. 0 if every label
+    reaches it, 1 if none does.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(confidence)
-    good = np.flatnonzero(_rising(agreement(probabilities, truth)[order]) >= wanted)
+    fitted = isotonic_regression(agreement(probabilities, truth)[order]).x
+    good = np.flatnonzero(fitted >= wanted)
     if not len(good):
         return 1.0
     return round(float(confidence[order][good[0]]), 3) if good[0] else 0.0
-
-
-def _rising(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least-squares fit (n,) of values (n,) that never falls (pool adjacent violators)."""
-    means: list[float] = []
-    sizes: list[int] = []
-    for value in values.tolist():
-        means.append(value)
-        sizes.append(1)
-        while len(means) > 1 and means[-2] >= means[-1]:
-            mean, size = means.pop(), sizes.pop()
-            means[-1] = (means[-1] * sizes[-1] + mean * size) / (sizes[-1] + size)
-            sizes[-1] += size
-    return np.repeat(means, sizes)
 
 
 def crossentropy(logits: Floats, truth: Floats, temperature: float = 1.0) -> float:

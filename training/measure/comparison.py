@@ -1,7 +1,7 @@
-"""Train and measure every system of the comparison, each in a run folder of its own.
+"""Training and measurement of the systems of the comparison, each in its own run folder.
 
-What was measured is `figures.json` there; `gathered` puts them over those that were kept before, so that
-the table can be made anew without any run.
+The run folder stores the figures as `figures.json`; `merge_figures` adds them to the stored figures of all
+systems, so that the tables can be made again without the runs.
 """
 
 from __future__ import annotations
@@ -23,76 +23,80 @@ from training.classifier.export import export
 from training.classifier.train import fit
 from training.classifier.validation import (
     PARTS,
+    EvaluationSet,
     Logits,
     Outputs,
-    Pictures,
+    compute_outputs,
     keras_logits,
+    load_evaluation_set,
     load_keras,
-    load_pictures,
-    outputs,
 )
 from training.measure.costs import costs
 from training.measure.systems import REMEDIES, SYSTEMS, System
-from training.runs.folder import MODEL_FILE, ONNX_FILES, read_history, spent, write_json
+from training.runs.publishing import FIGURES
+from training.runs.run_folder import MODEL_FILE, ONNX_FILES, read_history, spent, write_json
 
 FIGURES_FILE = "figures.json"
-KEPT = Path("docs/comparison.json")
-"""The figures of all systems, by name."""
+FIGURES_PATH = FIGURES / "comparison.json"
+"""The stored figures of all systems, by name."""
 
-STILL = "paper_cnn"
-"""The network whose answers about the frames of a clip are compared with those of networks that see clips."""
+FRAME_BASELINE = "paper_cnn"
+"""The single-frame network that is compared with the networks of clips."""
 
-Measured = dict[str, Any]
+SystemFigures = dict[str, Any]
 
 
-def compare(
+def train_and_measure(
     systems: list[System],
     runs: Path,
     data: Path,
     cache: Path,
     passes: int,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Train and measure what is not measured yet; what was cut off goes on.
+    """Train and measure the systems without figures; interrupted runs resume.
 
-    Raises RunError for a run of another configuration, DatasetError for the data.
+    `report` gets a line per system. Raises RunError for a run with another configuration, DatasetError for
+    the data.
     """
     for number, system in enumerate(systems, start=1):
         run = runs / system.name
         if (run / FIGURES_FILE).exists():
             continue
-        say(f"{number}/{len(systems)} {system.name}: {system.what}")
+        report(f"{number}/{len(systems)} {system.name}: {system.what}")
         if not (run / MODEL_FILE).exists():
             fit(system.config(runs, passes), data, run, cache, resume=True)
-        write_json(run / FIGURES_FILE, measured(system, run, data, cache))
+        write_json(run / FIGURES_FILE, measure_system(system, run, data, cache))
 
 
-def measured(system: System, run: Path, data: Path, cache: Path) -> Measured:
-    """The figures of a trained system on both parts, its costs and its curves, ready for JSON."""
+def measure_system(system: System, run: Path, data: Path, cache: Path) -> SystemFigures:
+    """Measure a trained system: figures on both parts, costs and learning curves, ready for JSON."""
     model, network = load_keras(run / MODEL_FILE), architecture(system.arch)
     logits, heads = keras_logits(model), model.output_names
-    parts = {part: load_pictures(part, data, cache, network.size, network.frames, heads) for part in PARTS}
-    target, known = run / ONNX_FILES["float32"], parts["validation"]
-    some = np.concatenate([known.face_crops[:64], known.person_crops[:64]])
-    export(model, {"name": system.name, "run": run.name}, target, some)
+    parts = {
+        part: load_evaluation_set(part, data, cache, network.size, network.frames, heads) for part in PARTS
+    }
+    target, validation = run / ONNX_FILES["float32"], parts["validation"]
+    crops = np.concatenate([validation.face_crops[:64], validation.person_crops[:64]])
+    export(model, {"name": system.name, "run": run.name}, target, crops)
     history = read_history(run)
     return {
         "passes": len(history),
         "minutes": round(spent(history) / 60, 1),
-        "parts": {part: _figures(outputs(logits, seen, heads), seen) for part, seen in parts.items()},
+        "parts": {part: _figures(compute_outputs(logits, seen, heads), seen) for part, seen in parts.items()},
         "costs": costs(target),
         "curves": {
             name: [row[name] for row in history]
             for head in heads
             for name in (f"{head}_accuracy", f"val_{head}_accuracy")
         },
-        **({"on_clips": _on_clips(logits, data, cache)} if system.name == STILL else {}),
+        **({"on_clips": _on_clips(logits, data, cache)} if system.name == FRAME_BASELINE else {}),
     }
 
 
-def gathered(runs: Path, kept: Path = KEPT) -> dict[str, Measured]:
-    """All figures that there are by name of the system: those kept, and over them those of the runs."""
-    found: dict[str, Measured] = json.loads(kept.read_text()) if kept.exists() else {}
+def merge_figures(runs: Path, stored: Path = FIGURES_PATH) -> dict[str, SystemFigures]:
+    """The stored figures by system, updated by those of the runs."""
+    found: dict[str, SystemFigures] = json.loads(stored.read_text()) if stored.exists() else {}
     for system in (*SYSTEMS, *REMEDIES):
         path = runs / system.name / FIGURES_FILE
         if path.exists():
@@ -101,7 +105,7 @@ def gathered(runs: Path, kept: Path = KEPT) -> dict[str, Measured]:
 
 
 def mean_of_frames(logits: Logits) -> Logits:
-    """A network for pictures as one for clips (n, frames, size, size): the mean of its answers, as logits."""
+    """Apply a single-frame network to clips (n, frames, size, size): logits of its mean probabilities."""
 
     def of_clips(clips: NDArray[np.uint8]) -> Outputs:
         n, frames = clips.shape[:2]
@@ -115,21 +119,21 @@ def mean_of_frames(logits: Logits) -> Logits:
 
 
 def first_frame(logits: Logits) -> Logits:
-    """A network for pictures as one for clips, of which it sees the first frame alone."""
+    """Apply a single-frame network to the first frame of each clip."""
     return lambda clips: logits(clips[:, 0])
 
 
 def _on_clips(logits: Logits, data: Path, cache: Path) -> Mapping[str, Any]:
-    size = architecture(STILL).size
-    parts = {part: load_pictures(part, data, cache, size, FRAMES) for part in PARTS}
+    size = architecture(FRAME_BASELINE).size
+    parts = {part: load_evaluation_set(part, data, cache, size, FRAMES) for part in PARTS}
     ways = {"mean_of_3": mean_of_frames(logits), "one_frame": first_frame(logits)}
     return {
-        name: {part: _figures(outputs(way, seen), seen) for part, seen in parts.items()}
+        name: {part: _figures(compute_outputs(way, seen), seen) for part, seen in parts.items()}
         for name, way in ways.items()
     }
 
 
-def _figures(found: Outputs, pictures: Pictures) -> Mapping[str, Any]:
+def _figures(found: Outputs, pictures: EvaluationSet) -> Mapping[str, Any]:
     shares = {name: asdict(share) for name, share in headline(found, pictures).items()}
     by_set = by_data_set(found, pictures)
     f1s = {name: by_set[name]["macro_f1"] for name in ("fer2013", "ferplus") if name in by_set}

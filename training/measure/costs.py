@@ -1,4 +1,4 @@
-"""What a classifier costs: parameters, multiplications, bytes, processor time per face."""
+"""Costs of a classifier: parameters, multiplications, bytes, processor time per face."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from inference.model_file import session_options
+from inference.model_file import make_session_options
 
 REPEATS = 60
 
 
 def costs(path: Path) -> dict[str, float]:
-    """The `counts` of an ONNX file, and its CPU milliseconds per face, or clip, alone and in sixteens.
+    """The `counts` of an ONNX file, and CPU milliseconds per face or clip, in batches of 1 and of 16.
 
-    Times are those of the network on one thread, median of 60 runs, by the process's own clock, so that
-    other work on the machine counts little.
+    Times are for the network on one thread: the median of 60 runs by the process clock, on which other work
+    of the machine has little influence.
     """
-    session = ort.InferenceSession(path, session_options(threads=1))
+    session = ort.InferenceSession(path, make_session_options(threads=1))
     return counts(path) | {f"batch_{n}_ms": _milliseconds(session, n) for n in (1, 16)}
 
 
@@ -35,7 +35,7 @@ def counts(path: Path) -> dict[str, float]:
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, list[int]]:
-    """Shapes of constants by the name under which the layers take them, from integers or not."""
+    """Shapes of the constants by the name that layers use, quantised or not."""
     weights = {w.name: list(w.dims) for w in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in weights:
@@ -72,11 +72,11 @@ def _multiply_adds(graph: onnx.GraphProto) -> int:
 
 
 def _milliseconds(session: ort.InferenceSession, batch: int) -> float:
-    (taken,) = session.get_inputs()
-    pixels = np.random.default_rng(0).integers(0, 256, (batch, *taken.shape[1:])).astype(np.uint8)
+    (network_input,) = session.get_inputs()
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, *network_input.shape[1:])).astype(np.uint8)
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
-        session.run(None, {taken.name: pixels})
+        session.run(None, {network_input.name: pixels})
         times.append(time.process_time() - start)
     return round(float(np.median(times)) * 1e3 / batch, 3)

@@ -1,5 +1,5 @@
-"""What a network looks at: Grad-CAM (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74) of the faces it is
-surest of, rightly and wrongly.
+"""Grad-CAM (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74): heat maps of the faces with the most confident
+right and wrong answers.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from training.classifier.inputs import network_input
 from training.classifier.validation import (
     PARTS,
-    Pictures,
+    EvaluationSet,
     calibrate,
+    compute_outputs,
+    input_shape,
     keras_logits,
+    load_evaluation_set,
     load_keras,
-    load_pictures,
-    outputs,
-    taken,
 )
 from training.data import datasets
 from training.data.datasets import HEADS
 from training.errors import ExplainError
-from training.measure.receptive import grid, last_map
+from training.measure.receptive_field import grid, last_map
 
 
 @dataclass(frozen=True)
 class Face:
-    """One answer: picture (size, size) uint8, and heat of the same shape, 0..1, for that answer."""
+    """One answer: picture (size, size) uint8, and heat of the same shape, 0..1, for this answer."""
 
     picture: NDArray[np.uint8]
     heat: NDArray[np.float32]
@@ -43,8 +43,8 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Explained:
-    """The faces that a head is surest of, by their true label: where it is right, where it is wrong."""
+class Explanation:
+    """The most confident right and wrong answers of a head, by true label."""
 
     head: str
     source: str
@@ -53,14 +53,14 @@ class Explained:
 
 
 EXPLAINABLE = ("expression", "gender")
-"""The heads whose answers are explained."""
+"""The heads that can be explained."""
 
 
-def explain(path: Path, data: Path, cache: Path, heads: Collection[str], count: int) -> list[Explained]:
-    """`count` faces of each kind for every label of the heads, or of all that there are if none is named.
+def explain(path: Path, data: Path, cache: Path, heads: Collection[str], count: int) -> list[Explanation]:
+    """`count` right and `count` wrong answers for every label of the heads; all heads if none is given.
 
-    Faces are of the part `validation`, on which confidence is calibrated, too. Raises RunError for a
-    file that is no Keras model, ExplainError for a head that it has not or a network without feature maps,
+    Faces come from the part `validation`, which also calibrates the confidence. Raises RunError for a file
+    that is not a Keras model, ExplainError for a missing head or a network without feature maps,
     DatasetError for the data.
     """
     model = load_keras(path)
@@ -68,26 +68,26 @@ def explain(path: Path, data: Path, cache: Path, heads: Collection[str], count: 
     if missing := sorted(set(heads) - set(present)):
         raise ExplainError(f"{path} has no head {missing[0]!r}; it has {', '.join(model.output_names)}")
     heads = heads or present
-    pictures = load_pictures("validation", data, cache, *taken(model), heads)
-    found = outputs(keras_logits(model), pictures, heads)
+    pictures = load_evaluation_set("validation", data, cache, *input_shape(model), heads)
+    found = compute_outputs(keras_logits(model), pictures, heads)
     calibrated = calibrate(found, pictures)
     explained = []
     for head in heads:
         crops, truth, clear, source = _labelled(head, pictures)
-        rows = clear[distinct(crops[clear])]
+        rows = clear[distinct_rows(crops[clear])]
         probabilities = calibrated[head].probabilities(found[head][rows])
-        explained.append(_surest(model, head, source, crops[rows], truth[rows], probabilities, count))
+        explained.append(_explain_head(model, head, source, crops[rows], truth[rows], probabilities, count))
     return explained
 
 
 def heat_maps(
     model: keras.Model, head: str, crops: NDArray[np.uint8], answers: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """How much each place of crops (n, size, size) speaks for an answer (n,): (n, size, size), 0..1.
+    """Grad-CAM of crops (n, size, size) for given answers (n,): heat (n, size, size), 0..1.
 
-    The maps of the last layer that has places are added up, each weighed by the mean slope of the
-    answer's logit; what speaks against it is cut off. Of clips (n, frames, size, size), the last frame.
-    All zero where nothing speaks for it. Raises ExplainError for a network without such a layer.
+    Heat is the sum of the last layer's feature maps, each weighted by the mean gradient of the answer's
+    logit, with negative values set to 0. For clips (n, frames, size, size), it is that of the last frame.
+    All zero if nothing supports the answer. Raises ExplainError for a network without feature maps.
     """
     layer = last_map(model, head)
     network = keras.Model(model.inputs, [layer.output, model.get_layer(head).output])
@@ -96,42 +96,42 @@ def heat_maps(
         tape.watch(pixels)
         maps, logits = network(pixels, training=False)
         chosen = tf.gather(logits, answers, batch_dims=1)
-    slopes, values = tape.gradient(chosen, maps).numpy(), maps.numpy()
+    gradients, values = tape.gradient(chosen, maps).numpy(), maps.numpy()
     if values.ndim == 5:
-        slopes, values = slopes[:, -1], values[:, -1]
-    heat = np.maximum((slopes.mean(axis=(1, 2), keepdims=True) * values).sum(axis=-1), 0)
+        gradients, values = gradients[:, -1], values[:, -1]
+    heat = np.maximum((gradients.mean(axis=(1, 2), keepdims=True) * values).sum(axis=-1), 0)
     heat /= np.maximum(heat.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
-    where = grid(model, layer)
-    to_cell = np.array([[1 / where.step, 0, -where.first / where.step]] * 2)
+    cells = grid(model, layer)
+    to_cell = np.array([[1 / cells.step, 0, -cells.first / cells.step]] * 2)
     to_cell[1] = to_cell[1, [1, 0, 2]]
-    size, how = crops.shape[-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size, flags = crops.shape[-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.stack(
         [
-            cv2.warpAffine(each, to_cell, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+            cv2.warpAffine(each, to_cell, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
             for each in heat
         ]
     )
 
 
-def distinct(crops: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Rows of crops (n, ...) that repeat none before them: FER2013 holds many a picture twice."""
+def distinct_rows(crops: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Rows of crops (n, ...) without repetitions: FER2013 holds many pictures twice."""
     _, first = np.unique(crops.reshape(len(crops), -1), axis=0, return_index=True)
     return np.sort(first)
 
 
-def surest(
+def surest_rows(
     probabilities: NDArray[np.float32], truth: NDArray[np.int64], label: int, right: bool, count: int
 ) -> NDArray[np.int64]:
-    """Rows of at most `count` faces of a label that are answered rightly, or wrongly, surest first."""
+    """Rows of at most `count` faces of a label with a right, or wrong, answer, the most confident first."""
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     rows = np.flatnonzero((truth == label) & ((answers == truth) == right))
     return rows[np.argsort(-confidence[rows], kind="stable")[:count]]
 
 
 def _labelled(
-    head: str, pictures: Pictures
+    head: str, pictures: EvaluationSet
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], str]:
-    """Crops that have labels for a head, the labels, which of them are clear, and where they are from."""
+    """Crops with labels for a head, the labels, the rows with clear labels, and the data source."""
     faces, people = PARTS[pictures.part]
     if head == "gender":
         genders = pictures.people.genders
@@ -140,7 +140,7 @@ def _labelled(
     return pictures.face_crops, winner, np.flatnonzero(clear), faces
 
 
-def _surest(
+def _explain_head(
     model: keras.Model,
     head: str,
     source: str,
@@ -148,11 +148,11 @@ def _surest(
     truth: NDArray[np.int64],
     probabilities: NDArray[np.float32],
     count: int,
-) -> Explained:
+) -> Explanation:
     labels = HEADS[head]
 
     def faces(label: int, right: bool) -> list[Face]:
-        rows = surest(probabilities, truth, label, right, count)
+        rows = surest_rows(probabilities, truth, label, right, count)
         if not len(rows):
             return []
         answers = probabilities[rows].argmax(axis=1)
@@ -164,4 +164,4 @@ def _surest(
         ]
 
     right, wrong = ({name: faces(i, kind) for i, name in enumerate(labels)} for kind in (True, False))
-    return Explained(head, source, right, wrong)
+    return Explanation(head, source, right, wrong)

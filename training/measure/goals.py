@@ -1,4 +1,4 @@
-"""What the face classifier is meant to reach, beside what the file that most processors run does reach."""
+"""Goals of the face classifier, and how far the file that most processors run reaches them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.classifier.card import table
+from training.pages.markdown import table
 
 Figures = Mapping[str, Any]
-"""The figures of one file on the test pictures."""
+"""The figures of one file on the test split."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure and the bound that it is to keep, from below or from above."""
+    """A figure and its bound: at least the bound if `upwards`, otherwise at most."""
 
     name: str
     bound: float
@@ -23,12 +23,12 @@ class Goal:
     value: Callable[[Figures], float]
 
     def row(self, figures: Figures) -> tuple[str, str, str, str]:
-        """Name, bound, what was reached, and how far that is from the bound."""
+        """Name, bound, value, and distance from the bound."""
         value = round(self.value(figures), 2)
         missing = self.bound - value if self.upwards else value - self.bound
-        told = "reached" if missing <= 0 else f"{missing:.2f} short"
+        outcome = "reached" if missing <= 0 else f"{missing:.2f} short"
         sign = "at least" if self.upwards else "at most"
-        return self.name, f"{sign} {self.bound:g}{self.unit}", f"{value:g}{self.unit}", told
+        return self.name, f"{sign} {self.bound:g}{self.unit}", f"{value:g}{self.unit}", outcome
 
 
 def _right(truth: str) -> Callable[[Figures], float]:
@@ -57,6 +57,6 @@ GOALS = (
 
 
 def goals_table(metrics: Mapping[str, Any]) -> str:
-    """Every goal beside what was reached, by the INT8 file if there is one (Markdown)."""
+    """Every goal with the value of the INT8 file, or of float32 if there is none (Markdown)."""
     figures = metrics.get("int8", metrics["float32"])["test"]
     return table(("figure", "goal", "reached", ""), [goal.row(figures) for goal in GOALS])

@@ -1,7 +1,7 @@
-"""How a track's faces are best turned into one answer: ways of pooling, measured on made visitors.
+"""Ways of pooling a track's faces into one estimate, measured on synthetic visitors.
 
-Every way is a weighted mean per visit, either of the probabilities or of their logarithms. The latter is the
-mean of the logits, and for two classes the mean of the log-odds. Only validation pictures are used.
+Every way is a weighted mean per visit, of the probabilities or of their logarithms. The latter is the mean
+of the logits; for two classes it is the mean of the log-odds. Only the validation split is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.data import datasets
 from training.data.importers import load_fairface, load_fer2013
 from training.errors import DatasetError
 from training.measure.calibration import calibration_error, crossentropies
-from training.measure.figures import mcnemar, mean, share
+from training.measure.statistics import mcnemar, mean, share
 from training.measure.visitors import FRAMES, GAITS, PER_SECOND, Sightings, sightings
 
 SEED = 1
@@ -37,28 +37,27 @@ TAU = 0.5
 Floats = NDArray[np.float64]
 Scale = Literal["probabilities", "logits"]
 Way = tuple[Scale, str]
-"""What is averaged, and the name of the weights."""
-Follow = Callable[[str, Iterable[int]], Iterable[int]]
+"""The scale that is averaged, and the name of the weights."""
+WrapClips = Callable[[str, Iterable[int]], Iterable[int]]
 
 SCALES: tuple[Scale, ...] = ("probabilities", "logits")
 BASELINE: Way = ("probabilities", "all alike")
-"""What every other way is compared with."""
-
+"""The way that all others are compared with."""
 
 SHIPPED: Way = ("logits", "score x size x sharpness, squared")
-"""What `inference.pooling` does."""
+"""The way that `inference.pooling` uses."""
 
 
 def quality(seen: Sightings) -> Floats:
-    """What each face weighs while Mien runs (m,)."""
+    """The weight of each face in the runtime (m,)."""
     each = zip(seen.crops, seen.sizes.tolist(), seen.scores.tolist(), strict=True)
     return np.array([face_weight(crop, size, score) for crop, size, score in each])
 
 
 def recency(seen: Sightings) -> Floats:
-    """Weights (m,) that make a weighted mean what a moving average of time constant TAU ends at.
+    """Weights (m,) of an exponential moving average with time constant TAU at the end of each clip.
 
-    The average begins with the first face and goes towards each later one by 1 - exp(-gap / TAU).
+    The average starts with the first face and moves towards each later one by 1 - exp(-gap / TAU).
     """
     first = np.diff(seen.clips, prepend=-1) != 0
     gaps = np.where(first, np.inf, np.diff(seen.times, prepend=0))
@@ -77,11 +76,11 @@ WEIGHTS: Mapping[str, Callable[[Sightings], Floats]] = {
     "moving average": recency,
     "last face alone": lambda seen: (np.diff(seen.clips, append=-1) != 0).astype(np.float64),
 }
-"""What a face may weigh in its visit."""
+"""Ways to weight the faces of a visit."""
 
 
 @dataclass(frozen=True)
-class _Stills:
+class _Pictures:
     """Pictures (n, h, w), squares around their faces (n, 3), and the truth (n, k)."""
 
     images: NDArray[np.uint8]
@@ -89,22 +88,24 @@ class _Stills:
     truth: NDArray[np.float32]
 
 
-def measure(data: Path, cache: Path, faces: int, follow: Follow = lambda _, clips: clips) -> dict[str, Any]:
-    """Figures of every way on so many clips of each kind, ready for JSON.
+def measure(
+    data: Path, cache: Path, faces: int, wrap_clips: WrapClips = lambda _, clips: clips
+) -> dict[str, Any]:
+    """Figures of every way on `faces` clips of each kind, ready for JSON.
 
-    `follow` is told what the clips show and wraps the numbers of those that are gone through. Raises
-    DatasetError or ModelError.
+    `wrap_clips` gets a description and the clip numbers, and returns them, for example with a progress bar.
+    Raises DatasetError or ModelError.
     """
     detector, path = Detector(), shipped("faces")
     classifier = Classifier(path)
     figures: dict[str, Any] = {gait: {} for gait in GAITS}
-    for head, stills in _stills(data, cache, faces).items():
+    for head, stills in _load_pictures(data, cache, faces).items():
         for name, gait in GAITS.items():
-            wrap = partial(follow, f"{head}, {name}")
+            wrap = partial(wrap_clips, f"{head}, {name}")
             seen = sightings(stills.images, stills.squares, detector, classifier.size, gait, SEED, wrap)
             classes = classifier.classify(seen.crops)
             found = classes.expressions if head == "expression" else classes.genders
-            figures[name][head] = compared(seen, found, stills.truth)
+            figures[name][head] = compare_ways(seen, found, stills.truth)
     return {
         "model": {"file": path.name, "run": classifier.metadata.run},
         "clips": {"frames": FRAMES, "per_second": PER_SECOND, "seed": SEED},
@@ -112,20 +113,22 @@ def measure(data: Path, cache: Path, faces: int, follow: Follow = lambda _, clip
     }
 
 
-def compared(seen: Sightings, found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, Any]:
+def compare_ways(seen: Sightings, found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, Any]:
     """Figures of every way, given the probabilities (m, k) of the sightings and the clips' truth (n, k).
 
-    A clip counts as a visit where as many faces were seen as confirm one; raises DatasetError where hardly
-    any does.
+    A clip with enough faces to confirm a track counts as a visit; raises DatasetError if there are fewer
+    than two visits.
     """
     counts = np.bincount(seen.clips, minlength=len(truth))
     visits = counts >= CONFIRMING_FACES
     if visits.sum() < 2:
-        raise DatasetError(f"the detector saw faces in {visits.sum()} of {len(truth)} clips; give more")
+        raise DatasetError(
+            f"the detector found faces in {visits.sum()} of {len(truth)} clips; use more clips"
+        )
     labels = truth.argmax(axis=1)[visits]
     weights = {name: weigh(seen) for name, weigh in WEIGHTS.items()}
     pools: dict[Way, NDArray[np.float32]] = {
-        (scale, name): pooled(found, weight, seen.clips, len(truth), scale)[visits]
+        (scale, name): pool_probabilities(found, weight, seen.clips, len(truth), scale)[visits]
         for scale in SCALES
         for name, weight in weights.items()
     }
@@ -158,7 +161,7 @@ def compared(seen: Sightings, found: NDArray[np.float32], truth: NDArray[np.floa
     }
 
 
-def pooled(
+def pool_probabilities(
     found: NDArray[np.float32], weights: Floats, clips: NDArray[np.int64], n: int, scale: Scale
 ) -> NDArray[np.float32]:
     """One distribution per clip (n, k) from probabilities (m, k) and weights (m,); 0 for an empty clip."""
@@ -172,20 +175,20 @@ def pooled(
     return softmax(means, 1.0) if scale == "logits" else means
 
 
-def _stills(data: Path, cache: Path, faces: int) -> dict[str, _Stills]:
-    """What the clips of each head are made of: so many validation pictures, drawn at random."""
+def _load_pictures(data: Path, cache: Path, faces: int) -> dict[str, _Pictures]:
+    """The validation pictures, drawn at random, from which the clips of each head are made."""
     public = load_fer2013(data, cache).part("PublicTest")
-    clear = datasets.usable(public.votes) & datasets.ferplus_argmax(public.votes)[0]
-    public = public.rows(_drawn(clear, faces))
+    clear = datasets.has_enough_votes(public.votes) & datasets.ferplus_argmax(public.votes)[0]
+    public = public.rows(_draw_rows(clear, faces))
     people = load_fairface(data, cache, "train")
-    people = people.rows(_drawn(people.held_out(), faces))
+    people = people.rows(_draw_rows(people.held_out(), faces))
     votes = datasets.expression_targets(public.votes)
     genders = one_hot(people.genders, len(datasets.GENDERS))
     return {
-        "expression": _Stills(public.images, whole_squares(len(public.images)), votes),
-        "gender": _Stills(people.images, squares(people.boxes), genders),
+        "expression": _Pictures(public.images, whole_squares(len(public.images)), votes),
+        "gender": _Pictures(people.images, squares(people.boxes), genders),
     }
 
 
-def _drawn(rows: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
+def _draw_rows(rows: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(SEED).permutation(np.flatnonzero(rows))[:count])

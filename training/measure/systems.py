@@ -1,9 +1,9 @@
-"""The systems that are compared: the paper's, those of related work, and ours, under one rule.
+"""The systems of the comparison: the paper's, those of related work, and ours, trained under one rule.
 
-Every network has the same number of passes over the same training faces, the same views of them, the same
-optimizer with a learning rate that comes down over the run, and keeps its last weights. Ours alone also
-blends faces and has stronger weight decay and dropout, which so few passes do not reward. What a work says
-of itself was measured on other pictures, and often chosen by them: it stands beside our figure.
+Every network has the same number of passes over the same training faces, the same augmentation, the same
+optimizer with an annealed learning rate, and keeps its last weights. Only ours also uses mixup and stronger
+weight decay and dropout, which bring no advantage in so few passes. Published figures of a work were
+measured on other pictures, often selected on them: they are listed next to ours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from training.classifier.recipes import Config, recipe
 from training.errors import UnknownSystem
 
 PASSES = 6
-"""Passes over the training faces that every system has."""
+"""Passes over the training faces of every system."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class System:
     what: str
     arch: str
     options: dict[str, Any] = field(default_factory=dict)
-    """What differs from the architecture's recipe."""
+    """Differences from the architecture's recipe."""
     trunk: str | None = None
-    """The system whose network lends its weights."""
+    """The system from which weights are copied."""
     claim: str = ""
-    """What the work reports of itself, and on what."""
+    """What the work reports, and on which data."""
     apart: str = ""
-    """Why our figure differs, or what of the work is not known."""
+    """Why our figure differs, or what is unknown about the work."""
 
     def config(self, runs: Path, passes: int) -> Config:
-        """How it is trained, given the folder with everybody's runs."""
+        """Its training configuration, given the folder of all runs."""
         trunk = None if self.trunk is None else str(runs / self.trunk)
         changes: dict[str, Any] = {
             "epochs": passes,
@@ -55,12 +55,12 @@ PATHAR_APART = "widths are ours; its figures could not be checked"
 MANE = "Mane and Shah 2019 carry 66 % (FER2013) and 96 % (IMDB) of Arriaga et al. 2017"
 MANE_APART = "one network for both heads; gender from FairFace, which is harder than IMDB's portraits"
 VERMA = (
-    "Verma et al. 2019, on KDEF, 4,900 posed portraits: by their abstract venturi is right more often than "
+    "Verma et al. 2019, on KDEF, 4,900 posed portraits: by their abstract venturi is more accurate than "
     "the two others"
 )
-VERMA_APART = "FER2013's pictures come from the web; the abstract has no figures, the paper was not at hand"
+VERMA_APART = "FER2013's pictures come from the web; the abstract has no figures, the paper was not available"
 ZHOU = "Zhou et al.: gender from features of a pre-trained network"
-ZHOU_APART = "our own emotion trunk lends the features; its figures could not be checked"
+ZHOU_APART = "the features are those of our own emotion network; its figures could not be checked"
 STILLS = "clips are made of stills: robustness, not dynamics"
 
 SYSTEMS = (
@@ -72,7 +72,7 @@ SYSTEMS = (
         "paper_cnn",
         {"frozen": True, "dropout": 0.0},
         trunk="paper_cnn",
-        apart="heads alone are learnt anew",
+        apart="only the heads are trained",
     ),
     System("mien", "ours: the network that ships, with as many passes", "mien"),
     System("mien_emotion", "ours, expressions alone", "mien", EMOTION),
@@ -93,7 +93,7 @@ SYSTEMS = (
         GENDER | {"learning_rate": 3e-4},
         trunk="mien_emotion",
         claim=ZHOU,
-        apart=f"{ZHOU_APART}; the lender's passes come on top",
+        apart=f"{ZHOU_APART}; the passes of the copied network are additional",
     ),
     *(
         System(
@@ -142,12 +142,12 @@ SYSTEMS = (
         apart=STILLS,
     ),
 )
-"""In the order in which they are trained: who borrows comes after who lends."""
+"""In training order: a system comes after the one whose weights it copies."""
 
 REMEDIES = (
     System("remedy_none", "no remedy", "paper_cnn", EMOTION | {"augment": False, "dropout": 0.0}),
     System("remedy_dropout", "dropout", "paper_cnn", EMOTION | {"augment": False, "dropout": 0.5}),
-    System("remedy_gender", "(lends its trunk: gender)", "paper_cnn", GENDER | {"augment": False}),
+    System("remedy_gender", "(the trunk for the next two: gender)", "paper_cnn", GENDER | {"augment": False}),
     System(
         "remedy_tuning",
         "fine-tuning of a trunk that knows gender",
@@ -164,11 +164,11 @@ REMEDIES = (
     ),
     System("remedy_views", "random views", "paper_cnn", EMOTION | {"dropout": 0.0}),
 )
-"""Remedies against over-fitting, one at a time, on the paper's CNN: what each closes of the gap."""
+"""Remedies against over-fitting on the paper's CNN, one at a time."""
 
 
 def chosen(names: Sequence[str] | None) -> list[System]:
-    """The systems of those names, or all; raises UnknownSystem."""
+    """The systems with the given names, or all; raises UnknownSystem."""
     systems = {system.name: system for system in (*SYSTEMS, *REMEDIES)}
     for name in names or ():
         if name not in systems:

@@ -1,0 +1,1 @@
+"""Tables, charts and sheets made from stored figures."""

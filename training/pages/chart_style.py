@@ -1,4 +1,4 @@
-"""What the pictures of this package have in common: their colours, and how bare their axes are."""
+"""Style of the charts of this package; their colours are in `common.palette`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
-INK, CALM, STEEL, STRONG = "#333333", "#8aa1b1", "#5b7486", "#c2410c"
 
-
-def bare(axis: Axes, grid: Literal["x", "y"] = "y") -> None:
-    """Take away the frame above and to the right, and draw faint lines along one axis."""
+def simplify_axes(axis: Axes, grid: Literal["x", "y"] = "y") -> None:
+    """Remove the upper and right border, and draw faint grid lines along one axis."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis=grid, alpha=0.3)

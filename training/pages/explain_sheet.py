@@ -1,4 +1,4 @@
-"""The sheet of `training.measure.explain`: a row per label, each picture beside its heat map."""
+"""Sheet of Grad-CAM heat maps from `training.measure.explain`: a row per label."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
+from common.palette import INK, STRONG
 from training.errors import ExplainError
-from training.measure.explain import Explained, Face
-from training.pages.chart_style import INK, STRONG
+from training.measure.explain import Explanation, Face
 
 CREDITS = {
     "FER2013": "FER2013 (Goodfellow et al. 2013)",
@@ -21,18 +21,18 @@ CREDITS = {
 }
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _STRENGTH = 0.65
-"""How much of a picture the greatest heat covers."""
+"""Opacity of the highest heat."""
 _GAP = 2
-"""Pixels between a picture and itself under its heat."""
+"""Pixels between a picture and its heat map."""
 
 
 def check_sheet(path: Path) -> None:
-    """Raise ExplainError for a path that no sheet can be written to."""
+    """Raise ExplainError if the path's suffix is not supported."""
     if path.suffix.lower() not in SUFFIXES:
         raise ExplainError(f"{path} ends with {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
 
 
-def draw_sheet(explained: Sequence[Explained], title: str, path: Path) -> None:
+def draw_sheet(explained: Sequence[Explanation], title: str, path: Path) -> None:
     """Write the sheet as PNG or JPEG, by the path's suffix."""
     rows = [len(each.right) for each in explained]
     columns = max(len(faces) for each in explained for faces in (*each.right.values(), *each.wrong.values()))
@@ -47,17 +47,19 @@ def draw_sheet(explained: Sequence[Explained], title: str, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def overlaid(face: Face) -> NDArray[np.float64]:
-    """A picture beside itself under its heat: (size, 2 size + gap, 3), 0..1."""
+def overlay_heat(face: Face) -> NDArray[np.float64]:
+    """A picture and the same picture under its heat, side by side: (size, 2 size + gap, 3), 0..1."""
     grey = np.repeat(face.picture[..., None] / 255, 3, axis=2)
     cover = _STRENGTH * face.heat[..., None]
     gap = np.ones((len(grey), _GAP, 3))
     return np.concatenate([grey, gap, grey * (1 - cover) + np.array(to_rgb(STRONG)) * cover], axis=1)
 
 
-def _draw_head(part: SubFigure, explained: Explained, columns: int) -> None:
+def _draw_head(part: SubFigure, explained: Explanation, columns: int) -> None:
     credit = CREDITS[explained.source.split()[0]]
-    part.suptitle(f"{explained.head}: surely right, and surely wrong. {credit}", fontsize=9, color=INK)
+    part.suptitle(
+        f"{explained.head}: most confident right and wrong answers. {credit}", fontsize=9, color=INK
+    )
     axes = part.subplots(len(explained.right), 2 * columns, squeeze=False)
     for row, (label, right) in zip(axes, explained.right.items(), strict=True):
         _draw_faces(row[:columns], right)
@@ -70,7 +72,7 @@ def _draw_faces(axes: Sequence[Axes], faces: Sequence[Face]) -> None:
         axis.set(xticks=(), yticks=())
         axis.spines[:].set_visible(False)
     for axis, face in zip(axes, faces, strict=False):
-        axis.imshow(overlaid(face))
+        axis.imshow(overlay_heat(face))
         wrong = face.answer != face.truth
         text = f"{face.truth}, taken for {face.answer}" if wrong else face.truth
         colour = STRONG if wrong else INK

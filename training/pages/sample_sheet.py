@@ -1,4 +1,4 @@
-"""A sheet of sample pictures: a row for each class, a panel for each data set."""
+"""Sheet of sample pictures: a panel per data set, a row per class."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from training.data.inventory import Inventory
 
 PER_CLASS = 10
 _CELL = 96
-"""Pixels a side of a picture on the sheet."""
+"""Side of a picture on the sheet, in pixels."""
 _PAPER = 255
 
 
 def draw_samples(found: Sequence[Inventory], target: Path, seed: int = 1) -> Path:
-    """Draw ten random pictures of each class as a PNG; the same for the same seed and data."""
+    """Draw ten random pictures of each class as a PNG; deterministic for seed and data."""
     rng = np.random.default_rng(seed)
     rows = [len(inventory.classes) for inventory in found]
     figure = Figure(figsize=(9, sum(rows) * 0.8 + len(rows) * 0.5), layout="constrained")
@@ -38,7 +38,7 @@ def draw_samples(found: Sequence[Inventory], target: Path, seed: int = 1) -> Pat
 
 
 def _row(inventory: Inventory, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Samples of one class, side by side (cell, cells * cell); paper where it has too few."""
+    """Samples of one class, side by side (cell, cells * cell); white if there are too few."""
     strip = np.full((_CELL, PER_CLASS * _CELL), _PAPER, np.uint8)
     rows = np.flatnonzero(inventory.labels == label)
     for place, row in enumerate(rng.permutation(rows)[:PER_CLASS]):

@@ -1,0 +1,1 @@
+"""What training runs share: run folder, backend, schedule, progress, quantisation, publishing."""

@@ -1,7 +1,7 @@
-"""What differs between the libraries that Keras computes with; all else in training goes through Keras.
+"""Differences between Keras backends; all other training code uses Keras only.
 
-TensorFlow is what is tested and exported with, and the faster one on a processor. JAX is the faster one on an
-accelerator: `KERAS_BACKEND=jax` chooses it.
+TensorFlow is used for tests and export, and is faster on a processor. JAX is faster on an accelerator;
+`KERAS_BACKEND=jax` selects it.
 """
 
 from __future__ import annotations
@@ -13,28 +13,30 @@ import keras
 from training.errors import RunError
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
-AT_ONCE = 1 if TENSORFLOW else 16
-"""Steps between two looks at how a run goes: an accelerator would wait for each look."""
+STEPS_PER_CALL = 1 if TENSORFLOW else 16
+"""Training steps per call of Keras: an accelerator is idle between calls."""
 
 if TENSORFLOW:
     import tensorflow as tf
 
 
 def use_threads(count: int) -> None:
-    """Limit TensorFlow to `count` threads; 0 leaves it its own choice, as many as there are cores.
+    """Limit TensorFlow to `count` threads; 0 keeps its default, one per core.
 
-    To be called before anything else uses it; raises RuntimeError later, and RunError with another backend.
+    Call it before any other use of TensorFlow; later it raises RuntimeError. Raises RunError with another
+    backend.
     """
     if not count:
         return
     if not TENSORFLOW:
-        raise RunError(f"--threads {count}: the backend {keras.backend.backend()} takes no number of threads")
+        backend = keras.backend.backend()
+        raise RunError(f"--threads {count}: the backend {backend} has no setting for the number of threads")
     tf.config.threading.set_intra_op_parallelism_threads(count)
     tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def fused_batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """Normalised (n, h, w, c) by TensorFlow's fused training kernel; the batch's mean and variance (c,)."""
+    """TensorFlow's fused batch normalisation of (n, h, w, c), and the batch's mean and variance (c,)."""
     gamma, beta = tf.cast(gamma, tf.float32), tf.cast(beta, tf.float32)
     normalised: tuple[Any, Any, Any] = tf.compat.v1.nn.fused_batch_norm(
         x, gamma, beta, epsilon=epsilon, is_training=True, data_format="NHWC"
@@ -42,10 +44,10 @@ def fused_batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any
     return normalised
 
 
-def settle(model: keras.Model) -> None:
-    """Bring a model's variables up to date within an epoch, and let it see what is assigned to them.
+def sync_state(model: keras.Model) -> None:
+    """Synchronise a model's variables within an epoch, so that they can be read and assigned.
 
-    JAX's training steps keep the state to themselves until they are asked.
+    JAX's training steps hold the state outside the variables.
     """
     if keras.backend.backend() == "jax":
         model.jax_state_sync()

@@ -1,4 +1,4 @@
-"""In what precision the layers of a network compute; its weights are float32 in any case."""
+"""The precision in which layers compute; weights are always float32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Layers that are made here compute in the given precision, `float32` or `mixed_bfloat16`."""
+    """Layers created in this context compute in the given precision, `float32` or `mixed_bfloat16`."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

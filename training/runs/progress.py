@@ -1,4 +1,4 @@
-"""What a run shows and leaves after each epoch: a progress bar, one line, and the curves."""
+"""Progress of a run: a progress bar, one line per epoch, and the learning curves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.pages.chart_style import CALM, INK, STRONG, bare
-from training.runs.folder import CURVES_FILE, Row
+from common.palette import INK, MUTED, STRONG
+from training.pages.chart_style import simplify_axes
+from training.runs.run_folder import CURVES_FILE, Row
 
 
-def by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str, float]:
-    """The measures of an epoch under the names of their heads; Keras leaves out the name of a lone head."""
+def name_by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str, float]:
+    """The metrics of an epoch with head names; Keras omits the name of a single head."""
     values = dict(logs or {})
     if len(heads) > 1:
         return values
@@ -26,8 +27,8 @@ def by_head(logs: Mapping[str, float] | None, heads: Sequence[str]) -> dict[str,
     return values
 
 
-class Bar(keras.callbacks.Callback):
-    """A bar over the batches of an epoch, and a line of accuracies when it is through."""
+class ProgressBar(keras.callbacks.Callback):
+    """Progress bar over the batches of an epoch, and a line of accuracies at its end."""
 
     def __init__(self, heads: Sequence[str], console: Console) -> None:
         super().__init__()
@@ -46,16 +47,16 @@ class Bar(keras.callbacks.Callback):
         self._progress.start()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Start it over."""
+        """Add a bar for the epoch."""
         self._task = self._progress.add_task(f"epoch {epoch + 1}", total=self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Some batches further."""
+        """Advance the bar."""
         self._progress.update(self._task, completed=batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Say how accurate each head is in training and on validation pictures."""
-        values = by_head(logs, self._heads)
+        """Print the training and validation accuracy of each head."""
+        values = name_by_head(logs, self._heads)
         self._progress.remove_task(self._task)
         figures = "   ".join(
             f"{head} {values[f'{head}_accuracy']:.1%}, validation {values[f'val_{head}_accuracy']:.1%}"
@@ -64,23 +65,23 @@ class Bar(keras.callbacks.Callback):
         self._console.print(f"epoch {epoch + 1}/{self.params['epochs']}   {figures}")
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
 
 def draw_curves(run: Path, history: Sequence[Row], heads: Sequence[str]) -> Path:
-    """Draw accuracy and cross-entropy by epoch, training against validation, as a PNG."""
+    """Draw accuracy and cross-entropy per epoch, training and validation, as a PNG."""
     figure = Figure(figsize=(4.5 * len(heads), 6), layout="constrained")
     axes = figure.subplots(2, len(heads), squeeze=False)
     epochs = [row["epoch"] for row in history]
     for column, head in enumerate(heads):
         for axis, measure in zip(axes[:, column], ("accuracy", "crossentropy"), strict=True):
             name = f"{head}_{measure}"
-            axis.plot(epochs, [row[name] for row in history], color=CALM, label="training")
+            axis.plot(epochs, [row[name] for row in history], color=MUTED, label="training")
             validation = [row[f"val_{name}"] for row in history]
             axis.plot(epochs, validation, color=STRONG, label="validation")
             axis.set_title(f"{head}: {measure.replace('crosse', 'cross-e')}", color=INK, loc="left")
-            bare(axis)
+            simplify_axes(axis)
             axis.legend(frameon=False)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")

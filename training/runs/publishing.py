@@ -1,4 +1,4 @@
-"""From a run folder to the files that ship: ONNX files, their figures, model card and checksums."""
+"""Publishing: from a run folder to the files that ship (ONNX files, figures, model card, checksums)."""
 
 from __future__ import annotations
 
@@ -8,35 +8,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inference.model_file import write_checksums
+from inference.model_file import MODELS, write_checksums
 from training.errors import RunError
-from training.runs.folder import ONNX_FILES, PARTS, metrics_file, write_json
+from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, write_json
+
+FIGURES = Path("docs/figures")
+"""Folder of the generated figures that the documentation shows, as JSON files."""
 
 
 def read_metrics(run: Path) -> dict[str, dict[str, Any]]:
     """The figures of each exported file, by precision and part.
 
-    Raises RunError unless the run was exported and those very files evaluated on both parts.
+    Raises RunError unless the run was exported and these files were evaluated on both parts.
     """
-    return {precision: _evaluated(run, precision) for precision in ONNX_FILES}
+    return {precision: _read_parts(run, precision) for precision in ONNX_FILES}
 
 
 def ship(run: Path, metrics: Mapping[str, Any], card: str, name: str, models: Path) -> Path:
-    """Put the files of the precisions in `metrics` beside the runtime under `name`; returns the card."""
+    """Copy the files of the precisions in `metrics` into `models` under `name`; returns the card's path.
+
+    The figures go to FIGURES if `models` is the runtime's folder, otherwise into `models` too.
+    """
     for precision, source in ONNX_FILES.items():
         target = models / source.replace("model", name)
         target.unlink(missing_ok=True)
         if precision in metrics:
             shutil.copyfile(run / source, target)
-    write_json(models / f"{name}.json", metrics)
+    write_json((FIGURES if models == MODELS else models) / f"{name}.json", metrics)
     write_checksums(models)
     target = models / f"{name}.md"
     target.write_text(card)
     return target
 
 
-def _evaluated(run: Path, precision: str) -> dict[str, Any]:
-    """One exported file's figures by part."""
+def _read_parts(run: Path, precision: str) -> dict[str, Any]:
+    """The figures of one exported file by part."""
     onnx, found = run / ONNX_FILES[precision], {}
     for part in PARTS:
         figures = run / metrics_file(precision, part)

@@ -1,4 +1,4 @@
-"""An ONNX model in 8-bit integers: the same graph, smaller and faster, calibrated on real pictures."""
+"""Static quantisation of ONNX models to 8-bit integers, calibrated on real pictures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 
-class _Pictures(CalibrationDataReader):
-    """Feeds the graph's only input."""
+class _CalibrationPictures(CalibrationDataReader):
+    """Provides batches for the graph's only input."""
 
     def __init__(self, name: str, batches: Iterable[NDArray[np.uint8]]) -> None:
         self._name, self._batches = name, iter(batches)
@@ -26,14 +26,15 @@ class _Pictures(CalibrationDataReader):
 
 
 def quantise(source: Path, target: Path, batches: Iterable[NDArray[np.uint8]]) -> None:
-    """Write the INT8 twin of an ONNX file, metadata included, and return nothing.
+    """Write the INT8 version of an ONNX file, with its metadata.
 
-    Each of the `batches` is what the graph takes, such as uint8 (n, h, w, 1): a few hundred pictures
-    that show what is to be expected. Weights are quantised per channel, activations by the range that
-    the pictures span, in pairs of QuantizeLinear and DequantizeLinear.
+    `batches` are inputs of the graph, such as uint8 (n, h, w, 1): a few hundred representative pictures in
+    all. Weights are quantised per channel, activations by their range on the pictures, with pairs of
+    QuantizeLinear and DequantizeLinear.
 
-    The first convolution stays in float32, because onnxruntime's INT8 kernel needs ten times as long for one
-    input channel, and so does everything after the last activation: outputs lose most and cost least.
+    The first convolution stays in float32, because onnxruntime's INT8 kernel is ten times slower with one
+    input channel. Layers after the last activation stay in float32 too: quantisation costs most accuracy
+    there and saves least time.
     """
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -42,13 +43,13 @@ def quantise(source: Path, target: Path, batches: Iterable[NDArray[np.uint8]]) -
         quantize_static(
             prepared,
             target,
-            _Pictures(graph.input[0].name, batches),
+            _CalibrationPictures(graph.input[0].name, batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Relu"],
-            nodes_to_quantize=_hidden(graph),
+            nodes_to_quantize=_quantisable_nodes(graph),
         )
     model = onnx.load(target)
     del model.metadata_props[:]
@@ -56,8 +57,8 @@ def quantise(source: Path, target: Path, batches: Iterable[NDArray[np.uint8]]) -
     onnx.save(model, target)
 
 
-def _hidden(graph: onnx.GraphProto) -> list[str]:
-    """Names of the convolutions of more than one channel that lead to a Relu, and of these Relus."""
+def _quantisable_nodes(graph: onnx.GraphProto) -> list[str]:
+    """Names of the convolutions with more than one channel that precede a Relu, and of these Relus."""
     channels = {weights.name: weights.dims[1] for weights in graph.initializer if len(weights.dims) == 4}
     relus = {node.input[0]: node for node in graph.node if node.op_type == "Relu"}
     pairs = [

@@ -1,4 +1,4 @@
-"""A learning rate that comes down in time, however busy the machine is."""
+"""Learning-rate schedule: warm-up and cosine annealing, limited by steps and by time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 import keras
 
-from training.runs.backend import settle
+from training.runs.backend import sync_state
 
 LOWEST = 0.001
-"""The last learning rate as a share of the highest."""
+"""The final learning rate as a share of the highest."""
 
 
 class Annealing(keras.callbacks.Callback):
-    """Warm-up, then half a cosine, over the larger of the fractions of steps and of minutes.
+    """Warm-up, then half a cosine, by progress: the larger share of steps or of minutes that is used.
 
-    The run stops when either is used up. `steps_done` and `seconds_done` are what a resumed run
-    has behind it.
+    The run stops when either is used up, so a slow machine also ends annealed. `steps_done` and
+    `seconds_done` count the part of a resumed run that is complete.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class Annealing(keras.callbacks.Callback):
 
     @property
     def progress(self) -> float:
-        """How much of the run is over, 0..1."""
+        """The completed share of the run, 0..1."""
         seconds = self._seconds_done + (0.0 if self._started is None else time.monotonic() - self._started)
         return min(max(self._done / self._steps, seconds / self._seconds), 1.0)
 
     def rate(self, progress: float) -> float:
-        """The learning rate when that much of the run is over."""
+        """The learning rate at a given progress."""
         rise = min(progress / self._warmup, 1.0) if self._warmup else 1.0
         return self._highest * max(rise * 0.5 * (1 + math.cos(math.pi * progress)), LOWEST)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Remember how many steps were done before."""
+        """Store the number of steps before this epoch."""
         self._before = self._done
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Set the rate of the step to come."""
-        settle(self.model)
+        """Set the learning rate of the next step."""
+        sync_state(self.model)
         self.model.optimizer.learning_rate = self.rate(self.progress)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stop when the run is over; time counts from the first step, which also builds the graph."""
+        """Stop at the end of the run; time starts after the first step, which also traces the graph."""
         self._done = self._before + batch + 1
         if self._started is None:
             self._started = time.monotonic()

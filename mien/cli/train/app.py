@@ -1,4 +1,4 @@
-"""The commands of `mien train`, put together."""
+"""`mien train`: registration of its commands."""
 
 from __future__ import annotations
 

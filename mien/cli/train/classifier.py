@@ -35,25 +35,25 @@ def fit(
     arch: Annotated[str, typer.Option(help="Architecture.")] = "mien",
     task: Task = None,
     trunk: Annotated[
-        str | None, typer.Option(help="Run folder whose network lends all weights but its heads'.")
+        str | None, typer.Option(help="Run folder from which all weights except the heads' are copied.")
     ] = None,
-    frozen: Annotated[bool | None, typer.Option(help="Keep what the trunk lends as it is.")] = None,
+    frozen: Annotated[
+        bool | None, typer.Option(help="Do not train the layers copied from the trunk.")
+    ] = None,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(help="Run folder of a network to learn from as well; may be given several times."),
+        typer.Option(help="Run folder of a teacher network; may be given several times."),
     ] = None,
     taught: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of a target that comes from the teachers.")
+        float | None, typer.Option(min=0, max=1, help="Share of the loss that comes from the teachers.")
     ] = None,
     augment: Annotated[
-        bool | None, typer.Option(help="Train on random views; otherwise on the pictures as they are.")
+        bool | None, typer.Option(help="Train on random views; otherwise on the unchanged pictures.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training faces.")] = None,
     minutes: Minutes = None,
     seed: Seed = None,
-    optimizer: Annotated[
-        Literal["adamw", "sgd"] | None, typer.Option(help="How the weights follow the gradient.")
-    ] = None,
+    optimizer: Annotated[Literal["adamw", "sgd"] | None, typer.Option(help="Optimizer.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay, decoupled.")] = None,
     ema: Annotated[
@@ -63,13 +63,13 @@ def fit(
         float | None, typer.Option(min=0, max=1, help="Share of the run in which the rate rises.")
     ] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
-    mixup: Annotated[float | None, typer.Option(min=0, help="How much faces are blended; 0: never.")] = None,
+    mixup: Annotated[float | None, typer.Option(min=0, help="Parameter of mixup; 0: no mixup.")] = None,
     expression_batch: Annotated[int | None, typer.Option(min=1, help="FER2013 faces per step.")] = None,
     gender_batch: Annotated[int | None, typer.Option(min=1, help="FairFace faces per step.")] = None,
     precision: Precision = None,
     threads: Threads = 0,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes that make the batches; an accelerator needs many.")
+        int, typer.Option(min=0, help="Processes that make the batches; an accelerator needs several.")
     ] = 0,
     resume: Resume = False,
     cache: Cache = CACHE,
@@ -110,7 +110,7 @@ def fit(
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     data: Data,
-    version: Annotated[str, typer.Option(help="Version that the file gives itself.")] = "1",
+    version: Annotated[str, typer.Option(help="Version in the file's metadata.")] = "1",
     cache: Cache = CACHE,
 ) -> None:
     """Calibrate a run's model and write it as ONNX, checked against Keras."""
@@ -129,24 +129,25 @@ def evaluate(
         Literal["validation", "test"],
         typer.Option(help="validation: PublicTest and a held-out slice; test: PrivateTest and FairFace val."),
     ] = "validation",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Draw confusion, calibration, risk and bias here.", file_okay=False)
+        Path | None,
+        typer.Option(help="Folder for charts of confusion, calibration, risk and bias.", file_okay=False),
     ] = None,
     cache: Cache = CACHE,
 ) -> None:
-    """Measure a classifier. Open the part `test` once, when nothing is left to decide."""
+    """Measure a classifier. Use the part `test` only once, after all decisions."""
     with one_line_errors():
         from training.classifier.evaluate import evaluate as measure
-        from training.runs.folder import write_json
+        from training.runs.run_folder import write_json
 
         figures = measure(model, data, cache, part)
         if json_file:
             write_json(json_file, figures)
         if pictures:
-            from training.pages.figure_pictures import draw
+            from training.pages.classifier_charts import draw_charts
 
-            draw(figures, pictures)
+            draw_charts(figures, pictures)
         console.print(_figures_table(figures), _heads_table(figures))
 
 
@@ -154,10 +155,10 @@ def evaluate(
 def publish(
     run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")],
     images: Annotated[
-        Path, typer.Option(help="Where the pictures of the model card go.", file_okay=False)
+        Path, typer.Option(help="Folder for the pictures of the model card.", file_okay=False)
     ] = Path("docs/images"),
 ) -> None:
-    """Ship a run: ONNX file, figures, model card and checksum into inference/models."""
+    """Publish a run: ONNX files, model card and checksums to inference/models, figures to docs/figures."""
     with one_line_errors():
         from inference.model_file import MODELS
         from training.classifier.card import publish as ship
@@ -167,11 +168,9 @@ def publish(
 
 @app.command()
 def report(
-    page: Annotated[Path, typer.Option(help="Page to bring up to date.", dir_okay=False)] = Path(
-        "docs/models.md"
-    ),
+    page: Annotated[Path, typer.Option(help="Page to update.", dir_okay=False)] = Path("docs/models.md"),
 ) -> None:
-    """Write the shipped models' figures into the page about them."""
+    """Update the figures of the shipped models on their page."""
     with one_line_errors():
         from training.pages.report import write_report
 
@@ -181,7 +180,7 @@ def report(
 
 @app.command()
 def frame(data: Data, cache: Cache = CACHE) -> None:
-    """Search the crop constants under which FairFace's faces look like FER2013's."""
+    """Search the crop constants that make FairFace's faces look like FER2013's."""
     with one_line_errors():
         from training.classifier.framing import search
 
@@ -195,7 +194,7 @@ def frame(data: Data, cache: Cache = CACHE) -> None:
 def _figures_table(figures: Mapping[str, Any]) -> Table:
     part = figures["part"]
     table = Table("right", "%", "95 %", "n", title=f"{part['faces']}, {part['people']}")
-    # Clips have boxes that move as it is.
+    # Clips have moving boxes anyway: they have no such case.
     cases = {"": figures["headline"], ", moved boxes": figures["robustness"].get("moved boxes", {})}
     for case, shares in cases.items():
         for name, share in shares.items():
@@ -214,7 +213,7 @@ def _heads_table(figures: Mapping[str, Any]) -> Table:
         table.add_row(*row)
     if "gender" in figures and (cell := figures["gender"]["worst_cell"]):
         table.caption = (
-            f"gender is right least often for {cell['race']} {cell['gender']} {cell['age']}: "
+            f"gender is least accurate for {cell['race']} {cell['gender']} {cell['age']}: "
             f"{cell['value']:.1%} ({cell['low']:.1%} - {cell['high']:.1%}) of {cell['n']}"
         )
     return table

@@ -19,38 +19,37 @@ def compare(
     runs: Annotated[Path, typer.Option(help="Folder of all run folders.", file_okay=False)] = Path(
         "runs/comparison"
     ),
-    only: Annotated[list[str] | None, typer.Option(help="This system; several times for several.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this system; may be given several times.")
+    ] = None,
     passes: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the training faces; the same for all.")
+        int | None, typer.Option(min=1, help="Passes over the training faces, the same for all systems.")
     ] = None,
     from_runs: Annotated[
-        bool, typer.Option("--from-runs", help="Train nothing: the table from what was measured.")
+        bool, typer.Option("--from-runs", help="Train nothing: update the tables from existing figures.")
     ] = False,
-    page: Annotated[Path, typer.Option(help="Page to bring up to date.", dir_okay=False)] = Path(
-        "docs/models.md"
-    ),
+    page: Annotated[Path, typer.Option(help="Page to update.", dir_okay=False)] = Path("docs/models.md"),
     cache: Cache = CACHE,
 ) -> None:
-    """Train every system under one rule, measure it, and write table and charts.
+    """Train every system under one rule, measure it, and write tables and charts.
 
-    What is measured already is left alone, and what was cut off goes on.
+    Measured systems are skipped; interrupted runs resume.
     """
     with one_line_errors():
-        from training.measure.comparison import KEPT, gathered
-        from training.measure.comparison import compare as run_all
+        from training.measure.comparison import FIGURES_PATH, merge_figures, train_and_measure
         from training.measure.systems import PASSES, chosen
-        from training.pages.comparison import draw, draw_remedies
+        from training.pages.comparison_page import draw, draw_remedies
         from training.pages.report import write_report
-        from training.runs.folder import write_json
+        from training.runs.run_folder import write_json
 
         systems = chosen(only)
         if not from_runs:
             if data is None:
                 raise SettingsError("--data is missing: the folder with fer2013/ and fairface/, or MIEN_DATA")
-            run_all(systems, runs, data, cache, passes or PASSES, console.print)
-        figures = gathered(runs)
-        write_json(KEPT, figures)
+            train_and_measure(systems, runs, data, cache, passes or PASSES, console.print)
+        figures = merge_figures(runs)
+        write_json(FIGURES_PATH, figures)
         draw(figures)
         draw_remedies(figures)
         write_report(page)
-        console.print(f"wrote {KEPT}, its charts and {page}: {len(figures)} systems")
+        console.print(f"wrote {FIGURES_PATH}, its charts and {page}: {len(figures)} systems")

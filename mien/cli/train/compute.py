@@ -1,4 +1,4 @@
-"""`mien train compute`: what a network gains from more training."""
+"""`mien train compute`: gain from longer training."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ app = typer.Typer()
 @app.command()
 def compute(
     runs: Annotated[list[Path], typer.Argument(help="Run folders of different length.", file_okay=False)],
-    page: Annotated[Path, typer.Option(help="Page to bring up to date.", dir_okay=False)] = Path(
-        "docs/models.md"
-    ),
+    page: Annotated[Path, typer.Option(help="Page to update.", dir_okay=False)] = Path("docs/models.md"),
 ) -> None:
-    """Compare where runs of different length end: table and chart of validation figures by passes.
+    """Compare runs of different length: table and chart of validation figures by passes.
 
-    Runs that were compared before stay.
+    Runs of earlier comparisons are kept.
     """
     with one_line_errors():
-        from training.measure.compute import KEPT, draw, gathered
+        from training.measure.compute import FIGURES_PATH, merge_runs
+        from training.pages.compute_page import draw
         from training.pages.report import write_report
-        from training.runs.folder import write_json
+        from training.runs.run_folder import write_json
 
-        ran = gathered(runs)
-        write_json(KEPT, ran)
-        draw(ran)
+        figures = merge_runs(runs)
+        write_json(FIGURES_PATH, figures)
+        draw(figures)
         write_report(page)
-        console.print(f"wrote {KEPT}, its chart and {page}: {len(ran)} runs")
+        console.print(f"wrote {FIGURES_PATH}, its chart and {page}: {len(figures)} runs")

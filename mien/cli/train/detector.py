@@ -76,7 +76,7 @@ def evaluate(
     """Measure a detector. Open the part `test` once, when nothing is left to decide."""
     with one_line_errors():
         from training.detector.evaluate import evaluate as measure
-        from training.runs.folder import write_json
+        from training.runs.run_folder import write_json
 
         figures = measure(model, data, part)
         if json_file:

@@ -1,4 +1,4 @@
-"""`mien train explain`: what a face classifier looks at."""
+"""`mien train explain`: Grad-CAM heat maps of a face classifier."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ app = typer.Typer()
 def explain(
     model: Annotated[Path, typer.Argument(help="HDF5 file of a trained classifier.")],
     data: Data,
-    out: Annotated[Path, typer.Option(help="Sheet to write, PNG or JPEG.", dir_okay=False)],
-    head: Annotated[Literal["expression", "gender"] | None, typer.Option(help="One head alone.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="Faces of each label that are right, and wrong.")] = 3,
+    out: Annotated[Path, typer.Option(help="PNG or JPEG file to write.", dir_okay=False)],
+    head: Annotated[Literal["expression", "gender"] | None, typer.Option(help="Only this head.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Right and wrong answers per label.")] = 3,
     cache: Cache = CACHE,
 ) -> None:
-    """Show where the answers come from that are most surely right or wrong: Grad-CAM of validation faces."""
+    """Draw Grad-CAM heat maps of the most confident right and wrong answers on validation faces."""
     with one_line_errors():
         from training.measure.explain import explain as explained
         from training.pages.explain_sheet import check_sheet, draw_sheet

@@ -1,4 +1,4 @@
-"""`mien train pooling`: which way of making one answer of a track's faces is nearest to the truth."""
+"""`mien train pooling`: comparison of ways to pool a track's faces into one estimate."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ app = typer.Typer()
 def pooling(
     data: Data,
     faces: Annotated[int, typer.Option(min=2, help="Clips of each kind.")] = 1500,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
     cache: Cache = CACHE,
 ) -> None:
-    """Measure ways of pooling a track's faces, on clips made of validation pictures."""
+    """Measure ways of pooling a track's faces, on clips made from validation pictures."""
     with one_line_errors():
         from training.measure.pooling import measure
-        from training.runs.folder import write_json
+        from training.runs.run_folder import write_json
 
         with Progress(console=console, transient=True) as progress:
             figures = measure(data, cache, faces, lambda name, clips: progress.track(clips, description=name))

@@ -1,4 +1,4 @@
-"""`mien train tune`: the numbers of a recipe, searched on validation pictures."""
+"""`mien train tune`: hyper-parameter search on the validation split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.cli.train.options import CACHE, Cache, Data, Threads, console, one_lin
 
 if TYPE_CHECKING:
     from training.classifier.recipes import Config
-    from training.classifier.tuning import Tried
+    from training.classifier.tuning import TrialResult
 
 app = typer.Typer()
 
@@ -22,39 +22,37 @@ app = typer.Typer()
 @app.command()
 def tune(
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for the search and its runs.", file_okay=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the search and its runs.", file_okay=False)],
     arch: Annotated[str, typer.Option(help="Architecture.")] = "mien",
-    task: Annotated[
-        Literal["both", "emotion", "gender"], typer.Option(help="What one network is to learn.")
-    ] = "both",
-    trials: Annotated[int, typer.Option(min=1, help="Runs in all, the recipe's own among them.")] = 20,
+    task: Annotated[Literal["both", "emotion", "gender"], typer.Option(help="Task of the network.")] = "both",
+    trials: Annotated[int, typer.Option(min=1, help="Number of runs, including the recipe's own.")] = 20,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training faces in each run.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the search and of each run.")] = 1,
     precision: Annotated[
-        str, typer.Option(help="float32, or mixed_bfloat16 where the processor has it.")
+        str, typer.Option(help="float32, or mixed_bfloat16 if the processor supports it.")
     ] = "float32",
     threads: Threads = 0,
-    resume: Annotated[bool, typer.Option(help="Go on with the search in --out.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume the search in --out.")] = False,
     cache: Cache = CACHE,
 ) -> None:
-    """Search learning rate, weight decay, dropout and mixup by short runs; the test pictures stay closed."""
+    """Search learning rate, weight decay, dropout and mixup by short runs on the validation split."""
     with one_line_errors():
         from training.classifier.card import options
         from training.classifier.recipes import recipe
         from training.classifier.tuning import search
-        from training.pages.tuning import draw
+        from training.pages.tuning_chart import draw
         from training.runs.backend import use_threads
 
         use_threads(threads)
         default = recipe(arch)
         base = replace(default, task=task, epochs=epochs, seed=seed, precision=precision)
 
-        def begun(number: int, config: Config) -> None:
+        def on_trial_start(number: int, config: Config) -> None:
             console.rule(f"run {number + 1} of {trials}: {_numbers(config)}", align="left")
 
-        tried = search(base, trials, data, out, cache, resume, begun)
-        console.print(_table(tried), f"wrote {draw(tried, out)}")
-        best = replace(tried[0].config, epochs=default.epochs)
+        results = search(base, trials, data, out, cache, resume, on_trial_start)
+        console.print(_table(results), f"wrote {draw(results, out)}")
+        best = replace(results[0].config, epochs=default.epochs)
         console.print(f"mien train fit {options(best)}", soft_wrap=True)
 
 
@@ -68,11 +66,11 @@ def _numbers(config: Config) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in _searched(config).items())
 
 
-def _table(tried: Sequence[Tried]) -> Table:
-    names = [name.replace("_", " ") for name in _searched(tried[0].config)]
-    table = Table("run", *names, "epochs", "right", title="validation pictures, mean over the heads")
-    for each in tried:
+def _table(results: Sequence[TrialResult]) -> Table:
+    names = [name.replace("_", " ") for name in _searched(results[0].config)]
+    table = Table("run", *names, "epochs", "right", title="validation split, mean over the heads")
+    for each in results:
         values = [f"{value:g}" for value in _searched(each.config).values()]
-        epochs = f"{len(each.curve)}, given up" if each.pruned else str(len(each.curve))
+        epochs = f"{len(each.curve)}, pruned" if each.pruned else str(len(each.curve))
         table.add_row(str(each.number), *values, epochs, f"{each.accuracy:.1%}")
     return table

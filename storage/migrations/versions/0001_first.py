@@ -1,4 +1,4 @@
-"""The first tables."""
+"""The tables of the first version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,7 @@ _PROBABILITIES = (
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Create all tables."""
     op.create_table(
         "cameras",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -94,7 +94,7 @@ def upgrade() -> None:
         *_integers("next_offset", "written_at"),
     )
     if op.get_context().dialect.name == "postgresql":
-        # Takes what has no day of its own yet, so that no row is ever refused.
+        # The default partition stores rows whose day has no partition yet, so that no row is refused.
         for table in ("visits", "observations"):
             op.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
 

@@ -1,8 +1,8 @@
 """The face classifiers that can be trained, by name.
 
-Each takes grey pixels 0..255, (n, size, size, 1) or, where it sees clips, (n, frames, size, size, 1), and
-returns a dict of logits, one entry per head. Every layer is named: weights are stored, exported and taken
-over from another network under these names.
+The input is grey pixels 0..255: (n, size, size, 1), or (n, frames, size, size, 1) for networks of clips.
+The output is a dict of logits, one entry per head. Every layer has a name: weights are stored, exported and
+copied from another network under these names.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from training.errors import UnknownArchitecture
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to build one network: `build(heads, dropout)` for square inputs of `size` pixels."""
+    """One network: `build(heads, dropout)` makes it; its input is a square of `size` pixels."""
 
     build: Callable[[Heads, float], keras.Model]
     size: int = 48
     frames: int | None = None
-    """How many frames of a face it sees at once; None: one picture."""
+    """Number of frames in a clip; None: the network takes single pictures."""
 
 
 def build(name: str, heads: Heads, dropout: float) -> keras.Model:
-    """A new network of the named architecture; raises UnknownArchitecture."""
+    """Build a new network of the named architecture; raises UnknownArchitecture."""
     return architecture(name).build(heads, dropout)
 
 

@@ -1,4 +1,4 @@
-"""The networks of the paper: a CNN, two that see clips of three frames, and logistic regression."""
+"""The networks of the paper: a CNN, two networks for clips of three frames, and logistic regression."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from keras import layers
 from training.classifier.architectures.parts import (
     Heads,
     Wrap,
-    as_it_is,
     logits,
-    pixels,
-    scaled,
+    pixel_input,
+    rescale,
     two_convolutions,
+    unwrapped,
 )
 
 FRAMES = 3
-"""Frames of a clip."""
+"""Frames in a clip."""
 
 
 def paper_cnn(heads: Heads, dropout: float) -> keras.Model:
     """Three convolutions, two max-pools, two fully connected layers; 1.2 million parameters."""
-    picture = pixels(48)
-    x = _features(scaled(picture), dropout, as_it_is)
+    picture = pixel_input(48)
+    x = _features(rescale(picture), dropout, unwrapped)
     x = layers.Dropout(dropout, name="dropout2")(x)
     return keras.Model(picture, logits(x, heads), name="paper_cnn")
 
 
 def paper_convlstm(heads: Heads, dropout: float) -> keras.Model:
-    """As `paper_cnn` on a clip, with a convolutional LSTM in place of the third convolution."""
-    clip = pixels(48, FRAMES)
-    x = two_convolutions(scaled(clip), _on_each_frame)
+    """`paper_cnn` for clips, with a convolutional LSTM in place of the third convolution."""
+    clip = pixel_input(48, FRAMES)
+    x = two_convolutions(rescale(clip), _on_each_frame)
     x = layers.ConvLSTM2D(128, 3, unroll=True, name="convlstm")(x)
-    x = _dense(layers.Flatten(name="flatten")(x), dropout, as_it_is)
+    x = _dense(layers.Flatten(name="flatten")(x), dropout, unwrapped)
     x = layers.Dropout(dropout, name="dropout2")(x)
     return keras.Model(clip, logits(x, heads), name="paper_convlstm")
 
 
 def paper_lstm(heads: Heads, dropout: float) -> keras.Model:
-    """An LSTM of 64 units over what the last dense layer of `paper_cnn` makes of each frame."""
-    clip = pixels(48, FRAMES)
-    x = _features(scaled(clip), dropout, _on_each_frame)
+    """An LSTM of 64 units over the last dense layer of `paper_cnn`, applied to each frame."""
+    clip = pixel_input(48, FRAMES)
+    x = _features(rescale(clip), dropout, _on_each_frame)
     x = layers.LSTM(64, unroll=True, name="lstm")(x)
     x = layers.Dropout(dropout, name="dropout2")(x)
     return keras.Model(clip, logits(x, heads), name="paper_lstm")
@@ -48,8 +48,8 @@ def paper_lstm(heads: Heads, dropout: float) -> keras.Model:
 
 def paper_logreg(heads: Heads, dropout: float) -> keras.Model:
     """Logistic regression on the pixels."""
-    picture = pixels(48)
-    x = layers.Flatten(name="flatten")(scaled(picture))
+    picture = pixel_input(48)
+    x = layers.Flatten(name="flatten")(rescale(picture))
     return keras.Model(picture, logits(x, heads), name="paper_logreg")
 
 
@@ -66,5 +66,5 @@ def _dense(x: keras.KerasTensor, dropout: float, wrap: Wrap) -> keras.KerasTenso
 
 
 def _on_each_frame(layer: layers.Layer) -> layers.Layer:
-    # Under the layer's own name, so that the weights of `paper_cnn` find their place.
+    # It keeps the layer's name, so that weights of `paper_cnn` can be copied into it.
     return layers.TimeDistributed(layer, name=layer.name)

@@ -1,4 +1,4 @@
-"""Networks after related work, as far as its descriptions go; `training.measure.systems` names it."""
+"""Networks that follow published descriptions of related work; `training.measure.systems` cites it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from training.classifier.architectures.parts import (
     Heads,
     convolution,
     logits,
-    pixels,
+    pixel_input,
     pooled_logits,
-    scaled,
+    rescale,
     two_convolutions,
 )
 from training.runs.layers import FusedBatchNormalization
 
 
 def pathar(heads: Heads, dropout: float, depth: int) -> keras.Model:
-    """`depth` blocks of two 3x3 convolutions and a max-pool, from 32 filters on, then one dense layer."""
-    picture = pixels(48)
-    x = scaled(picture)
+    """`depth` blocks of two 3x3 convolutions and a max-pool, from 32 filters upwards, and one dense layer."""
+    picture = pixel_input(48)
+    x = rescale(picture)
     for level, filters in enumerate((32, 64, 128, 256)[:depth], start=1):
         x = _block(x, filters, level)
     x = layers.Dropout(dropout, name="dropout1")(layers.Flatten(name="flatten")(x))
@@ -33,8 +33,8 @@ def pathar(heads: Heads, dropout: float, depth: int) -> keras.Model:
 
 def refat_3pool(heads: Heads, dropout: float) -> keras.Model:
     """Three blocks of two 3x3 convolutions and a max-pool, 64 to 256 filters, and the heads."""
-    picture = pixels(48)
-    x = scaled(picture)
+    picture = pixel_input(48)
+    x = rescale(picture)
     for level, filters in enumerate((64, 128, 256), start=1):
         x = _block(x, filters, level)
     x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
@@ -43,8 +43,8 @@ def refat_3pool(heads: Heads, dropout: float) -> keras.Model:
 
 def verma(heads: Heads, dropout: float, name: str, widths: Sequence[int]) -> keras.Model:
     """Two convolutions with a max-pool each, then dense layers of the given widths."""
-    picture = pixels(48)
-    x = two_convolutions(scaled(picture))
+    picture = pixel_input(48)
+    x = two_convolutions(rescale(picture))
     x = layers.Dropout(dropout, name="dropout")(layers.Flatten(name="flatten")(x))
     for number, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation="relu", name=f"fc{number}")(x)
@@ -53,13 +53,13 @@ def verma(heads: Heads, dropout: float, name: str, widths: Sequence[int]) -> ker
 
 def mane_mini_xception(heads: Heads, dropout: float) -> keras.Model:
     """mini-XCEPTION (Arriaga et al. 2017): two convolutions, four residual blocks of separable ones."""
-    picture = pixels(64)
-    x = scaled(picture)
+    picture = pixel_input(64)
+    x = rescale(picture)
     for part in "ab":
         x = convolution(x, 8, f"0{part}")
     for level, filters in enumerate((16, 32, 64, 128), start=1):
-        # Every other pixel, then a 1x1 convolution: the gradient of one with a stride brings TensorFlow 2.21
-        # down (in oneDNN).
+        # Every other pixel, then a 1x1 convolution: the gradient of a strided 1x1 convolution crashes
+        # TensorFlow 2.21 (in oneDNN).
         past = layers.AveragePooling2D(1, strides=2, name=f"skip{level}")(x)
         past = layers.Conv2D(filters, 1, use_bias=False, name=f"past{level}")(past)
         past = FusedBatchNormalization(name=f"pastnorm{level}")(past)
@@ -76,9 +76,9 @@ def mane_mini_xception(heads: Heads, dropout: float) -> keras.Model:
 
 
 def mane_simple_cnn(heads: Heads, dropout: float) -> keras.Model:
-    """The plain network beside mini-XCEPTION (Arriaga et al. 2017): nine convolutions, average pools."""
-    picture = pixels(64)
-    x = scaled(picture)
+    """The plain network of Arriaga et al. 2017: nine convolutions, average pools."""
+    picture = pixel_input(64)
+    x = rescale(picture)
     for level, (filters, kernel) in enumerate(((16, 7), (32, 5), (64, 3), (128, 3)), start=1):
         x = layers.Conv2D(filters, kernel, padding="same", name=f"conv{level}a")(x)
         x = convolution(x, filters, f"{level}b", kernel)

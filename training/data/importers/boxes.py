@@ -1,4 +1,4 @@
-"""Where the main face of each picture is: from a table, or found by Mien's own detector."""
+"""Face boxes of pictures: from a table, or from Mien's own detector."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from numpy.typing import ArrayLike, NDArray
 from inference.detector import Detector
 from inference.model_file import shipped
 from training.data.datasets import FAIRFACE_SIDE
-from training.data.importers.places import Tick, silent
-from training.data.importers.tables import records, shown
+from training.data.importers.paths import Tick, no_progress
+from training.data.importers.tables import quote, read_rows
 from training.errors import DatasetError
 
-USUAL = (10.0, -7.0, 76.0, 100.0)
-"""The box of a picture where no face was found in any: about the median of FairFace's."""
+DEFAULT_BOX = (10.0, -7.0, 76.0, 100.0)
+"""The box used if no face was found in any picture: about the median of FairFace's boxes."""
 
 
 def detector_file() -> Path:
-    """The model that finds faces, on which boxes depend like on any other file."""
+    """The detector model, a source file of the boxes."""
     return shipped("detector")
 
 
-def boxes_from_table(path: Path, files: Sequence[str]) -> NDArray[np.float32]:
+def read_boxes(path: Path, files: Sequence[str]) -> NDArray[np.float32]:
     """The box (n, 4) nearest the centre of each file's picture, from the columns `file,x,y,w,h`.
 
-    A picture without one takes the median box: leaving it out would make figures look better than they are.
+    A picture without a box gets the median box: leaving it out would make figures too good.
     """
     best: dict[str, tuple[float, tuple[float, ...]]] = {}
-    for row, record in records(path, ("file", "x", "y", "w", "h")):
+    for row, record in read_rows(path, ("file", "x", "y", "w", "h")):
         box = tuple(_pixels(record, name, f"{path.name} row {row}") for name in ("x", "y", "w", "h"))
-        away = _off_centre(box)
-        if record["file"] not in best or away < best[record["file"]][0]:
-            best[record["file"]] = (away, box)
-    return _filled([best[file][1] if file in best else None for file in files])
+        distance = _off_centre(box)
+        if record["file"] not in best or distance < best[record["file"]][0]:
+            best[record["file"]] = (distance, box)
+    return _fill_missing([best[file][1] if file in best else None for file in files])
 
 
-def found_boxes(images: NDArray[np.uint8], tick: Tick = silent) -> NDArray[np.float32]:
-    """The box (n, 4) of the face nearest the centre of each picture (n, h, w), as the detector sees it.
+def detect_boxes(images: NDArray[np.uint8], tick: Tick = no_progress) -> NDArray[np.float32]:
+    """The box (n, 4) of the face nearest the centre of each picture (n, h, w), by the detector.
 
-    A picture in which it sees none takes the median box, too.
+    A picture without a detection gets the median box.
     """
     detector = Detector(detector_file())
     found: list[tuple[float, ...] | None] = []
@@ -50,11 +50,11 @@ def found_boxes(images: NDArray[np.uint8], tick: Tick = silent) -> NDArray[np.fl
         seen = [tuple(box) for box in detector.detect(image).boxes.tolist()]
         found.append(min(seen, key=_off_centre, default=None))
         tick()
-    return _filled(found)
+    return _fill_missing(found)
 
 
-def _filled(boxes: Sequence[tuple[float, ...] | None]) -> NDArray[np.float32]:
-    median = np.median(np.array([box for box in boxes if box is not None] or [USUAL]), axis=0)
+def _fill_missing(boxes: Sequence[tuple[float, ...] | None]) -> NDArray[np.float32]:
+    median = np.median(np.array([box for box in boxes if box is not None] or [DEFAULT_BOX]), axis=0)
     rows: list[ArrayLike] = [median if box is None else box for box in boxes]
     return np.array(rows, np.float32).reshape(-1, 4)
 
@@ -72,6 +72,6 @@ def _pixels(record: dict[str, str], column: str, where: str) -> float:
         value = math.nan
     if not math.isfinite(value) or (size and value <= 0):
         raise DatasetError(
-            f"{where} column {column}: {shown(text)}, expected a number{' above 0' * size} in pixels"
+            f"{where} column {column}: {quote(text)}, expected a number{' above 0' * size} in pixels"
         )
     return value

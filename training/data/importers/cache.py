@@ -1,4 +1,4 @@
-"""Decoded data sets, kept as .npy files and mapped into memory from there: a second start takes seconds."""
+"""Cache of decoded data sets as memory-mapped .npy files: later starts take seconds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from training.data.datasets import CkClips, FairFace, Fer2013, UtkFace
-from training.data.importers.pictures import opened_pictures
+from training.data.importers.picture_files import open_pictures
 
 Data = TypeVar("Data", Fer2013, FairFace, UtkFace, CkClips)
 
 
-def cached(kind: type[Data], cache: Path | None, sources: Sequence[Path], read: Callable[[], Data]) -> Data:
-    """The arrays of `read()`, from the cache while the source files are the same.
+def load_cached(
+    kind: type[Data], cache: Path | None, sources: Sequence[Path], read: Callable[[], Data]
+) -> Data:
+    """The arrays of `read()`, from the cache while the source files are unchanged.
 
-    A file is the same while its path, size and time of change are; of a folder those of its pictures count.
-    Without a cache everything is read. A reader that is interrupted leaves nothing that counts.
+    A file is unchanged if its path, size and modification time are; a folder, if its pictures are. Without a
+    cache everything is read. An interrupted reader leaves no cache entry.
     """
     if cache is None:
         return read()
@@ -37,7 +39,7 @@ def _states(sources: Sequence[Path]) -> Iterator[str]:
     for source in sources:
         state = source.stat()
         if source.is_dir():
-            with opened_pictures(source) as pictures:
+            with open_pictures(source) as pictures:
                 yield from (f"{source.resolve()} {name} {of}" for name, of in pictures.names.items())
         else:
             yield f"{source.resolve()} {state.st_size} {state.st_mtime_ns}"
@@ -49,7 +51,7 @@ def _write(data: Data, folder: Path) -> None:
     try:
         for field in fields(data):
             np.save(partial / f"{field.name}.npy", getattr(data, field.name), allow_pickle=False)
-        # Another process may have been faster: what it wrote is the same.
+        # Another process may have written the same entry first.
         if not folder.is_dir():
             partial.rename(folder)
     finally:

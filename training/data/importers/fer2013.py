@@ -1,4 +1,4 @@
-"""FER2013 as Kaggle's table, with the FER+ votes row for row beside it; without the table, image folders."""
+"""FER2013 as Kaggle's table with the table of FER+ votes for the same rows, or as image folders."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.datasets import EXPRESSIONS, FER_SIDE, FERPLUS_COLUMNS, Fer2013
-from training.data.importers.cache import cached
-from training.data.importers.folders import find_folders, read_folders
-from training.data.importers.places import Tick, dataset_folder, missing, silent
-from training.data.importers.tables import number, records, shown
+from training.data.importers.cache import load_cached
+from training.data.importers.fer2013_folders import find_picture_folders, read_picture_folders
+from training.data.importers.paths import Tick, dataset_folder, missing_file, no_progress
+from training.data.importers.tables import parse_number, quote, read_rows
 from training.errors import DatasetError
 
 TABLES = ("fer2013.csv", "fer2013.csv.xz", "fer2013.csv.gz", "fer2013.csv.zip")
@@ -19,39 +19,39 @@ VOTES = "fer2013new.csv"
 USAGES = ("Training", "PublicTest", "PrivateTest")
 
 
-def load_fer2013(data: Path, cache: Path | None, tick: Tick = silent) -> Fer2013:
+def load_fer2013(data: Path, cache: Path | None, tick: Tick = no_progress) -> Fer2013:
     """FER2013 and FER+ from the folder `fer2013` of a data folder.
 
-    Where there is no table, image folders serve, without votes (see `training.data.importers.folders`). Raises
-    DatasetError for a missing or malformed file.
+    Without a table, image folders are read, without votes (see `fer2013_folders`). Raises DatasetError for a
+    missing or malformed file.
     """
     folder = dataset_folder(data, "fer2013")
     table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
     if table is None:
-        pictures = find_folders(folder)
+        pictures = find_picture_folders(folder)
         if pictures is None:
-            raise missing(folder / TABLES[0], "fer2013")
-        return cached(Fer2013, cache, (pictures,), lambda: read_folders(pictures, tick))
+            raise missing_file(folder / TABLES[0], "fer2013")
+        return load_cached(Fer2013, cache, (pictures,), lambda: read_picture_folders(pictures, tick))
     votes = folder / VOTES
     if not votes.is_file():
-        raise missing(votes, "ferplus")
-    return cached(Fer2013, cache, (table, votes), lambda: read_fer2013(table, votes, tick))
+        raise missing_file(votes, "ferplus")
+    return load_cached(Fer2013, cache, (table, votes), lambda: read_fer2013(table, votes, tick))
 
 
-def read_fer2013(table: Path, votes: Path, tick: Tick = silent) -> Fer2013:
-    """Read `emotion,pixels,Usage` rows and, row for row, their FER+ votes."""
+def read_fer2013(table: Path, votes: Path, tick: Tick = no_progress) -> Fer2013:
+    """Read `emotion,pixels,Usage` rows and the FER+ votes of the same rows."""
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     usages: list[str] = []
-    for row, record in records(table, ("emotion", "pixels", "Usage")):
+    for row, record in read_rows(table, ("emotion", "pixels", "Usage")):
         where = f"{table.name} row {row}"
-        labels.append(number(record["emotion"], f"{where} column emotion", len(EXPRESSIONS) - 1))
+        labels.append(parse_number(record["emotion"], f"{where} column emotion", len(EXPRESSIONS) - 1))
         images.append(_pixels(record["pixels"], f"{where} column pixels"))
         usages.append(_usage(record["Usage"], f"{where} column Usage"))
         tick()
     counts = [
-        [number(record[name], f"{votes.name} row {row} column {name}", 100) for name in FERPLUS_COLUMNS]
-        for row, record in records(votes, FERPLUS_COLUMNS)
+        [parse_number(record[name], f"{votes.name} row {row} column {name}", 100) for name in FERPLUS_COLUMNS]
+        for row, record in read_rows(votes, FERPLUS_COLUMNS)
     ]
     if len(counts) != len(images):
         raise DatasetError(f"{votes.name}: {len(counts)} rows, expected {len(images)} as in {table.name}")
@@ -62,7 +62,7 @@ def read_fer2013(table: Path, votes: Path, tick: Tick = silent) -> Fer2013:
 
 def _usage(text: str, where: str) -> str:
     if text not in USAGES:
-        raise DatasetError(f"{where}: {shown(text)}, expected Training, PublicTest or PrivateTest")
+        raise DatasetError(f"{where}: {quote(text)}, expected Training, PublicTest or PrivateTest")
     return text
 
 

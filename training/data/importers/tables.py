@@ -1,4 +1,4 @@
-"""Tables: CSV files, plain or compressed, row by row."""
+"""CSV tables, plain or compressed, read row by row."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import IO
 from training.errors import DatasetError
 
 Row = tuple[int, dict[str, str]]
-"""A row's number as an editor shows it (header = 1), and its fields by column."""
+"""A row's line number (header = 1), and its fields by column."""
 
-DAMAGE = (
+DAMAGE_ERRORS = (
     csv.Error,
     EOFError,
     OSError,
@@ -26,52 +26,51 @@ DAMAGE = (
     lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,
-    # What zipfile raises for a member that is encrypted, or packed in a way that it does not know.
+    # zipfile raises these for encrypted members and unknown compression methods.
     RuntimeError,
     NotImplementedError,
 )
-"""What reading a file that is cut off, altered or something else than its name says may raise."""
+"""Errors when reading a truncated, damaged or wrongly named file."""
 
 
-def records(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
-    """The rows of a table that must have these columns, and may have more.
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
+    """Read the rows of a table with at least these columns.
 
-    Raises DatasetError for a column that is missing, a row of another length, damage, and a table without
-    rows.
+    Raises DatasetError for a missing column, a row of another length, damage, and a table without rows.
     """
     row = 1
-    with _opened(path) as binary:
+    with _open_table(path) as binary:
         reader = csv.DictReader(io.TextIOWrapper(binary, encoding="utf-8-sig", newline=""))
         try:
             header = list(reader.fieldnames or ())
-            lacking = [name for name in columns if name not in header]
-            if lacking:
-                raise DatasetError(f"{path}: no column {', '.join(lacking)}; found {header}")
+            missing = [name for name in columns if name not in header]
+            if missing:
+                raise DatasetError(f"{path}: no column {', '.join(missing)}; found {header}")
             for record in reader:
                 row = reader.line_num
                 _check_length(record, header, f"{path.name} row {row}")
                 yield row, record
-        except DAMAGE as error:
+        except DAMAGE_ERRORS as error:
             raise DatasetError(f"{path.name}: damaged after row {row}: {error}") from error
     if row == 1:
         raise DatasetError(f"{path}: no rows below its header")
 
 
-def number(text: str, where: str, highest: int) -> int:
-    """A whole number from 0 to `highest`; raises DatasetError that begins with `where`."""
-    # Digits are counted first: int() refuses what has thousands of them.
+def parse_number(text: str, where: str, highest: int) -> int:
+    """Parse a whole number from 0 to `highest`; raises a DatasetError that begins with `where`."""
+    # The length is checked first: int() refuses thousands of digits.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= highest):
-        raise DatasetError(f"{where}: {shown(text)}, expected a whole number from 0 to {highest}")
+        raise DatasetError(f"{where}: {quote(text)}, expected a whole number from 0 to {highest}")
     return int(text)
 
 
-def shown(text: str) -> str:
-    """A field as an error shows it: quoted, in one line, and not the whole of a long one."""
+def quote(text: str) -> str:
+    """Quote a field for an error message, on one line, shortened to 40 characters."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def _check_length(record: dict[str, str], header: list[str], where: str) -> None:
-    # DictReader files what is too much under None and gives None for what is missing.
+    # DictReader stores extra fields under None, and None for missing ones.
     extra: list[str] = record.get(None, [])  # type: ignore[call-overload]
     found = sum(value is not None for name, value in record.items() if name is not None) + len(extra)
     if found != len(header):
@@ -79,9 +78,9 @@ def _check_length(record: dict[str, str], header: list[str], where: str) -> None
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes] | lzma.LZMAFile | gzip.GzipFile]:
+def _open_table(path: Path) -> Iterator[IO[bytes] | lzma.LZMAFile | gzip.GzipFile]:
     if path.suffix == ".zip":
-        with opened_zip(path) as archive, archive.open(_only_table(archive, path)) as member:
+        with open_zip(path) as archive, archive.open(_only_table(archive, path)) as member:
             yield member
     elif path.suffix == ".xz":
         with lzma.open(path) as stream:
@@ -102,8 +101,8 @@ def _only_table(archive: zipfile.ZipFile, path: Path) -> str:
 
 
 @contextmanager
-def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip archive; raises DatasetError where it is none."""
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive; raises DatasetError if it is not one."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError) as error:

@@ -1,0 +1,133 @@
+"""Conversion of figures to the tables that charts draw; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd  # type: ignore[import-untyped]
+
+from dashboard import formats, theme
+from dashboard.label_layout import place_labels
+from dashboard.spans import Span
+from storage.trends import COVERAGE_FLOOR, THIN, Figures, Interval, Slot, State, to_local_time
+
+Row = dict[str, Any]
+GetShares = Callable[[Figures], Mapping[str, Interval]]
+"""Takes the shares by label from the figures of a group of visits."""
+
+LABEL_GAP = 17
+"""Pixels between two labels."""
+
+SLOT_COLUMNS = (
+    *("start", "end", "when", "state", "visits", "visits_opacity", "watched", "strip"),
+    *("mood", "mood_low", "mood_high"),
+)
+STACK_COLUMNS = ("start", "end", "label", "low", "high")
+LABEL_COLUMNS = ("at", "y", "label")
+SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
+
+
+def slot_table(
+    slots: Sequence[Slot], zone: ZoneInfo, span: Span, labels: Sequence[str], get_shares: GetShares
+) -> Any:
+    """One row per slot, with one text column per label; times are local milliseconds of `zone`."""
+    rows = [_slot(slot, zone, span, labels, get_shares(slot.figures)) for slot in slots]
+    return _table(rows, (*SLOT_COLUMNS, *labels))
+
+
+def stack_table(slots: Iterable[Slot], zone: ZoneInfo, labels: Sequence[str], get_shares: GetShares) -> Any:
+    """One row per slot and label with a share: the edges of its part of the stack, 0 to 1."""
+    rows: list[Row] = []
+    for slot in slots:
+        shares, low = get_shares(slot.figures), 0.0
+        for label in labels:
+            high = low + (shares[label].value if label in shares else 0.0)
+            if high > low:
+                rows.append({**_times(slot, zone), "label": label, "low": low, "high": high})
+            low = high
+    return _table(rows, STACK_COLUMNS)
+
+
+def label_table(
+    slots: Sequence[Slot], zone: ZoneInfo, labels: Sequence[str], get_shares: GetShares, top: int, bottom: int
+) -> Any:
+    """The position of each label, in pixels between `top` and `bottom`: beside its part of the last stack."""
+    shown = [shares for slot in slots if (shares := get_shares(slot.figures))]
+    if not shown:
+        return _table([], LABEL_COLUMNS)
+    present = [label for label in labels if any(shares[label].value for shares in shown)]
+    middles, low = [], 0.0
+    for label in present:
+        share = shown[-1][label].value
+        middles.append((low + share / 2) * (bottom - top))
+        low += share
+    at = _times(slots[-1], zone)["end"]
+    heights = place_labels(middles, LABEL_GAP, 6, bottom - top - 6)
+    rows = [
+        {"at": at, "y": bottom - height, "label": label}
+        for label, height in zip(present, heights, strict=True)
+    ]
+    return _table(rows, LABEL_COLUMNS)
+
+
+def share_table(shares: Mapping[str, Interval], labels: Sequence[str]) -> Any:
+    """One row per label with a share; its bar is faint where it is from few visits."""
+    rows = [
+        {
+            "label": label,
+            "share": shares[label].value,
+            "low": shares[label].low,
+            "high": shares[label].high,
+            "text": formats.percent(shares[label].value),
+            "range": formats.percent_range(shares[label]),
+            "n": shares[label].n,
+            "opacity": 1.0 if shares[label].n >= THIN else theme.FAINT,
+        }
+        for label in labels
+        if label in shares
+    ]
+    return _table(rows, SHARE_COLUMNS)
+
+
+def _slot(
+    slot: Slot, zone: ZoneInfo, span: Span, labels: Sequence[str], shares: Mapping[str, Interval]
+) -> Row:
+    figures, mood, coverage = slot.figures, slot.figures.mood, slot.figures.coverage
+    times = _times(slot, zone)
+    suppressed = bool(labels and figures.visits and not shares)
+    return {
+        **times,
+        "when": " to ".join(_local_datetime(time).strftime(span.slot_format) for time in times.values()),
+        "state": (State.SUPPRESSED if suppressed else figures.state).value,
+        "visits": figures.visits,
+        "visits_opacity": theme.FAINT if slot.running else 1.0,
+        "watched": formats.NO_VALUE if coverage is None else formats.rounded_percent(coverage),
+        "strip": _strip_colour(coverage),
+        "mood": mood.value if mood else None,
+        "mood_low": mood.low if mood else None,
+        "mood_high": mood.high if mood else None,
+        **{label: formats.percent(shares[label].value) if shares else formats.NO_VALUE for label in labels},
+    }
+
+
+def _strip_colour(coverage: float | None) -> str:
+    if not coverage:
+        return theme.BLANK
+    return theme.ACCENT if coverage >= COVERAGE_FLOOR else theme.CAUTION
+
+
+def _local_datetime(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _times(slot: Slot, zone: ZoneInfo) -> dict[str, int]:
+    start = to_local_time(slot.start, zone)
+    return {"start": start // 1000, "end": (start + slot.end - slot.start) // 1000}
+
+
+def _table(rows: Iterable[Row], columns: Sequence[str]) -> Any:
+    """A table that has its columns even without rows."""
+    return pd.DataFrame(list(rows), columns=list(columns))

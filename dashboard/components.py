@@ -1,0 +1,85 @@
+"""The components of which pages are made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from dashboard import charts, formats, queries, theme
+from storage import definitions
+from storage.trends import CameraStatus, Condition
+
+STALE_US = 90 * 10**6
+"""The age of the newest result from which on no camera can be running: the age is known to a minute."""
+
+
+def show_heading(title: str, subtitle: str, help_text: str) -> None:
+    """The title and subtitle of a card, with the definition of its figures as help text."""
+    st.markdown(f"**{title}** &nbsp; :small[:gray[{subtitle}]]", help=help_text)
+
+
+def show_chart(chart: charts.Chart, alt: str) -> None:
+    """A chart; `alt` describes it to viewers who cannot see it."""
+    st.vega_lite_chart(chart.vega_lite(), alt=alt, width="stretch")
+
+
+def show_tile(label: str, value: str | None, detail: str, help_text: str) -> None:
+    """One figure of the whole period, with a detail in small print."""
+    st.metric(
+        label,
+        value if value is not None else formats.NO_VALUE,
+        delta=detail or None,
+        delta_color="off",
+        delta_arrow="off",
+        help=help_text,
+        border=True,
+        height="stretch",
+    )
+
+
+def show_freshness(status: queries.Status) -> None:
+    """The age of the newest result."""
+    if status.newest_result is None:
+        return
+    age = status.now - status.newest_result
+    live = age < STALE_US
+    text = f"Live · {formats.duration(age)}" if live else f"Newest result {formats.duration(age)} ago"
+    colour = theme.css_colour(theme.ACCENT if live else theme.CAUTION)
+    dot = f'<span class="dot" style="color:{colour}"></span>'
+    about = escape(definitions.FRESHNESS)
+    st.html(f'<div class="mien freshness" title="{about}">{dot}{text}</div>', width="content")
+
+
+def show_alarm(cameras: Sequence[CameraStatus]) -> None:
+    """A warning while cameras are down, with a link to the page that shows why."""
+    down = [camera for camera in cameras if camera.condition.down]
+    if not down:
+        return
+    expected = [camera for camera in cameras if camera.condition.expected]
+    if len(down) == len(expected) and all(camera.condition is Condition.NOT_RUNNING for camera in down):
+        text = "Nothing is being recorded: `mien run` is not running."
+    elif len(down) == 1:
+        name, reason = map(formats.escape_markdown, (down[0].name, down[0].reason))
+        text = f"**{name}** is down: {reason}"
+    else:
+        text = f"**{len(down)} of {len(expected)} cameras** are down"
+    with st.container(horizontal=True, vertical_alignment="center", key="alarm"):
+        st.markdown(f":material/warning: {text}")
+        st.page_link(
+            "app_pages/cameras.py",
+            label="See cameras",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+        )
+
+
+def camera_names(cameras: Sequence[CameraStatus]) -> dict[str, str]:
+    """The names of cameras by id; where two have the same name, the id is a part of it."""
+    uses = Counter(camera.name for camera in cameras)
+    return {
+        camera.camera_id: camera.name if uses[camera.name] == 1 else f"{camera.name} ({camera.camera_id})"
+        for camera in cameras
+    }

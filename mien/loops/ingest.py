@@ -1,0 +1,75 @@
+"""`mien ingest`: captures that publish to Kafka, whose frames workers analyse in other processes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection
+from contextlib import ExitStack
+
+from bus.messages import CameraMinute, minute_of
+from bus.sinks import SinkUnavailable
+from common.clock import wall_clock_us
+from mien.health_server import serve_health
+from mien.metrics import Metrics
+from mien.settings import Settings
+from mien.signals import stop_on_signal
+from mien.totals import RunResult
+from mien.wiring import scaled
+from mien.wiring.parts import RunOptions, open_settings_database
+from storage.hung_connections import abort_hung_connections
+from storage.registry import CameraRegistry, CameraRow
+
+CAPTURES_STOP_S = 3.0
+"""How long captures may take to stop; one that takes longer is abandoned."""
+_TICK_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+def run_ingestion(
+    settings: Settings, cameras: Collection[CameraRow], options: RunOptions
+) -> RunResult | None:
+    """Register `cameras`, then capture until a signal arrives or all recordings are read and acknowledged.
+
+    Returns None where a signal arrived before a broker answered. Raises the errors of the parts that cannot
+    start.
+    """
+    scaled.kafka_settings(settings)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signal())
+        metrics = Metrics()
+        stack.enter_context(serve_health(metrics, settings))
+        engine = open_settings_database(settings)
+        stack.callback(engine.dispose)
+        stack.enter_context(abort_hung_connections(engine, stop))
+        CameraRegistry(engine).sync(cameras)
+        partitions = scaled.wait_for_partitions(settings, stop)
+        if partitions is None:
+            return None
+        parts = scaled.create_ingest_parts(settings, engine, options, partitions, metrics)
+        _capture(parts, stop)
+        return RunResult(parts.store.totals(), dict(parts.supervisor.failures()))
+
+
+def _capture(parts: scaled.IngestParts, stop: threading.Event) -> None:
+    """Capture until `stop` is set or every recording has been read and its frames are acknowledged."""
+    parts.supervisor.start()
+    try:
+        while not (stop.is_set() or parts.supervisor.ended.is_set()):
+            stop.wait(_TICK_S)
+    finally:
+        parts.supervisor.stop(CAPTURES_STOP_S)
+        parts.frames.close()
+        _count_last_drops(parts)
+
+
+def _count_last_drops(parts: scaled.IngestParts) -> None:
+    """Store how many frames were dropped when the writer was closed, after the last counts of captures."""
+    minute = minute_of(wall_clock_us())
+    try:
+        for camera in parts.registry.cameras():
+            if dropped := parts.frames.take_drops(camera.id):
+                parts.store.count(CameraMinute(camera.id, minute, dropped=dropped))
+    except SinkUnavailable as error:
+        _log.error("the counts of frames that were dropped at the end were not stored: %s", error)

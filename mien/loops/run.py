@@ -1,0 +1,146 @@
+"""`mien run` and `mien demo`: captures, workers and upkeep in threads of this process, and the dashboard."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
+
+from bus.sinks import SinkUnavailable
+from bus.transport import FrameWriter
+from ingest.supervisor import Supervisor
+from mien.dashboard_process import Dashboard
+from mien.errors import StartError
+from mien.loops.ingest import CAPTURES_STOP_S
+from mien.loops.work import WorkerPool
+from mien.settings import EMBEDDED, Settings
+from mien.signals import stop_on_signal
+from mien.totals import RunResult
+from mien.wiring import embedded
+from mien.wiring.parts import RunOptions, open_settings_database
+from storage.errors import StorageError
+from storage.hung_connections import abort_hung_connections
+from storage.registry import CameraRegistry, CameraRow
+
+UPKEEP_EVERY_S = 15 * 60.0
+_TICK_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+def run_pipeline(
+    settings: Settings,
+    cameras: Collection[CameraRow],
+    options: RunOptions,
+    *,
+    dashboard: Dashboard | None,
+    announce: Callable[[str], None],
+) -> RunResult:
+    """Register `cameras`, run until a signal arrives or every recording has ended, then stop everything.
+
+    `announce` is called with the dashboard's address once the dashboard answers. Raises the errors of the
+    parts that cannot start.
+    """
+    if settings.bus != EMBEDDED:
+        raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
+    engine = open_settings_database(settings)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        stop = stack.enter_context(stop_on_signal())
+        stack.enter_context(abort_hung_connections(engine, stop))
+        registry = CameraRegistry(engine)
+        registered_before = {camera.id for camera in registry.cameras()}
+        registry.sync(cameras)
+        if not registry.cameras():
+            raise StartError("no cameras: pass --source, list them in mien.yaml or use `mien cameras add`")
+        if options.temporary_cameras:
+            stack.callback(_unregister, registry, options.temporary_cameras - registered_before)
+        parts = embedded.create_parts(settings, engine, options)
+        pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
+        tick: Callable[[], None] = _do_nothing
+        if dashboard:
+            stack.enter_context(dashboard)
+            tick = _DashboardMonitor(dashboard, stop, announce).tick
+        failures = pipeline.run(stop, tick)
+        return RunResult(parts.store.totals(), failures)
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _unregister(registry: CameraRegistry, camera_ids: Iterable[str]) -> None:
+    """Remove temporary cameras from the registry, as far as the database is available."""
+    for camera_id in camera_ids:
+        with suppress(StorageError):
+            registry.remove(camera_id)
+
+
+class Pipeline:
+    """Captures and workers in threads of this process.
+
+    Args:
+        supervisor: reads the cameras.
+        frames: the writer that captures publish to; closed once they have stopped, so that workers drain it.
+        workers: analyse the frames.
+        maintain: called at the start and every quarter of an hour; `SinkUnavailable` is logged, not raised.
+    """
+
+    def __init__(
+        self, supervisor: Supervisor, frames: FrameWriter, workers: WorkerPool, maintain: Callable[[], None]
+    ) -> None:
+        self._supervisor = supervisor
+        self._frames = frames
+        self._workers = workers
+        self._maintain = maintain
+
+    def run(self, stop: threading.Event, tick: Callable[[], None] = _do_nothing) -> Mapping[str, str]:
+        """Run until `stop` is set or every recording has been read and stored.
+
+        `tick` is called several times a second. Returns the recordings that could not be read to their end,
+        with the reason, by camera id. Raises the exception that ended a worker.
+        """
+        self._workers.start()
+        try:
+            self._supervisor.start()
+            try:
+                self._wait(stop, tick)
+            finally:
+                self._supervisor.stop(CAPTURES_STOP_S)
+                self._frames.close()
+            self._workers.drain(stop)
+        finally:
+            self._workers.stop()
+        return dict(self._supervisor.failures())
+
+    def _wait(self, stop: threading.Event, tick: Callable[[], None]) -> None:
+        upkeep_due = time.monotonic()
+        while not (stop.is_set() or self._supervisor.ended.is_set() or self._workers.any_finished):
+            if time.monotonic() >= upkeep_due:
+                self._try_to_maintain()
+                upkeep_due = time.monotonic() + UPKEEP_EVERY_S
+            tick()
+            stop.wait(_TICK_S)
+
+    def _try_to_maintain(self) -> None:
+        try:
+            self._maintain()
+        except SinkUnavailable as error:
+            _log.error("upkeep of the database failed and is tried again later: %s", error)
+
+
+class _DashboardMonitor:
+    """Announces the dashboard once it answers, and logs when its process ends."""
+
+    def __init__(self, dashboard: Dashboard, stop: threading.Event, announce: Callable[[str], None]) -> None:
+        self._dashboard, self._stop, self._announce = dashboard, stop, announce
+        self._announced = False
+
+    def tick(self) -> None:
+        if not self._announced:
+            self._announced = True
+            self._dashboard.wait_until_ready(self._stop)
+            self._announce(self._dashboard.url)
+        self._dashboard.log_if_ended()

@@ -1,0 +1,81 @@
+"""`mien work`: workers that read from Kafka, analyse and store, each in a thread."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+
+from inference.worker import Worker
+from mien.health_server import serve_health
+from mien.metrics import Metrics
+from mien.settings import Settings
+from mien.signals import stop_on_signal
+from mien.wiring import scaled
+from mien.wiring.parts import open_settings_database
+from storage.hung_connections import abort_hung_connections
+
+DRAIN_S = 1.5
+"""How long workers may still drain the bus once the process is to stop."""
+_TICK_S = 0.1
+
+
+def run_workers(settings: Settings, count: int, drain: bool) -> None:
+    """Run `count` workers until a signal arrives, or with `drain` until everything published is stored.
+
+    Raises the errors of the parts that cannot start, and the exception that ended a worker.
+    """
+    scaled.kafka_settings(settings)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signal())
+        metrics = Metrics()
+        stack.enter_context(serve_health(metrics, settings))
+        engine = open_settings_database(settings)
+        stack.callback(engine.dispose)
+        stack.enter_context(abort_hung_connections(engine, stop))
+        pool = WorkerPool(scaled.create_workers(settings, engine, count, drain, metrics))
+        pool.start()
+        try:
+            while not (stop.is_set() or pool.any_finished):
+                stop.wait(_TICK_S)
+            pool.drain(stop)
+        finally:
+            pool.stop()
+
+
+class WorkerPool:
+    """Workers that run in parallel, each in a thread."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self._abort = threading.Event()
+        self._pool = ThreadPoolExecutor(len(workers), thread_name_prefix="worker")
+        self._running: list[Future[None]] = []
+
+    def start(self) -> None:
+        """Start all workers."""
+        self._running = [self._pool.submit(worker.run, self._abort) for worker in self._workers]
+
+    @property
+    def any_finished(self) -> bool:
+        """Whether a worker has finished: the bus has ended, or an exception was raised."""
+        return any(future.done() for future in self._running)
+
+    def drain(self, stop: threading.Event) -> None:
+        """Wait until the workers reach the end of the bus, for at most `DRAIN_S` once `stop` is set."""
+        deadline = math.inf
+        while time.monotonic() < deadline and wait(self._running, _TICK_S, FIRST_EXCEPTION).not_done:
+            if stop.is_set() and deadline == math.inf:
+                deadline = time.monotonic() + DRAIN_S
+            if any(future.done() and future.exception() for future in self._running):
+                return
+
+    def stop(self) -> None:
+        """Stop all workers; frames that they have analysed are stored. Raises what ended one of them."""
+        self._abort.set()
+        self._pool.shutdown()
+        for future in self._running:
+            future.result()

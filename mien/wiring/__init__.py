@@ -1,0 +1,6 @@
+"""The composition root: the only package that picks concrete parts; an import rule keeps it so.
+
+parts      what both ways of running have in common: database, cameras, supervisor, analysers, workers
+embedded   all parts in one process, with the bus in memory
+scaled     the same parts in many processes, with Kafka between cameras and workers
+"""

@@ -1,0 +1,59 @@
+"""All parts in one process, with the bus in memory: `mien run` and `mien demo`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bus.codec import MAX_AHEAD_US
+from bus.embedded import EmbeddedBus
+from bus.transport import FrameWriter
+from inference.worker import Worker
+from ingest.supervisor import Supervisor
+from mien.settings import Settings
+from mien.totals import CountingStore
+from mien.upkeep import maintain_if_owner
+from mien.wiring.parts import AnalyserFactory, RegisteredCameras, RunOptions, create_supervisor, create_worker
+from storage.engine import Database
+from storage.registry import CameraRegistry
+from storage.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedParts:
+    """Everything between cameras and database, not started yet."""
+
+    supervisor: Supervisor
+    frames: FrameWriter
+    """The writer that the captures publish to."""
+    workers: list[Worker]
+    maintain: Callable[[], None]
+    """Maintains the database; raises SinkUnavailable."""
+    store: CountingStore
+
+
+def create_parts(settings: Settings, engine: Database, options: RunOptions) -> EmbeddedParts:
+    """Create all parts.
+
+    Raises ModelError where a model file cannot be used.
+    """
+    store = CountingStore(Writer(engine))
+    # Other processes may store into the same database: their positions are not ours.
+    bus = EmbeddedBus(settings.workers, settings.buffer_frames, topic=f"embedded/{uuid.uuid4().hex}")
+    frames = bus.writer()
+    analysers = AnalyserFactory()
+    workers = [
+        create_worker(
+            settings,
+            bus.reader([number], store.positions),
+            store,
+            analysers.create(),
+            options.fast,
+            max_ahead_us=None if options.fast else MAX_AHEAD_US,  # The times of fast recordings run ahead.
+        )
+        for number in range(settings.workers)
+    ]
+    cameras = RegisteredCameras(CameraRegistry(engine), options, settings.fps)
+    supervisor = create_supervisor(settings, cameras, frames, store, options)
+    return EmbeddedParts(supervisor, frames, workers, lambda: maintain_if_owner(engine, settings), store)

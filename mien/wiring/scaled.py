@@ -1,0 +1,134 @@
+"""The same parts in many processes, with Kafka between cameras and workers: `mien ingest` and `mien work`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass
+
+from bus.errors import BrokerUnavailable
+from bus.kafka.reader import KafkaReader
+from bus.kafka.settings import KafkaSettings, parse_url
+from bus.kafka.topics import partition_count
+from bus.kafka.writer import KafkaWriter
+from bus.transport import FrameWriter
+from inference.worker import Worker
+from ingest.cameras import Camera, CameraList
+from ingest.supervisor import Supervisor
+from mien.errors import SettingsError
+from mien.metrics import MeasuredReader, MeasuredStore, Metrics
+from mien.settings import EMBEDDED, Settings
+from mien.totals import CountingStore
+from mien.wiring.parts import (
+    AnalyserFactory,
+    RegisteredCameras,
+    RunOptions,
+    configure_libraries,
+    create_supervisor,
+    create_worker,
+    max_frame_age_us,
+)
+from storage.engine import Database
+from storage.registry import CameraRegistry
+from storage.writer import Writer
+
+_RETRY_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+def kafka_settings(settings: Settings) -> KafkaSettings:
+    """Read the cluster from the setting `bus`.
+
+    Raises:
+        SettingsError: it names the embedded bus, which exists only within one process.
+        AddressError: it is not a Kafka URL that can be read.
+    """
+    if settings.bus == EMBEDDED:
+        raise SettingsError(
+            f"bus {EMBEDDED!r}: set MIEN_BUS=kafka://HOST[:PORT]; on one machine use `mien run`"
+        )
+    return parse_url(settings.bus, os.environ)
+
+
+class PartitionedCameras(CameraList):
+    """Registered cameras, each assigned to a partition of the topic before it is captured."""
+
+    def __init__(self, cameras: RegisteredCameras, registry: CameraRegistry, count: int) -> None:
+        self._cameras = cameras
+        self._registry = registry
+        self._count = count
+        self._partitions: dict[str, int] = {}
+
+    def cameras(self) -> list[Camera]:
+        """All of them, also paused ones; raises SinkUnavailable."""
+        self._partitions |= self._registry.assign_partitions(self._count)
+        return self._cameras.cameras()
+
+    def partition_of(self, camera_id: str) -> int:
+        """The partition of a camera that `cameras` has returned."""
+        return self._partitions[camera_id]
+
+
+def wait_for_partitions(settings: Settings, stop: threading.Event) -> int | None:
+    """Wait for a broker and return the number of partitions of the topic; None if `stop` is set before.
+
+    Raises:
+        BrokerRefused, TopicError: errors that remain however long one waits.
+    """
+    cluster = kafka_settings(settings)
+    while not stop.is_set():
+        try:
+            return partition_count(cluster)
+        except BrokerUnavailable as error:
+            _log.warning("waiting for a broker: %s", error)
+            stop.wait(_RETRY_S)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """Everything between cameras and Kafka, not started yet."""
+
+    supervisor: Supervisor
+    frames: FrameWriter
+    """The writer that the captures publish to."""
+    registry: CameraRegistry
+    store: CountingStore
+
+
+def create_ingest_parts(
+    settings: Settings, engine: Database, options: RunOptions, partitions: int, metrics: Metrics
+) -> IngestParts:
+    """Create the parts of `mien ingest` for a topic with that many partitions."""
+    configure_libraries()
+    registry = CameraRegistry(engine)
+    cameras = PartitionedCameras(RegisteredCameras(registry, options, settings.fps), registry, partitions)
+    frames = KafkaWriter(kafka_settings(settings), cameras.partition_of, capacity=settings.buffer_frames)
+    store = CountingStore(MeasuredStore(Writer(engine), metrics))
+    supervisor = create_supervisor(settings, cameras, frames, store, options)
+    return IngestParts(supervisor, frames, registry, store)
+
+
+def create_workers(
+    settings: Settings, engine: Database, count: int, drain: bool, metrics: Metrics
+) -> list[Worker]:
+    """Create the workers of `mien work`, members of the consumer group.
+
+    Raises:
+        BrokerUnavailable, BrokerRefused, TopicError: a worker cannot join the group.
+        ModelError: a model file cannot be used.
+    """
+    analysers = AnalyserFactory()
+    return [_create_member(settings, engine, analysers, drain, metrics) for _ in range(count)]
+
+
+def _create_member(
+    settings: Settings, engine: Database, analysers: AnalyserFactory, drain: bool, metrics: Metrics
+) -> Worker:
+    # A writer for each worker: it remembers the positions of its partitions.
+    store = MeasuredStore(Writer(engine), metrics)
+    reader = KafkaReader(kafka_settings(settings), store.positions, drain=drain)
+    measured = MeasuredReader(reader, metrics, max_frame_age_us(settings))
+    return create_worker(settings, measured, store, analysers.create_measured(metrics), drain)

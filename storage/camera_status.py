@@ -1,0 +1,164 @@
+"""The status of each camera: its condition, and its frames of the last hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from bus.messages import MICROSECONDS, MINUTE_US, CameraState, minute_of
+from storage import tables
+
+REPORT_TIMEOUT_US = 20 * MICROSECONDS
+"""The age from which on a reported state is out of date: the capture reports every few seconds."""
+
+RECENT_US = 60 * MINUTE_US
+"""The time over which frames are counted."""
+
+
+class Condition(StrEnum):
+    """The condition of a camera: the state of its newest report, or NOT_RUNNING without a recent report."""
+
+    ONLINE = "online"
+    CONNECTING = "connecting"
+    RETRYING = "retrying"
+    NOT_RUNNING = "not running"
+    ENDED = "ended"
+    PAUSED = "paused"
+
+    @property
+    def down(self) -> bool:
+        """Whether the camera needs attention."""
+        return self in {Condition.RETRYING, Condition.NOT_RUNNING}
+
+    @property
+    def expected(self) -> bool:
+        """Whether the camera should deliver pictures now."""
+        return self not in {Condition.PAUSED, Condition.ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """One registered camera now and over the last hour. Times are UTC microseconds.
+
+    `fps` is the rate of the last seconds, `fps_expected` the camera's own rate or None. `reconnects` counts
+    since its capture started. The frames of the last hour are `captured`, and of these `analysed`, `stale`
+    (too old to be analysed), `failed` (not decodable) and `dropped` by reason. `frame_age_us` is the mean age
+    of the analysed frames at the end of their analysis, None without any.
+    """
+
+    camera_id: str
+    name: str
+    site: str
+    zone: str
+    condition: Condition
+    reason: str
+    since: int | None
+    fps: float
+    fps_expected: float | None
+    last_frame_at: int | None
+    reconnects: int
+    captured: int
+    analysed: int
+    stale: int
+    failed: int
+    dropped: dict[str, int]
+    frame_age_us: float | None
+
+
+def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
+    """The status of every registered camera, by id.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    registered, states = tables.cameras, tables.camera_states
+    reported = [states.c[name] for name in ("state", "since", "reported_at", "last_frame_at", "reconnects")]
+    query = (
+        sa.select(
+            registered,
+            *reported,
+            states.c.reason.label("reported_reason"),
+            states.c.fps.label("sampled_fps"),
+        )
+        .outerjoin_from(registered, states, registered.c.id == states.c.camera_id)
+        .order_by(registered.c.id)
+    )
+    begin = minute_of(now - RECENT_US)
+    with engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+        counts = _counts(connection, begin)
+        drops = _drops(connection, begin)
+    return [_status(row, counts.get(row["id"]), drops.get(row["id"], {}), now) for row in rows]
+
+
+def _status(
+    row: sa.RowMapping, counts: sa.RowMapping | None, drops: dict[str, int], now: int
+) -> CameraStatus:
+    condition, reason, since = _condition(row, now)
+    frames = {
+        name: int(counts[name]) if counts else 0 for name in ("captured", "analysed", "stale", "failed")
+    }
+    analysed = frames["analysed"]
+    # A capture stores its counts about once a second, so the counts of a worker may be ahead of them.
+    known = analysed + frames["stale"] + frames["failed"] + sum(drops.values())
+    return CameraStatus(
+        camera_id=row["id"],
+        name=row["name"] or row["id"],
+        site=row["site"],
+        zone=row["zone"],
+        condition=condition,
+        reason=reason,
+        since=since,
+        fps=row["sampled_fps"] if condition is Condition.ONLINE else 0.0,
+        fps_expected=row["fps"],
+        last_frame_at=row["last_frame_at"],
+        reconnects=row["reconnects"] or 0,
+        captured=max(frames["captured"], known),
+        analysed=analysed,
+        stale=frames["stale"],
+        failed=frames["failed"],
+        dropped=drops,
+        frame_age_us=int(counts["age_sum_us"]) / analysed if counts and analysed else None,
+    )
+
+
+def _condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None]:
+    """The condition of a camera, the reason for it, and its start."""
+    if not row["enabled"]:
+        return Condition.PAUSED, row["pause_reason"], row["changed_at"]
+    if row["state"] is None:
+        return (
+            Condition.NOT_RUNNING,
+            "Not started yet: `mien run` is not running, or runs without this camera",
+            None,
+        )
+    if row["state"] == CameraState.ENDED:
+        return Condition.ENDED, row["reported_reason"], row["since"]
+    if now - row["reported_at"] > REPORT_TIMEOUT_US:
+        return (
+            Condition.NOT_RUNNING,
+            "No report for more than 20 s: `mien run` is not running",
+            row["reported_at"],
+        )
+    if row["state"] == CameraState.PAUSED:
+        return Condition.CONNECTING, "", row["since"]
+    return Condition(row["state"]), row["reported_reason"], row["since"]
+
+
+def _counts(connection: sa.Connection, begin: int) -> dict[str, Any]:
+    minutes = tables.camera_minutes.c
+    sums = ("captured", "analysed", "stale", "failed", "age_sum_us")
+    query = sa.select(minutes.camera_id, *(sa.func.sum(minutes[name]).label(name) for name in sums))
+    rows = connection.execute(query.where(minutes.minute >= begin).group_by(minutes.camera_id)).mappings()
+    return {row["camera_id"]: row for row in rows}
+
+
+def _drops(connection: sa.Connection, begin: int) -> dict[str, dict[str, int]]:
+    drops = tables.camera_drops.c
+    query = sa.select(drops.camera_id, drops.reason, sa.func.sum(drops.frames)).where(drops.minute >= begin)
+    result: dict[str, dict[str, int]] = {}
+    for camera_id, reason, frames in connection.execute(query.group_by(drops.camera_id, drops.reason)):
+        result.setdefault(camera_id, {})[reason] = int(frames)
+    return result

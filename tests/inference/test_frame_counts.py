@@ -1,0 +1,33 @@
+"""Frame counts by camera and minute."""
+
+from __future__ import annotations
+
+from bus.messages import CameraMinute
+from inference.frame_counts import FrameCounts
+
+MINUTE = 60_000_000
+
+
+def test_frames_are_counted_once_by_camera_and_minute() -> None:
+    counts = FrameCounts()
+    counts.add_analysed("a", MINUTE - 200_000, faces=2, age_us=30_000)
+    counts.add_analysed("a", MINUTE, faces=1, age_us=50_000)
+    counts.add_analysed("b", MINUTE, faces=0, age_us=10_000)
+    counts.add_stale("a", MINUTE + 1)
+    counts.add_failed("b", MINUTE + 2)
+    assert counts.take() == (
+        CameraMinute("a", 0, analysed=1, faces=2, age_sum_us=30_000),
+        CameraMinute("a", MINUTE, analysed=1, faces=1, age_sum_us=50_000, watched_us=200_000, stale=1),
+        CameraMinute("b", MINUTE, analysed=1, age_sum_us=10_000, failed=1),
+    )
+    assert counts.take() == ()
+
+
+def test_a_gap_counts_as_watched_for_at_most_two_seconds() -> None:
+    counts = FrameCounts()
+    for second in (0, 1, 40, 39):
+        counts.add_analysed("a", second * 1_000_000, faces=0, age_us=0)
+    (minute,) = counts.take()
+    assert minute.watched_us == 1_000_000 + 2_000_000, (
+        "at most two seconds per frame, none for a time before the last one"
+    )

@@ -1,0 +1,51 @@
+"""Frame encoding: luminance, scaled down, as baseline JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ingest.encoding import encode_jpeg, to_gray
+from media.formats import read_header
+from media.images import BUS_FRAME, decode_gray
+
+
+def scene(height: int = 90, width: int = 160) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(2).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.uint8)
+
+
+def test_the_luminance_of_colour_and_grey_pictures() -> None:
+    color = scene()
+    expected = color.astype(np.float64) @ [0.114, 0.587, 0.299]
+    assert np.abs(to_gray(color, 1280) - expected).max() <= 1
+    gray = to_gray(color, 1280)
+    assert np.array_equal(to_gray(gray, 1280), gray)
+
+
+@pytest.mark.parametrize(
+    ("size", "scaled"), [((90, 160), (45, 80)), ((160, 90), (80, 45)), ((60, 80), (60, 80))]
+)
+def test_the_longest_side_is_bounded_and_nothing_is_enlarged(
+    size: tuple[int, int], scaled: tuple[int, int]
+) -> None:
+    gray = to_gray(scene(*size), 80)
+    assert gray.shape == scaled
+    assert abs(float(gray.mean()) - float(to_gray(scene(*size), 1280).mean())) < 1
+
+
+def test_an_encoded_picture_is_a_grey_baseline_jpeg() -> None:
+    gray = to_gray(scene(), 1280)
+    data = encode_jpeg(gray, 90)
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded is not None
+    assert decoded.shape == gray.shape
+    assert cv2.PSNR(decoded, gray) > 35
+    assert not read_header(data).progressive
+
+
+def test_workers_accept_what_is_encoded() -> None:
+    gray = to_gray(scene(), 1280)
+    assert decode_gray(encode_jpeg(gray, 85), BUS_FRAME).shape == gray.shape

@@ -1,0 +1,63 @@
+"""Picture bombs are refused at every door, in little memory and time, with a clear error."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from media.errors import ImageError
+from media.images import decode_gray
+from media.jpeg import MOST_SCANS
+from tests.media.bombs import BOMBS, jpeg_with_scans
+from tests.media.limited import DOORS
+
+MEGABYTES = 200
+"""Memory in which all bombs must be refused: without checks some take 1.7 to 4.6 GB, others 30 to 60 s."""
+SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def bombs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, make in BOMBS.items():
+        (folder / name).write_bytes(make())
+    return [folder / name for name in BOMBS]
+
+
+def run_limited(door: str, paths: list[Path], folder: Path) -> list[str]:
+    """The lines that a process with limits prints for these files, after it has decoded a valid picture."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.media.limited", door, str(MEGABYTES), str(SECONDS), *map(str, paths)],
+        env={**os.environ, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return finished.stdout.splitlines()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_bomb_is_refused(door: str, bombs: list[Path], tmp_path: Path) -> None:
+    lines = run_limited(door, bombs, tmp_path)
+    refusals = dict(zip([path.name for path in bombs], lines, strict=True))
+    assert not [name for name, line in refusals.items() if not line.startswith("ImageError: ")], refusals
+    decoded = re.compile("cannot be decoded|memory|alloc|Traceback", re.IGNORECASE)
+    assert not [line for line in lines if decoded.search(line)], "a bomb is refused before it is decoded"
+
+
+def test_scans_are_counted_within_milliseconds() -> None:
+    data = jpeg_with_scans(4000, 2300, 45_000)
+    assert len(data) > 1_000_000
+    began = time.perf_counter()
+    with pytest.raises(ImageError, match=f"more than {MOST_SCANS} scans"):
+        decode_gray(data)
+    assert time.perf_counter() - began < 0.05

@@ -1,0 +1,318 @@
+"""Decoding of pictures: valid ones keep their content, all others are refused with a clear error."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from media.errors import ImageError
+from media.formats import read_header
+from media.images import (
+    BUS_FRAME,
+    CAMERA_PICTURE,
+    PICTURE_FILE,
+    Limits,
+    decode_color,
+    decode_gray,
+    read_color,
+    read_gray,
+)
+from tests.media.bombs import jpeg_of_size, jpeg_with_scans, png_header, segment, tiff
+
+Picture = NDArray[np.uint8]
+HEIGHT, WIDTH = 60, 80
+
+
+@pytest.fixture(scope="module")
+def scene() -> Picture:
+    """A picture without symmetry: blurred noise, brighter to the right."""
+    noise = np.random.default_rng(7).integers(0, 255, (HEIGHT, WIDTH)).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 3) * 0.5 + np.linspace(0, 120, WIDTH)
+    return noise.clip(0, 255).astype(np.uint8)
+
+
+def encode(extension: str, picture: NDArray[np.generic], *options: int) -> bytes:
+    if extension == ".gif":
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "GIF")
+        return buffer.getvalue()
+    done, data = cv2.imencode(extension, picture, list(options))
+    assert done
+    return np.asarray(data).tobytes()
+
+
+def jpeg(picture: Picture, *options: int) -> bytes:
+    return encode(".jpg", picture, cv2.IMWRITE_JPEG_QUALITY, 95, *options)
+
+
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF segment with its orientation."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 274, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+
+
+@pytest.mark.parametrize("extension", [".png", ".bmp", ".tiff", ".webp", ".gif"])
+def test_lossless_formats_keep_every_pixel(extension: str, scene: Picture) -> None:
+    options = (cv2.IMWRITE_WEBP_QUALITY, 101) if extension == ".webp" else ()
+    gray = decode_gray(encode(extension, cv2.merge([scene] * 3), *options), PICTURE_FILE)
+    assert gray.dtype == np.uint8
+    assert gray.shape == (HEIGHT, WIDTH)
+    tolerance = 20 if extension == ".gif" else 1
+    assert np.abs(gray.astype(int) - scene).max() <= tolerance
+
+
+def test_jpeg_grey_and_colour_are_the_same_picture(scene: Picture) -> None:
+    data = jpeg(cv2.merge([scene, scene // 2, 255 - scene]))
+    gray = decode_gray(data)
+    color = decode_color(data)
+    assert color.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(cv2.cvtColor(color, cv2.COLOR_BGR2GRAY).astype(int) - gray).mean() < 1
+    assert color[..., 2].mean() > color[..., 1].mean()
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".gif"])
+def test_headers_announce_what_is_decoded(extension: str, scene: Picture) -> None:
+    header = read_header(encode(extension, scene))
+    assert (header.width, header.height) == (WIDTH, HEIGHT)
+
+
+def test_big_endian_tiff_and_old_bmp_headers() -> None:
+    entries = struct.pack(">HHIHH", 256, 3, 1, 320, 0) + struct.pack(">HHII", 257, 4, 1, 200)
+    assert read_header(b"MM\0*" + struct.pack(">IH", 8, 2) + entries)[:3] == ("TIFF", 320, 200)
+    old = b"BM" + struct.pack("<IIIIHHHH", 0, 0, 26, 12, 320, 200, 1, 8) + bytes(320 * 200)
+    assert read_header(old)[:3] == ("BMP", 320, 200)
+    with pytest.raises(ImageError, match="truncated BMP: 320 x 200 pixels take 64026 bytes, 64025 are there"):
+        read_header(old[:-1])
+
+
+def test_sixteen_bits_become_eight(scene: Picture) -> None:
+    for extension in (".png", ".tiff"):
+        deep = scene.astype(np.uint16) * 257
+        assert np.abs(decode_gray(encode(extension, deep), PICTURE_FILE).astype(int) - scene).max() <= 1
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_transparency_becomes_white(depth: type[np.unsignedinteger], scene: Picture) -> None:
+    white = int(np.iinfo(depth).max)
+    alpha = np.zeros((HEIGHT, WIDTH), depth)
+    alpha[:, 40:] = white
+    alpha[:, 79] = white // 2
+    deep = scene.astype(depth) * depth(white // 255)
+    gray = decode_gray(encode(".png", cv2.merge([deep, deep, deep, alpha])), PICTURE_FILE)
+    assert (gray[:, :40] == 255).all()
+    assert np.abs(gray[:, 40:79].astype(int) - scene[:, 40:79]).max() <= 1
+    assert np.abs(gray[:, 79] - (scene[:, 79] / 2 + 127.5)).max() <= 2
+
+
+def test_the_orientation_in_exif_is_applied(scene: Picture) -> None:
+    plain = decode_gray(jpeg(scene))
+    turned = with_orientation(jpeg(scene), 6)
+    assert np.array_equal(decode_gray(turned), np.rot90(plain, -1))
+    assert np.array_equal(decode_color(turned)[..., 0], np.rot90(plain, -1))
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_truncated_jpeg_is_refused_wherever_it_ends(progressive: int, scene: Picture) -> None:
+    data = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    for length in range(len(data)):
+        with pytest.raises(ImageError):
+            decode_gray(data[:length], CAMERA_PICTURE)
+
+
+@pytest.mark.parametrize("extension", [".png", ".bmp", ".tiff", ".webp", ".gif"])
+def test_other_formats_are_refused_when_cut_in_half(extension: str, scene: Picture, tmp_path: Path) -> None:
+    path = tmp_path / f"cut{extension}"
+    data = encode(extension, scene)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError):
+        read_gray(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty file"),
+        (b"file,age,gender\n", "not a picture: 16 bytes that begin with b'file', expected JPEG, PNG"),
+        (b"\xff\xd8", "a JPEG of 2 bytes that ends within its header"),
+        (b"\xff\xd8\xff\xe0\xff\xff", "a JPEG of 6 bytes that ends within its header"),
+        (b"\xff\xd8 no picture", "no marker at byte 2"),
+        (b"\xff\xd8\xff\xe0\0\0" * 9, "a segment of 0 bytes at byte 2"),
+        (b"\xff\xd8\xff\xd9", "marker D9 at byte 2, before the picture"),
+        (b"\xff\xd8" + b"\xff" * 100_000, "more than 10000 segments"),
+        (b"\xff\xd8\xff\xda\0\2", "a scan comes before the picture's size"),
+        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 1)) * 2, "it announces its size twice"),
+        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 2)), "2 components, expected 1, 3 or 4"),
+        (
+            b"\xff\xd8" + segment(0xC9, struct.pack(">BHHB", 8, 9, 9, 1)),
+            r"not supported \(marker C9, 8 bits\)",
+        ),
+        (
+            b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 12, 9, 9, 1)),
+            r"not supported \(marker C0, 12 bits\)",
+        ),
+        (png_header(9, 9)[:20], "a PNG of 20 bytes that ends within its header"),
+        (png_header(9, 9), "truncated PNG: it ends after 33 bytes, without an end chunk"),
+        (b"\x89PNG\r\n\x1a\n" + png_header(9, 9)[8:].replace(b"IHDR", b"IDAT"), "its first chunk is b'IDAT'"),
+        (b"RIFF\0\0\0\0WEBPVP9 ", "unknown chunk"),
+        (b"RIFF\0\0\0\0AVI LIST", "not a picture"),
+        (b"RIFF\xff\0\0\0WEBPVP8 ", "truncated WebP: it announces 263 bytes, 16 are there"),
+        (b"II*\0\xff\xff\xff\x7f", "TIFF of 8 bytes that ends within its header"),
+        (tiff({256: 9, 257: 9, 259: 34712}), "TIFF with compression 34712, which is not supported"),
+        (tiff({256: 9, 257: 9, 277: 200}), "TIFF with 200 values per pixel: expected 1 to 4"),
+        (b"BM" + bytes(12) + struct.pack("<Iii", 40, 0, 9) + bytes(40), "announces 0 x 9"),
+    ],
+)
+def test_bytes_that_are_not_a_picture_are_refused_with_the_reason(
+    data: bytes, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ImageError, match=message):
+        decode_gray(data, PICTURE_FILE)
+    assert capfd.readouterr().err == ""
+
+
+def test_only_baseline_jpeg_is_accepted_on_the_bus_and_only_jpeg_from_cameras(scene: Picture) -> None:
+    assert decode_gray(jpeg(scene), BUS_FRAME).shape == (HEIGHT, WIDTH)
+    progressive = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    with pytest.raises(ImageError, match="a progressive JPEG: expected baseline"):
+        decode_gray(progressive, BUS_FRAME)
+    assert decode_gray(progressive, CAMERA_PICTURE).shape == (HEIGHT, WIDTH)
+    with pytest.raises(ImageError, match="PNG: expected JPEG"):
+        decode_gray(encode(".png", scene), CAMERA_PICTURE)
+
+
+def test_a_jpeg_with_restart_markers_is_decoded(scene: Picture) -> None:
+    data = jpeg(scene, cv2.IMWRITE_JPEG_RST_INTERVAL, 4)
+    assert data.count(b"\xff\xd0") > 0
+    assert decode_gray(data, BUS_FRAME).shape == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize(
+    "tail", [b"\r\n" * 20, bytes(4096), b"\xff\xd8\xff\xe0 another", b"\0\0\0\x18ftypmp42" * 99]
+)
+def test_bytes_behind_the_end_of_a_picture_are_ignored(tail: bytes, scene: Picture, tmp_path: Path) -> None:
+    assert np.array_equal(decode_gray(jpeg(scene) + tail), decode_gray(jpeg(scene)))
+    for extension in (".jpg", ".png", ".webp"):
+        path = tmp_path / f"tail{extension}"
+        path.write_bytes(encode(extension, scene) + tail)
+        assert read_gray(path).shape == (HEIGHT, WIDTH)
+
+
+def test_the_limit_on_pixels_is_half_where_decoding_takes_twice_the_memory() -> None:
+    large = jpeg_with_scans(400, 300, 3)
+    assert decode_gray(large, Limits(10**6, 400, 240_000)).shape == (300, 400)
+    with pytest.raises(ImageError, match=r"400 x 300 pixels, the most for its kind is 0\.1 million"):
+        decode_gray(large, Limits(10**6, 400, 200_000))
+
+
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(ImageError, match="announces 60000 x 60000 pixels, the most is 4096 a side"):
+        decode_gray(jpeg_of_size(60_000, 60_000))
+    with pytest.raises(ImageError, match="the most is 30000 a side"):
+        decode_color(jpeg_of_size(60_000, 60_000))
+
+
+def test_limits_on_bytes_sides_and_pixels(scene: Picture, tmp_path: Path) -> None:
+    data = jpeg(scene)
+    with pytest.raises(ImageError, match=r"more than 0\.0005 MB"):
+        decode_gray(data, Limits(500, 100, 10_000))
+    with pytest.raises(ImageError, match="80 x 60 pixels, the most is 79 a side"):
+        decode_gray(data, Limits(10_000, 79, 10_000))
+    with pytest.raises(ImageError, match=r"the most for its kind is 0\.0045 million"):
+        decode_gray(data, Limits(10_000, 80, 4_500))
+    path = tmp_path / "large.jpg"
+    path.write_bytes(data + bytes(5000))
+    with pytest.raises(ImageError, match=r"more than 0\.005 MB"):
+        read_gray(path, Limits(5000, 100, 10_000))
+    assert BUS_FRAME.bytes < PICTURE_FILE.bytes
+
+
+def test_a_file_that_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="No such file"):
+        read_gray(tmp_path / "none.jpg")
+    with pytest.raises(ImageError, match="Is a directory"):
+        read_color(tmp_path)
+
+
+def test_a_jpeg_with_a_hole_is_refused_and_stderr_stays_clean(
+    scene: Picture, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    large = cv2.resize(scene, (640, 480))
+    data = bytearray(jpeg(large))
+    middle = len(data) // 2
+    data[middle : middle + 2] = b"\xff\xd9"
+    path = tmp_path / "hole.jpg"
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match="a part of the picture is missing"):
+        read_gray(path)
+    path.write_bytes(encode(".png", large)[:-500])
+    with pytest.raises(ImageError, match="truncated PNG: chunk b'IDAT'"):
+        read_gray(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_jpegs_give_the_announced_size_or_an_error(
+    seed: int, scene: Picture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(seed)
+    whole = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, seed % 2)
+    decoded = refused = 0
+    for _ in range(400):
+        data = np.frombuffer(whole, np.uint8).copy()
+        # Half of the damage goes to the headers, where it can mislead most.
+        end = len(data) if rng.random() < 0.5 else 700
+        places = rng.integers(2, end, rng.integers(1, 6))
+        data[places] = rng.integers(0, 256, len(places))
+        mutated = data.tobytes()
+        try:
+            gray = decode_gray(mutated, CAMERA_PICTURE)
+        except ImageError:
+            refused += 1
+        else:
+            decoded += 1
+            header = read_header(mutated)
+            assert gray.dtype == np.uint8
+            assert gray.shape in ((header.height, header.width), (header.width, header.height))
+    capfd.readouterr()
+    assert decoded > 20
+    assert refused > 20
+
+
+def test_threads_may_decode_in_parallel(scene: Picture) -> None:
+    data = jpeg(scene)
+    expected = decode_gray(data)
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        if not all(np.array_equal(decode_gray(data), expected) for _ in range(50)):
+            wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_checks_take_less_than_a_fifth_of_a_millisecond(scene: Picture) -> None:
+    data = with_orientation(jpeg(cv2.resize(scene, (640, 480))), 1)
+    read_header(data)
+    best = min(_seconds(data) for _ in range(20))
+    assert best < 0.0002
+
+
+def _seconds(data: bytes) -> float:
+    begin = time.perf_counter()
+    read_header(data)
+    return time.perf_counter() - begin

@@ -1,0 +1,79 @@
+"""Prefetching: the same batches in order, and no process that outlives the run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.training_runs import tiny
+from training.classifier import prefetch
+from training.classifier.batches import ClassifierBatches
+from training.classifier.prefetch import Prefetcher
+from training.classifier.train import fit, load_training_data, open_batches
+from training.errors import RunError
+from training.runs.run_folder import read_history
+
+CONFIG = replace(tiny("mien"), epochs=2)
+
+
+def batches(data: Path, cache: Path) -> ClassifierBatches:
+    learnt, _ = load_training_data(CONFIG, data, cache)
+    return ClassifierBatches(learnt, CONFIG, 0)
+
+
+def test_batches_of_several_processes_arrive_in_order_from_the_first_step() -> None:
+    with Prefetcher(lambda step: (step, os.getpid()), first=5, workers=3) as made:
+        steps, processes = zip(*islice(made, 12), strict=True)
+    assert steps == tuple(range(5, 17))
+    assert len(set(processes)) == 3
+    assert os.getpid() not in processes
+
+
+def test_processes_make_the_same_batches_as_a_thread(data: Path, cache: Path) -> None:
+    alone = batches(data, cache)
+    epoch = len(alone)
+    with open_batches(batches(data, cache), 1, workers=2) as steps:
+        made = list(islice(steps, epoch))
+    alone.on_epoch_end()
+    for index, (pictures, targets, weights) in enumerate(made):
+        expected = alone[index]
+        assert np.array_equal(pictures, expected[0])
+        for head in targets:
+            assert np.array_equal(targets[head], expected[1][head])
+            assert np.array_equal(weights[head], expected[2][head])
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_can_use_processes(data: Path, cache: Path, tmp_path: Path) -> None:
+    fit(replace(CONFIG, arch="paper_logreg"), data, tmp_path / "run", cache, resume=False, workers=2)
+    assert len(read_history(tmp_path / "run")) == 2
+
+
+def test_processes_end_with_the_context() -> None:
+    with Prefetcher(lambda step: os.getpid(), first=0, workers=2) as made:
+        processes = set(islice(made, 2))
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_process_that_fails_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(step: int) -> int:
+        if step == 3:
+            raise ValueError("no such picture")
+        return step
+
+    monkeypatch.setattr(prefetch, "CHECK_SECONDS", 0.2)
+    with (
+        Prefetcher(fail, first=0, workers=2) as made,
+        pytest.raises(RunError, match="a batch process ended"),
+    ):
+        list(islice(made, 10))
+    assert "no such picture" in capfd.readouterr().err
