@@ -1,5 +1,6 @@
 """Pieces of photographs, cut, turned and pasted, with the faces in them."""
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,14 +16,17 @@ Box = tuple[float, float, float, float]
 
 @dataclass
 class Sample:
-    """A picture (h, w) uint8 and its faces: boxes (n, 4) x y w h in pixels, sure (n,)."""
+    """A picture (h, w) uint8 and its faces: boxes (n, 4) x y w h in pixels, and the score (n,) due to each.
+
+    A place whose score is not a number does not count, whatever the network says about it.
+    """
 
     pixels: Picture
     boxes: list[Box] = field(default_factory=list)
-    sure: list[bool] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
-    def add(self, box: Box, sure: bool) -> None:
-        """Keep a face; what is seen of one mostly outside the picture becomes a doubtful place."""
+    def add(self, box: Box, score: float) -> None:
+        """Keep a face; what is seen of one mostly outside the picture becomes a place that does not count."""
         x, y, w, h = box
         height, width = self.pixels.shape
         left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
@@ -30,13 +34,13 @@ class Sample:
             return
         inside = 0 <= x + w / 2 < width and 0 <= y + h / 2 < height
         seen = (right - left) * (bottom - top) / (w * h)
-        sure = sure and inside and seen > 0.55
-        self.boxes.append(box if sure else (left, top, right - left, bottom - top))
-        self.sure.append(sure)
+        counts = inside and seen > 0.55 and not math.isnan(score)
+        self.boxes.append(box if counts else (left, top, right - left, bottom - top))
+        self.scores.append(score if counts else math.nan)
 
-    def arrays(self) -> tuple[Boxes, NDArray[np.bool_]]:
-        """Boxes (n, 4) float32 and which are sure (n,), as `targets.assign` takes them."""
-        return np.array(self.boxes, np.float32).reshape(-1, 4), np.array(self.sure, bool)
+    def arrays(self) -> tuple[Boxes, NDArray[np.float32]]:
+        """Boxes (n, 4) and scores (n,), both float32, as `targets.assign` takes them."""
+        return np.array(self.boxes, np.float32).reshape(-1, 4), np.array(self.scores, np.float32)
 
 
 def resized(pixels: Picture, width: int, height: int) -> Picture:
@@ -78,10 +82,10 @@ def crop(
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
     turned = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
     sample = Sample(np.asarray(turned, np.uint8))
-    for (x, y, w, h), sure in zip(scene.boxes.tolist(), scene.sure.tolist(), strict=True):
+    for (x, y, w, h), score in zip(scene.boxes.tolist(), scene.scores.tolist(), strict=True):
         cx, cy = linear @ (x + w / 2, y + h / 2) + shift
         wide, high = w * zoom * stretch, h * zoom
-        sample.add((cx - wide / 2, cy - high / 2, wide, high), sure)
+        sample.add((cx - wide / 2, cy - high / 2, wide, high), score)
     return sample
 
 

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,19 +23,27 @@ from training.importers import dataset_folder
 Part = Literal["train", "validation", "test"]
 
 SURE = 0.65
-"""YuNet's score from which a marked face counts as one; below it the place is ignored."""
+"""Score in the table from which a marked face counts as one; below it the place is ignored."""
 TEST_PERCENT = 20
 VALIDATION_PERCENT = 8
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A grey photograph (h, w) uint8, its marked faces (n, 4) x y w h in pixels, which are sure (n,)."""
+    """A grey photograph with the faces marked in it.
+
+    Attributes:
+        pixels: (h, w) uint8.
+        boxes: marked faces (n, 4) float32, x y w h in pixels.
+        sure: which of them are faces without doubt (n,) bool; only these are asked for in evaluation.
+        scores: what training asks for at each (n,) float32, 0 to 1; not a number where nothing is asked.
+    """
 
     name: str
     pixels: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     sure: NDArray[np.bool_]
+    scores: NDArray[np.float32]
 
 
 def part_of(name: str) -> Part:
@@ -47,9 +55,9 @@ def part_of(name: str) -> Part:
 
 
 def load_scenes(data: Path, part: Part) -> list[Scene]:
-    """The photographs of everyday things, sports and surveillance, with the faces in them."""
+    """The photographs of everyday things, sports, crowds, masks and surveillance, with their faces."""
     folder = dataset_folder(data, "scenes")
-    marked = _marked_faces(folder / "face_boxes.csv")
+    marked = marked_faces(folder / "face_boxes.csv")
     return list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
 
 
@@ -62,7 +70,7 @@ def load_groceries(data: Path, part: Part) -> list[Scene]:
 def load_portraits(data: Path) -> list[Scene]:
     """FairFace's training pictures (96x96) in which YuNet is sure of exactly one face."""
     folder = dataset_folder(data, "fairface")
-    marked = _marked_faces(folder / "face_boxes.csv")
+    marked = marked_faces(folder / "face_boxes.csv")
     wanted = {
         name
         for name, faces in marked.items()
@@ -71,7 +79,13 @@ def load_portraits(data: Path) -> list[Scene]:
     return list(_scenes(folder / "fairface.zip", marked, wanted.__contains__))
 
 
-def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
+def without_faces(scene: Scene) -> Scene:
+    """The photograph with nothing marked in it."""
+    return replace(scene, boxes=scene.boxes[:0], sure=scene.sure[:0], scores=scene.scores[:0])
+
+
+def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
+    """Score, x, y, w, h of the faces by file, from a table with these columns; raises DatasetError."""
     faces: dict[str, list[tuple[float, ...]]] = {}
     with path.open(newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines), start=2):
@@ -100,4 +114,6 @@ def _scenes(
             if pixels is None:
                 raise DatasetError(f"{path}: {name} is no picture that can be decoded")
             faces = np.array(marked.get(name, []), np.float32).reshape(-1, 5)
-            yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], faces[:, 0] > SURE)
+            sure = faces[:, 0] > SURE
+            scores = np.where(sure, 1.0, np.nan).astype(np.float32)
+            yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], sure, scores)
