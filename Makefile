@@ -36,7 +36,7 @@ compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a br
 	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py
 
 screenshots: .venv/dev ## the README's pictures anew, from the demo in a real browser
-	.venv/bin/python -m tests.screenshots docs/images
+	.venv/bin/python -m tests.support.screenshots docs/images
 
 clean: ## forget the virtual environment and caches; databases stay
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

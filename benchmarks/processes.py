@@ -15,7 +15,7 @@ from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import free_port, surroundings
+from tests.support.processes import free_port, surroundings
 
 _MIEN = str(Path(sys.executable).with_name("mien"))
 _STOP_S = 30.0

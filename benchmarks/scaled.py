@@ -24,7 +24,7 @@ from benchmarks.throughput import QUALITY, Chain
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.writer import KafkaWriter
 from bus.messages import MICROSECONDS, Frame
-from inference.images import decode_gray
+from media.images import decode_gray
 from storage import tables
 
 _PUBLISH_S = 60.0

@@ -19,8 +19,8 @@ from mien.upkeep import now_us
 from storage.engine import open_database
 from storage.maintenance import maintain
 from storage.retention import Retention
-from tests.brokers import POM, Broker, jars
-from tests.postgres import Server, private_server
+from tests.support.brokers import POM, Broker, jars
+from tests.support.postgres import Server, private_server
 
 
 class Unavailable(Exception):

@@ -22,9 +22,9 @@ from bus.messages import MICROSECONDS, MINUTE_US, CameraMinute, Partition, Resul
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
-from inference.images import decode_gray
 from ingest.demo.render import Renderer
 from ingest.pictures import encode_jpeg
+from media.images import decode_gray
 from storage import tables
 from storage.partitions import day_of
 from storage.writer import Writer

@@ -21,9 +21,9 @@ from bus.embedded import EmbeddedBus
 from bus.messages import Frame, Partition, Results
 from inference.classifier import Classifier
 from inference.detector import Detector
-from inference.images import decode_gray
 from ingest.pictures import encode_jpeg, to_gray
 from ingest.sources import open_source
+from media.images import decode_gray
 from storage.engine import open_database
 from storage.writer import Writer
 

@@ -15,8 +15,8 @@ from bus.messages import MICROSECONDS, Frame, Partition, Positions, Results, che
 from bus.transport import Batch, FrameReader, Record
 from inference.analyser import Analyser
 from inference.errors import ImageError
-from inference.images import decode_gray
 from inference.ledger import Ledger
+from media.images import decode_gray
 
 _POLL_SECONDS = 0.25
 _FIRST_RETRY_SECONDS = 0.2

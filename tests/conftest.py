@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from storage.engine import open_database
-from tests.brokers import Broker, jars
-from tests.databases import BACKENDS, fresh_database
-from tests.postgres import Server, private_server
-from tests.training_data import write_data
+from tests.support.brokers import Broker, jars
+from tests.support.databases import BACKENDS, fresh_database
+from tests.support.postgres import Server, private_server
+from tests.support.training_data import write_data
 
 
 @pytest.fixture(params=BACKENDS)

@@ -258,7 +258,7 @@ def test_the_build_sees_every_package_and_nothing_private() -> None:
 
 
 def test_the_broker_is_of_the_version_that_all_other_tests_use() -> None:
-    version = re.findall(r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests/kafka/pom.xml").read_text())[
+    version = re.findall(r"<kafka.version>(.+)</kafka.version>", (ROOT / "tests/support/kafka/pom.xml").read_text())[
         0
     ]
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{version}"

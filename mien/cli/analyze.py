@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inference.annotate import LabelledFace
-    from inference.copies import Copies, Drawing
+    from inference.annotation.picture import LabelledFace
     from inference.detector import Detector
-    from inference.files import Item
-    from inference.offline import FaceReader
-    from inference.records import RecordFile
+    from inference.offline.analysis import FaceReader
+    from inference.offline.copies import Copies, Drawing
+    from inference.offline.files import Item
+    from inference.offline.records import RecordFile
     from mien.cli.findings import Summary
 
 _REFRESH_S = 0.1
@@ -57,11 +57,11 @@ def analyze(
     Prints a table. Exit code 1: a file could not be read; the rest was analysed.
     """
     from inference.classifier import Classifier
-    from inference.copies import Copies
     from inference.errors import OutputError
-    from inference.files import find
-    from inference.offline import FaceReader
-    from inference.records import RecordFile, check_ending
+    from inference.offline.analysis import FaceReader
+    from inference.offline.copies import Copies
+    from inference.offline.files import find
+    from inference.offline.records import RecordFile, check_ending
     from mien.cli.findings import table, totals
 
     if blur and annotate is None:
@@ -91,8 +91,8 @@ def _detector() -> Detector:
 
 def _drawing(faces: bool, blur: bool) -> Drawing:
     """How copies are drawn: face crops as cards, all else with boxes and labels."""
-    from inference.annotate import annotate
-    from inference.card import card
+    from inference.annotation.face_card import card
+    from inference.annotation.picture import annotate
 
     def draw(picture: NDArray[np.uint8], found: Sequence[LabelledFace]) -> NDArray[np.uint8]:
         return card(picture, found[0].estimate, blur) if faces else annotate(picture, found, blur)
@@ -104,7 +104,7 @@ def _analysed(
     items: Sequence[Item], reader: FaceReader, every: float, copies: Copies | None, records: RecordFile | None
 ) -> Iterator[Summary]:
     """The summary of each item, while a bar shows how far it is."""
-    from inference.offline import analyse
+    from inference.offline.analysis import analyse
     from mien.cli.findings import Summary
 
     lengths = [_length(item) for item in items]
@@ -146,8 +146,8 @@ def _progress() -> Progress:
 
 def _length(item: Item) -> int:
     """Frames of an item, as far as its header tells."""
-    from inference.clips import Clip
     from inference.errors import ImageError
+    from inference.offline.clips import Clip
 
     if not item.is_video:
         return 1

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bus.messages import UNKNOWN
-from inference.annotate import LabelledFace
-from inference.labels import expression_text, gender_text
-from inference.records import Failure, Finding
+from inference.annotation.labels import expression_text, gender_text
+from inference.annotation.picture import LabelledFace
+from inference.offline.records import Failure, Finding
 
 MOST_ROWS = 50
 _MOST_FACES = 4

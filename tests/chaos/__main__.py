@@ -17,11 +17,11 @@ import sqlalchemy as sa
 import typer
 
 from benchmarks.machine import describe
-from tests.brokers import POM, Broker, jars
 from tests.chaos import report
 from tests.chaos.ground import Ground
 from tests.chaos.scenarios import Impossible, scenarios
-from tests.postgres import private_server
+from tests.support.brokers import POM, Broker, jars
+from tests.support.postgres import private_server
 
 
 def main(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.machine import resident_mb
-from tests.processes import MIEN, free_port, surroundings
+from tests.support.processes import MIEN, free_port, surroundings
 
 _STOP_SECONDS = 30.0
 

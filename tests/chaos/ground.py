@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from bus.kafka.settings import KafkaSettings, parse_url
 from storage.writer import OUTAGES
-from tests.brokers import Broker
 from tests.chaos.cameras import CAMERAS
-from tests.postgres import Server
-from tests.processes import mien
+from tests.support.brokers import Broker
+from tests.support.postgres import Server
+from tests.support.processes import mien
 
 PATIENCE_SECONDS = 120.0
 _DRAIN_SECONDS = 900.0

@@ -17,14 +17,14 @@ import numpy as np
 from kafka import KafkaAdminClient
 
 from storage.writer import Writer
-from tests.brokers import cluster
 from tests.chaos.cameras import Recording, Studio, republish
 from tests.chaos.crew import Crew
 from tests.chaos.ground import Ground, Stage, wait_until
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.poison import Poison
 from tests.chaos.visits import Seen, compare
-from tests.postgres import Server
+from tests.support.brokers import cluster
+from tests.support.postgres import Server
 
 _IN_FLIGHT_SECONDS = 0.25
 """A commit that a killed worker had sent is carried out all the same: it is no sign of resumption."""

@@ -10,13 +10,13 @@ import pytest
 
 from bus.messages import CameraMinute, minute_of
 from storage.writer import Writer
-from tests.brokers import Broker, jars
-from tests.buses import KAFKA, eventually
 from tests.chaos import scenarios
 from tests.chaos.cameras import CAMERAS, Studio, wall_clock_us
 from tests.chaos.ground import Ground
 from tests.chaos.oracle import judge
-from tests.postgres import Server
+from tests.support.brokers import Broker, jars
+from tests.support.buses import KAFKA, eventually
+from tests.support.postgres import Server
 
 pytestmark = KAFKA
 

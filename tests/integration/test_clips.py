@@ -13,7 +13,7 @@ from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.model_file import MODELS
-from tests.clips import AISLE, MAN, PAUSE, WALKING, WOMAN, data_folder, frames, through_jpeg
+from tests.support.clips import AISLE, MAN, PAUSE, WALKING, WOMAN, data_folder, frames, through_jpeg
 
 START = 1_700_000_000
 FIVE_PER_SECOND = 0.2

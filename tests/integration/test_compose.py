@@ -18,9 +18,9 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from tests.browser import chromium, visit
-from tests.containers import Engine, engine, images
-from tests.processes import free_port
+from tests.support.browser import chromium, visit
+from tests.support.containers import Engine, engine, images
+from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose.yaml"

@@ -15,8 +15,8 @@ from bus.messages import MINUTE_US
 from dashboard import theme
 from storage.engine import open_database
 from storage.writer import Writer
-from tests.browser import Seen, chromium, dashboard, visit
-from tests.shop import Shop
+from tests.support.browser import Seen, chromium, dashboard, visit
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.timeout(300)
 

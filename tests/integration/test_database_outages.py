@@ -15,9 +15,9 @@ from storage.check import check
 from storage.engine import open_database
 from storage.maintenance import make_days
 from storage.writer import OUTAGES, Writer
-from tests.databases import T0, observation, results, rows, visit
-from tests.postgres import Server
-from tests.proxies import Break, CommitProxy, commit_proxy
+from tests.support.databases import T0, observation, results, rows, visit
+from tests.support.postgres import Server
+from tests.support.proxies import Break, CommitProxy, commit_proxy
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from storage import tables
-from tests.databases import rows
-from tests.postgres import Server, make_authority, private_server
-from tests.processes import mien
+from tests.support.databases import rows
+from tests.support.postgres import Server, make_authority, private_server
+from tests.support.processes import mien
 
 pytestmark = pytest.mark.integration
 

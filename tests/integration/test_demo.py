@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import Seen, chromium, visit
-from tests.demos import demo, end
+from tests.support.browser import Seen, chromium, visit
+from tests.support.demos import demo, end
 
 FIRST_MINUTE_S = 60
 pytestmark = pytest.mark.timeout(300)

@@ -18,8 +18,17 @@ from bus.kafka.settings import KafkaSettings
 from bus.kafka.writer import KafkaWriter
 from bus.messages import Frame, Partition, Positions
 from bus.transport import Batch
-from tests.brokers import Broker
-from tests.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, gather, sequence
+from tests.support.brokers import Broker
+from tests.support.buses import (
+    KAFKA,
+    PATIENCE_SECONDS,
+    Shelf,
+    eventually,
+    frame,
+    fresh_topic,
+    gather,
+    sequence,
+)
 
 pytestmark = KAFKA
 

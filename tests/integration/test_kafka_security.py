@@ -16,8 +16,17 @@ from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import partition_count
 from bus.kafka.writer import KafkaWriter
-from tests.brokers import PASSWORD, USER, Broker
-from tests.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, gather, sequence
+from tests.support.brokers import PASSWORD, USER, Broker
+from tests.support.buses import (
+    KAFKA,
+    PATIENCE_SECONDS,
+    Shelf,
+    eventually,
+    frame,
+    fresh_topic,
+    gather,
+    sequence,
+)
 
 pytestmark = KAFKA
 

@@ -13,8 +13,8 @@ from bus.errors import TopicError
 from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import create_topics, partition_count
-from tests.brokers import Broker
-from tests.buses import KAFKA, Shelf, fresh_topic
+from tests.support.brokers import Broker
+from tests.support.buses import KAFKA, Shelf, fresh_topic
 
 pytestmark = KAFKA
 

@@ -24,9 +24,9 @@ from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.writer import NO_PARTITION, REFUSED, TOO_LARGE, KafkaWriter
 from bus.messages import Frame
 from bus.transport import DROPPED_OLDEST
-from tests.brokers import Broker
-from tests.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, sequence
-from tests.processes import free_port
+from tests.support.brokers import Broker
+from tests.support.buses import KAFKA, PATIENCE_SECONDS, Shelf, eventually, frame, fresh_topic, sequence
+from tests.support.processes import free_port
 
 pytestmark = KAFKA
 

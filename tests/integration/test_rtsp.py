@@ -16,8 +16,8 @@ import pytest
 from bus.messages import CameraState
 from ingest.cameras import Camera
 from ingest.stillness import FROZEN
-from tests.captures import QUICK, capturing
-from tests.processes import free_port
+from tests.support.captures import QUICK, capturing
+from tests.support.processes import free_port
 
 SERVER = Path(__file__).with_name("rtsp_server.py")
 NEEDS = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"

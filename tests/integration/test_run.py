@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.processes import free_port, mien, running
-from tests.recordings import recording
+from tests.support.processes import free_port, mien, running
+from tests.support.recordings import recording
 
 CLIPS = "videos"
 PAUSE = "face-demographics-walking-and-pause.mp4"

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.brokers import Broker
-from tests.buses import KAFKA
-from tests.postgres import Server
-from tests.processes import mien, running
-from tests.recordings import recording
+from tests.support.brokers import Broker
+from tests.support.buses import KAFKA
+from tests.support.postgres import Server
+from tests.support.processes import mien, running
+from tests.support.recordings import recording
 
 pytestmark = KAFKA
 CLIPS = ("face-demographics-walking-and-pause.mp4", "head-pose-face-detection-female.mp4")

@@ -12,10 +12,10 @@ import pytest
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.model_file import MODELS
-from training.evaluate import headline
-from training.robustness import detected
-from training.runs import ONNX_FILES
-from training.validation import Pictures, load_pictures, outputs
+from training.classifier.evaluate import headline
+from training.classifier.validation import Pictures, load_pictures, outputs
+from training.measure.robustness import detected
+from training.runs.folder import ONNX_FILES
 
 FILES = {precision: MODELS / source.replace("model", "faces") for precision, source in ONNX_FILES.items()}
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from inference.classifier import Classifier
 from inference.crops import crop
-from training.datasets import FAIRFACE_SIDE, GENDERS, FairFace
+from training.data.datasets import FAIRFACE_SIDE, GENDERS, FairFace
+from training.data.importers import dataset_folder, load_fairface
 from training.errors import DatasetError
-from training.importers import dataset_folder, load_fairface
 
 ADULTS = ("20-29", "30-39", "40-49", "50-59", "60-69")
 LEAST_EYES = 26.0
@@ -39,7 +39,7 @@ class Candidates:
     images: NDArray[np.uint8]
     points: NDArray[np.float64]
     genders: NDArray[np.int64]
-    """(n,) index into `training.datasets.GENDERS`"""
+    """(n,) index into `training.data.datasets.GENDERS`"""
     groups: NDArray[np.str_]
     """(n,) FairFace's race label: a composite is to mix them."""
     expressions: NDArray[np.float32]

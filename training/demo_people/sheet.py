@@ -14,7 +14,7 @@ import numpy as np
 
 from inference.classifier import Classifier
 from inference.detector import Detector
-from training.datasets import GENDERS
+from training.data.datasets import GENDERS
 from training.demo_people.candidates import Candidates
 from training.demo_people.canvas import EYE_LINE, EYES, HEIGHT, MIDDLE, WIDTH, Painting
 from training.demo_people.hair import MEN, WOMEN

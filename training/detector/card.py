@@ -8,11 +8,11 @@ from string import Template
 from typing import Any
 
 from inference.model_file import MODELS
-from training.card import table
+from training.classifier.card import table
 from training.detector.evaluate import TIMED
 from training.detector.train import DetectorConfig, read_config
-from training.publishing import read_metrics, ship
-from training.runs import ONNX_FILES, PARTS, metrics_file
+from training.runs.folder import ONNX_FILES, PARTS, metrics_file
+from training.runs.publishing import read_metrics, ship
 
 NAME = "detector"
 MOST_LOST = 0.01

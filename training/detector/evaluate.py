@@ -27,7 +27,7 @@ from training.detector.judging import (
     score_for,
 )
 from training.detector.scenes import Part, Scene, load_groceries, load_scenes
-from training.figures import share
+from training.measure.figures import share
 
 STANDARD_SIDE = 320
 """Longest side at which detectors are compared: small pictures, hence small faces."""

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from inference.detector import Detector, ScoreLevels
 from inference.model_file import load_model
+from training.classifier.export import OPSET, save
 from training.detector.levels import measure_levels
 from training.detector.network import HALF_RANGE
 from training.detector.synthesis import Synthesis
 from training.detector.targets import SIZE_UNIT, STRIDES
 from training.detector.train import MODEL_FILE, load_synthesis, read_config
 from training.errors import ExportError, RunError
-from training.export import OPSET, save
-from training.quantise import quantise
-from training.runs import ONNX_FILES
+from training.runs.folder import ONNX_FILES
+from training.runs.quantise import quantise
 
 DATASETS = ("scenes (imagenet-sample-images, 100 Sports, human detection)", "GroceryStoreDataset", "FairFace")
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"

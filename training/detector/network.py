@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from training.detector.targets import STRIDES
-from training.layers import FusedBatchNormalization
+from training.runs.layers import FusedBatchNormalization
 
 FACE_PRIOR = -4.6
 """The first score logit of every cell, log(.01 / .99): nearly all cells are background."""

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.importers import dataset_folder
 from training.errors import DatasetError
-from training.importers import dataset_folder
 
 Part = Literal["train", "validation", "test"]
 

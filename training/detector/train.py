@@ -23,9 +23,9 @@ from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import assign
 from training.errors import DatasetError, RunError
-from training.precision import computing_in
-from training.runs import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
-from training.schedule import Annealing
+from training.runs.folder import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
+from training.runs.precision import computing_in
+from training.runs.schedule import Annealing
 
 MODEL_FILE = "model.keras"
 

@@ -76,9 +76,9 @@ def fit(
 ) -> None:
     """Train one face classifier for expressions and perceived gender."""
     with one_line_errors():
-        from training.backend import use_threads
-        from training.recipes import recipe
-        from training.train import fit as run_fit
+        from training.classifier.recipes import recipe
+        from training.classifier.train import fit as run_fit
+        from training.runs.backend import use_threads
 
         use_threads(threads)
         chosen = given(
@@ -115,7 +115,7 @@ def export(
 ) -> None:
     """Calibrate a run's model and write it as ONNX, checked against Keras."""
     with one_line_errors():
-        from training.export import export_run
+        from training.classifier.export import export_run
 
         path, difference = export_run(run, data, cache, version)
         console.print(f"wrote {path}; largest difference from Keras {difference:.1e}")
@@ -137,14 +137,14 @@ def evaluate(
 ) -> None:
     """Measure a classifier. Open the part `test` once, when nothing is left to decide."""
     with one_line_errors():
-        from training.evaluate import evaluate as measure
-        from training.runs import write_json
+        from training.classifier.evaluate import evaluate as measure
+        from training.runs.folder import write_json
 
         figures = measure(model, data, cache, part)
         if json_file:
             write_json(json_file, figures)
         if pictures:
-            from training.pictures import draw
+            from training.pages.figure_pictures import draw
 
             draw(figures, pictures)
         console.print(_figures_table(figures), _heads_table(figures))
@@ -160,7 +160,7 @@ def publish(
     """Ship a run: ONNX file, figures, model card and checksum into inference/models."""
     with one_line_errors():
         from inference.model_file import MODELS
-        from training.card import publish as ship
+        from training.classifier.card import publish as ship
 
         console.print(f"wrote {ship(run, MODELS, images)}")
 
@@ -173,7 +173,7 @@ def report(
 ) -> None:
     """Write the shipped models' figures into the page about them."""
     with one_line_errors():
-        from training.report import write_report
+        from training.pages.report import write_report
 
         write_report(page)
         console.print(f"wrote {page}")
@@ -183,7 +183,7 @@ def report(
 def frame(data: Data, cache: Cache = CACHE) -> None:
     """Search the crop constants under which FairFace's faces look like FER2013's."""
     with one_line_errors():
-        from training.framing import search
+        from training.classifier.framing import search
 
         with console.status("comparing mean faces"):
             found = search(data, cache)

@@ -36,12 +36,12 @@ def compare(
     What is measured already is left alone, and what was cut off goes on.
     """
     with one_line_errors():
-        from training.comparison import KEPT, gathered
-        from training.comparison import compare as run_all
-        from training.comparison_page import draw, draw_remedies
-        from training.report import write_report
-        from training.runs import write_json
-        from training.systems import PASSES, chosen
+        from training.measure.comparison import KEPT, gathered
+        from training.measure.comparison import compare as run_all
+        from training.measure.systems import PASSES, chosen
+        from training.pages.comparison import draw, draw_remedies
+        from training.pages.report import write_report
+        from training.runs.folder import write_json
 
         systems = chosen(only)
         if not from_runs:

@@ -24,9 +24,9 @@ def compute(
     Runs that were compared before stay.
     """
     with one_line_errors():
-        from training.compute import KEPT, draw, gathered
-        from training.report import write_report
-        from training.runs import write_json
+        from training.measure.compute import KEPT, draw, gathered
+        from training.pages.report import write_report
+        from training.runs.folder import write_json
 
         ran = gathered(runs)
         write_json(KEPT, ran)

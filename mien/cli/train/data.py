@@ -26,8 +26,8 @@ from mien.cli.errors import USAGE
 from mien.cli.train.options import CACHE, Cache, console, data_folder, one_line_errors
 
 if TYPE_CHECKING:
-    from training.inventory import ClassTable, Inventory
-    from training.sources import Download, Published
+    from training.data.inventory import ClassTable, Inventory
+    from training.data.sources import Download, Published
 
 app = typer.Typer(help="Check, fetch and prepare the face data sets.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Read every row and picture; show classes, splits and pictures that occur twice."""
     with one_line_errors():
-        from training.collection import LOOKS, present
+        from training.data.collection import LOOKS, present
 
         names, found = present(data), []
         for name in names:
@@ -56,7 +56,7 @@ def check(
         for name in (name for name in LOOKS if name not in names):
             _say(f"{name} is not there; `mien train data fetch {name}` says how to get it")
         if samples:
-            from training.samples import draw_samples
+            from training.pages.sample_sheet import draw_samples
 
             _say(f"wrote {draw_samples(found, samples)}")
 
@@ -69,7 +69,7 @@ def fetch(
     """Download what licence and link allow, and say how to get the rest by hand."""
     with one_line_errors():
         from mien.errors import SettingsError
-        from training.sources import SETS
+        from training.data.sources import SETS
 
         if name is not None and name not in SETS:
             raise SettingsError(f"data set {name!r} is unknown; known: {', '.join(SETS)}")
@@ -87,7 +87,7 @@ def fetch(
 def prepare(data: Data, cache: Cache = CACHE) -> None:
     """Decode every data set that is there into the cache, so that training starts in seconds."""
     with one_line_errors():
-        from training.collection import LOADS, present
+        from training.data.collection import LOADS, present
 
         for name in present(data):
             started = time.monotonic()
@@ -98,7 +98,7 @@ def prepare(data: Data, cache: Cache = CACHE) -> None:
 
 def _is_there(source: Published, data: Path) -> bool:
     """Say of a data set where it is, or how to get it by hand."""
-    from training.importers.places import new_folder
+    from training.data.importers.places import new_folder
 
     folder = new_folder(data, source.folder)
     if any(any(folder.glob(sign)) for sign in source.signs):
@@ -109,8 +109,8 @@ def _is_there(source: Published, data: Path) -> bool:
 
 
 def _download(source: Published, file: Download, data: Path) -> None:
-    from training.fetching import download
-    from training.importers.places import new_folder
+    from training.data.fetching import download
+    from training.data.importers.places import new_folder
 
     target = new_folder(data, source.folder) / file.name
     with _bytes_of(target.name, file.size) as report:

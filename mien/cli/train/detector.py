@@ -62,9 +62,9 @@ def fit(
 ) -> None:
     """Train the face detector."""
     with one_line_errors():
-        from training.backend import use_threads
         from training.detector.train import DetectorConfig
         from training.detector.train import fit as run_fit
+        from training.runs.backend import use_threads
 
         use_threads(threads)
         chosen = given(
@@ -104,7 +104,7 @@ def evaluate(
     """Measure a detector. Open the part `test` once, when nothing is left to decide."""
     with one_line_errors():
         from training.detector.evaluate import evaluate as measure
-        from training.runs import write_json
+        from training.runs.folder import write_json
 
         figures = measure(model, data, part)
         if json_file:

@@ -23,8 +23,8 @@ def explain(
 ) -> None:
     """Show where the answers come from that are most surely right or wrong: Grad-CAM of validation faces."""
     with one_line_errors():
-        from training.explain import explain as explained
-        from training.explain_sheet import check_sheet, draw_sheet
+        from training.measure.explain import explain as explained
+        from training.pages.explain_sheet import check_sheet, draw_sheet
 
         check_sheet(out)
         faces = explained(model, data, cache, (head,) if head else (), count)

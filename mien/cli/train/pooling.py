@@ -24,8 +24,8 @@ def pooling(
 ) -> None:
     """Measure ways of pooling a track's faces, on clips made of validation pictures."""
     with one_line_errors():
-        from training.pooling import measure
-        from training.runs import write_json
+        from training.measure.pooling import measure
+        from training.runs.folder import write_json
 
         with Progress(console=console, transient=True) as progress:
             figures = measure(data, cache, faces, lambda name, clips: progress.track(clips, description=name))

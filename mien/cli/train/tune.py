@@ -13,8 +13,8 @@ from rich.table import Table
 from mien.cli.train.options import CACHE, Cache, Data, Threads, console, one_line_errors
 
 if TYPE_CHECKING:
-    from training.recipes import Config
-    from training.tuning import Tried
+    from training.classifier.recipes import Config
+    from training.classifier.tuning import Tried
 
 app = typer.Typer()
 
@@ -39,11 +39,11 @@ def tune(
 ) -> None:
     """Search learning rate, weight decay, dropout and mixup by short runs; the test pictures stay closed."""
     with one_line_errors():
-        from training.backend import use_threads
-        from training.card import options
-        from training.recipes import recipe
-        from training.tuning import search
-        from training.tuning_page import draw
+        from training.classifier.card import options
+        from training.classifier.recipes import recipe
+        from training.classifier.tuning import search
+        from training.pages.tuning import draw
+        from training.runs.backend import use_threads
 
         use_threads(threads)
         default = recipe(arch)
@@ -59,7 +59,7 @@ def tune(
 
 
 def _searched(config: Config) -> dict[str, Any]:
-    from training.tuning import RANGES
+    from training.classifier.tuning import RANGES
 
     return {name: getattr(config, name) for name in RANGES}
 

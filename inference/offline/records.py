@@ -1,0 +1,149 @@
+"""What was found in pictures and videos, and how it is written: JSON Lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from inference.annotation.picture import LabelledFace
+from inference.errors import OutputError
+
+BOX_DECIMALS, PROBABILITY_DECIMALS, TIME_DECIMALS = 1, 4, 3
+GENDERS = ("female", "male")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The faces of one picture (frame 0 at 0 s) or of one frame of a video; sizes in pixels."""
+
+    file: str
+    frame: int
+    time_s: float
+    width: int
+    height: int
+    faces: tuple[LabelledFace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read, or not to its end."""
+
+    file: str
+    error: str
+
+
+def as_object(record: Finding | Failure) -> dict[str, Any]:
+    """A record as an object of JSON types: see `docs/analyze.md`."""
+    if isinstance(record, Failure):
+        return {"file": record.file, "error": record.error}
+    return {
+        "file": record.file,
+        "frame": record.frame,
+        "time_s": round(record.time_s, TIME_DECIMALS),
+        "width": record.width,
+        "height": record.height,
+        "faces": [_face(face) for face in record.faces],
+    }
+
+
+def _face(face: LabelledFace) -> dict[str, Any]:
+    estimate = face.estimate
+    female = round(estimate.female, PROBABILITY_DECIMALS)
+    return {
+        "box": [round(value, BOX_DECIMALS) for value in face.box],
+        "score": round(face.score, PROBABILITY_DECIMALS),
+        "expression": estimate.expression,
+        "expressions": _rounded(estimate.expressions),
+        "gender": estimate.gender,
+        "genders": {"female": female, "male": round(1 - female, PROBABILITY_DECIMALS)},
+    }
+
+
+def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, PROBABILITY_DECIMALS) for name, value in probabilities.items()}
+
+
+class RecordFile:
+    """A file of records, chosen by its ending: .jsonl (an object per picture or frame) or .csv.
+
+    A context manager. CSV has one row per face, and one with nothing but `file` and `error` per failure; its
+    columns are `columns`. Raises OutputError for another ending or where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, expressions: Sequence[str]) -> None:
+        check_ending(path)
+        self._path = path
+        self._columns = columns(expressions)
+        self._is_csv = path.suffix.lower() == ".csv"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf-8", newline="")
+            if self._is_csv:
+                csv.writer(self._file).writerow(self._columns)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as failure:
+            raise self._failed(failure) from failure
+
+    def add(self, record: Finding | Failure) -> None:
+        """Write one record; raises OutputError, such as on a full disk."""
+        try:
+            if self._is_csv:
+                csv.DictWriter(self._file, self._columns).writerows(_rows(record))
+            else:
+                self._file.write(json.dumps(as_object(record), ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written: {error.strerror}")
+
+
+def check_ending(path: Path) -> None:
+    """Raise OutputError unless records can be written to a file of this name."""
+    if path.suffix.lower() not in (".jsonl", ".csv"):
+        raise OutputError(f"{path}: ends in {path.suffix or 'nothing'}, expected .jsonl or .csv")
+
+
+def columns(expressions: Sequence[str]) -> list[str]:
+    """The header of a CSV file, for a classifier with these expressions."""
+    return [
+        *("file", "frame", "time_s", "width", "height", "face"),
+        *("box_x", "box_y", "box_width", "box_height", "score"),
+        *("expression", *(f"p_{name}" for name in expressions)),
+        *("gender", *(f"p_{name}" for name in GENDERS), "error"),
+    ]
+
+
+def _rows(record: Finding | Failure) -> list[dict[str, Any]]:
+    if isinstance(record, Failure):
+        return [as_object(record)]
+    shared = as_object(record)
+    faces = shared.pop("faces")
+    return [{**shared, "face": number, **_flat(face)} for number, face in enumerate(faces)]
+
+
+def _flat(face: dict[str, Any]) -> dict[str, Any]:
+    box = dict(zip(("box_x", "box_y", "box_width", "box_height"), face["box"], strict=True))
+    probabilities = {**face["expressions"], **face["genders"]}
+    return {
+        **box,
+        "score": face["score"],
+        "expression": face["expression"],
+        "gender": face["gender"],
+        **{f"p_{name}": value for name, value in probabilities.items()},
+    }

@@ -1,0 +1,155 @@
+"""Video files and folders as cameras: read like one, or as quickly as they are taken."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bus.messages import MICROSECONDS, CameraState
+from ingest.cameras import Camera
+from tests.support.captures import QUICK, Scene, bar_position, capturing, write_video
+
+FAST = replace(QUICK, fast=True)
+
+
+def ended(scene: Scene, timeout: float = 60) -> None:
+    """Wait until everything was read, and take what is left."""
+    assert scene.supervisor.ended.wait(timeout), repr(scene.books)
+    scene.finish()
+
+
+def test_fast_loses_nothing_however_little_the_bus_holds(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=120)
+    with capturing(Camera("clip", str(path), None), settings=FAST, capacity=1, pause=0.001) as scene:
+        ended(scene)
+        frames = scene.viewer.of("clip")
+        assert [frame.seq for frame in frames] == list(range(120))
+        assert np.abs(np.diff([bar_position(frame) for frame in frames]) - 1 / 119).max() < 0.05
+        assert (scene.books.captured("clip"), scene.books.dropped("clip")) == (120, {})
+        assert scene.supervisor.failures() == {}
+
+
+def test_fast_pictures_have_the_times_of_the_recording(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=50, fps=25)
+    with capturing(Camera("clip", str(path), 5), settings=FAST) as scene:
+        ended(scene)
+        frames = scene.viewer.of("clip")
+        offsets = [(frame.captured_at - frame.epoch) / MICROSECONDS for frame in frames]
+        assert offsets == pytest.approx([n / 5 for n in range(10)], abs=0.002)
+        assert len({frame.epoch for frame in frames}) == 1
+        assert scene.books.captured("clip") == 10
+
+
+def test_several_recordings_are_read_side_by_side_and_all_are_waited_for(tmp_path: Path) -> None:
+    cameras = [
+        Camera(f"clip-{n}", str(write_video(tmp_path / f"{n}.mp4", pictures=10 + 20 * n)), None)
+        for n in range(4)
+    ]
+    with capturing(*cameras, settings=FAST, capacity=2) as scene:
+        ended(scene)
+        assert [len(scene.viewer.of(camera.id)) for camera in cameras] == [10, 30, 50, 70]
+
+
+@pytest.mark.skipif("MIEN_DATA" not in os.environ, reason="MIEN_DATA names no data folder")
+def test_a_shared_clip_is_published_whole() -> None:
+    path = Path(os.environ["MIEN_DATA"], "videos", "face-demographics-walking-and-pause.mp4")
+    announced = int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
+    with capturing(Camera("clip", str(path), None), settings=FAST, capacity=4) as scene:
+        ended(scene)
+        frames = scene.viewer.of("clip")
+        assert len(frames) == announced
+        assert {(frame.width, frame.height) for frame in frames} == {(480, 270)}
+
+
+def test_a_file_is_read_like_a_camera_unless_fast_is_asked_for(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=50, fps=25)
+    began = time.monotonic()
+    with capturing(Camera("clip", str(path), 10)) as scene:
+        ended(scene)
+        assert time.monotonic() - began > 1.8
+        frames = scene.viewer.of("clip")
+        assert len(frames) == 20
+        steps = np.diff([frame.captured_at for frame in frames]) / MICROSECONDS
+        assert float(np.median(steps)) == pytest.approx(0.1, abs=0.03)
+        health = scene.books.wait_for_state("clip", CameraState.ENDED)
+        assert health.reason == ""
+
+
+def test_a_repeated_file_goes_on(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=10, fps=25)
+    with capturing(Camera("clip", str(path), None), settings=replace(QUICK, loop=True)) as scene:
+        scene.viewer.wait_for_frames("clip", 35)
+        positions = [bar_position(frame) for frame in scene.viewer.of("clip")[:30]]
+        assert positions == pytest.approx([n % 10 / 9 for n in range(30)], abs=0.08)
+        assert not scene.supervisor.ended.is_set()
+        assert len({frame.epoch for frame in scene.viewer.of("clip")}) == 1
+
+
+def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=3, size=(640, 360))
+    settings = replace(FAST, longest_side=320)
+    with capturing(Camera("clip", str(path), None), settings=settings) as scene:
+        ended(scene)
+        for frame in scene.viewer.of("clip"):
+            decoded = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert decoded is not None
+            assert decoded.shape == (frame.height, frame.width) == (180, 320)
+
+
+def test_what_is_readable_of_a_damaged_file_is_published_and_the_reason_told(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", pictures=60)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with capturing(Camera("cut", str(cut), None), settings=FAST) as scene:
+        ended(scene)
+        assert 20 < len(scene.viewer.of("cut")) == scene.books.captured("cut") < 40
+        assert "damaged video: it ends after" in scene.supervisor.failures()["cut"]
+        scene.books.wait_for_state("cut", CameraState.ENDED, "damaged video")
+
+
+def test_damaged_pictures_of_a_folder_are_counted_and_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    for number in range(6):
+        assert cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((40, 60), 20 * number, np.uint8))
+    (tmp_path / "2.jpg").write_bytes((tmp_path / "2.jpg").read_bytes()[:-30])
+    (tmp_path / "4.jpg").write_bytes(b"no picture")
+    with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as scene:
+        ended(scene)
+        assert [frame.seq for frame in scene.viewer.of("folder")] == [0, 1, 3, 5]
+        assert scene.books.captured("folder") == 6
+        assert scene.books.dropped("folder") == {"damaged picture": 2}
+        assert scene.supervisor.failures()["folder"].startswith(
+            "2 pictures cannot be decoded, the first: 2.jpg: "
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("nowhere.mp4", "nowhere.mp4: no such file or folder"),
+        ("97", "webcam 97 does not exist"),
+        ("gopher://cam/", "its scheme is not known"),
+        ("rtsp://admin:${DOOR}@cam/", "set the environment variable DOOR"),
+    ],
+)
+def test_what_cannot_be_used_as_written_ends_at_once_with_the_reason(source: str, reason: str) -> None:
+    with capturing(Camera("door", source, 5)) as scene:
+        ended(scene)
+        assert reason in scene.supervisor.failures()["door"]
+        health = scene.books.wait_for_state("door", CameraState.ENDED, reason)
+        assert health.reconnects == 0
+
+
+def test_the_demo_is_watched_like_a_camera() -> None:
+    with capturing(Camera("entrance", "demo://entrance", 5), settings=FAST) as scene:
+        scene.viewer.wait_for_frames("entrance", 8)
+        frames = scene.viewer.of("entrance")
+        assert {(frame.width, frame.height) for frame in frames} == {(640, 480)}
+        assert not scene.supervisor.ended.is_set()
+        scene.finish()
+        assert scene.books.captured("entrance") == len(scene.viewer.of("entrance"))

@@ -1,0 +1,302 @@
+"""Real files, folders and an MJPEG camera, opened and refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ingest.errors import BadPicture, IngestError, SourceError, SourceLost
+from ingest.pictures import Picture
+from ingest.sources import Source, check_source, is_recording, open_source
+from tests.support.captures import write_video
+from tests.support.mjpeg_camera import MjpegCamera
+
+NOT_ENCODED = "p@ss/w#rd?"
+ENCODED = "p%40ss%2Fw%23rd%3F"
+
+
+@pytest.fixture
+def camera() -> Iterator[MjpegCamera]:
+    with MjpegCamera() as camera:
+        yield camera
+
+
+def read_all(source: Source) -> list[Picture]:
+    with closing(source):
+        return list(iter(source.read, None))
+
+
+def offsets(source: Source) -> list[float]:
+    return [picture.offset or 0.0 for picture in read_all(source)]
+
+
+def refusal(source: str, timeout: float = 5.0) -> str:
+    """Why a source cannot be opened or read: one line."""
+    with pytest.raises(IngestError) as caught:
+        read_all(open_source(source, read_timeout=timeout))
+    assert "\n" not in str(caught.value)
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+@contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """The port of a server that answers each connection's first request so, and then closes it."""
+    done = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        while not done.is_set():
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.settimeout(5)
+                    connection.sendall(answer(connection.recv(4096)))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi"])
+def test_every_picture_of_a_video_with_its_time(tmp_path: Path, name: str) -> None:
+    source = open_source(str(write_video(tmp_path / name, pictures=30, fps=10)))
+    assert not source.live
+    assert offsets(source) == pytest.approx([n / 10 for n in range(30)], abs=0.002)
+
+
+def test_pictures_of_a_video_are_decoded_when_asked_for(tmp_path: Path) -> None:
+    with closing(open_source(str(write_video(tmp_path / "clip.mp4", size=(64, 48))))) as source:
+        picture = source.read()
+        assert picture is not None
+        assert picture.pixels().shape == (48, 64, 3)
+
+
+@pytest.mark.skipif("MIEN_DATA" not in os.environ, reason="MIEN_DATA names no data folder")
+@pytest.mark.parametrize("clip", ["face-demographics-walking-and-pause", "one-by-one-person-detection"])
+def test_shared_clips_are_read_whole(clip: str) -> None:
+    path = Path(os.environ["MIEN_DATA"], "videos", f"{clip}.mp4")
+    announced = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)
+    times = offsets(open_source(str(path)))
+    assert len(times) == announced
+    assert all(np.diff(times) > 0)
+
+
+def test_a_recording_can_be_repeated_and_its_time_goes_on(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=10, fps=10)
+    with closing(open_source(str(path), loop=True)) as source:
+        times = [picture.offset for picture in (source.read() for _ in range(35)) if picture]
+    assert times == pytest.approx([n / 10 for n in range(35)], abs=0.01)
+
+
+def test_a_folder_of_pictures_is_sorted_and_has_the_cameras_rate(tmp_path: Path) -> None:
+    for name, grey in (("b.png", 20), ("a.jpg", 10), ("c.BMP", 30)):
+        assert cv2.imwrite(str(tmp_path / name), np.full((20, 30), grey, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    pictures = read_all(open_source(str(tmp_path), fps=2))
+    assert [picture.offset for picture in pictures] == [0, 0.5, 1]
+    assert [round(float(picture.pixels().mean())) for picture in pictures] == [10, 20, 30]
+
+
+def test_a_folder_of_one_picture_can_be_repeated(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 30), np.uint8))
+    with closing(open_source(str(tmp_path), fps=4, loop=True)) as source:
+        assert [picture.offset for picture in (source.read() for _ in range(3)) if picture] == [0, 0.25, 0.5]
+
+
+def test_a_damaged_picture_in_a_folder_is_named_and_the_next_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    assert cv2.imwrite(str(tmp_path / "b.jpg"), np.zeros((20, 30), np.uint8))
+    damaged, whole = read_all(open_source(str(tmp_path)))
+    with pytest.raises(BadPicture, match=r"a\.jpg: a JPEG of 4 bytes"):
+        damaged.pixels()
+    assert whole.pixels().shape == (20, 30)
+
+
+def test_a_video_that_is_cut_off_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", pictures=60)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with closing(open_source(str(cut))) as source:
+        read: list[Picture] = []
+        with pytest.raises(SourceLost, match=r"damaged video: it ends after \d+ of 60 pictures"):
+            read.extend(iter(source.read, None))
+    assert 20 < len(read) < 40
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere/clip.mp4", "SourceError: nowhere/clip.mp4: no such file or folder"),
+        ("97", "SourceError: webcam 97 does not exist"),
+        (
+            "ftp://admin:s3cret@cam/x",
+            "SourceError: source ftp://admin:***@cam/x: its scheme is not known; use",
+        ),
+        ("rtsp://", "SourceError: rtsp address that cannot be understood"),
+        ("rtsp://admin:pa/ss@cam/live", "SourceError: rtsp address that cannot be understood"),
+        ("http://admin:12/34@cam/live", "SourceError: http address that cannot be understood"),
+        ("http://cam:http/", "SourceError: http address that cannot be understood"),
+        ("http://a..b/", "SourceError: http address that cannot be understood"),
+        ("rtsp://127.0.0.1:1/x", "SourceLost: no connection: connection refused"),
+        ("http://127.0.0.1:1/x", "SourceLost: no connection: connection refused"),
+        ("http://no-such-host.invalid/x", "SourceLost: its host name is not known here"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused_in_one_line(source: str, message: str) -> None:
+    assert refusal(source).startswith(message)
+
+
+def test_what_can_be_told_without_opening_is_told_before(tmp_path: Path) -> None:
+    for source in ("nowhere/clip.mp4", "97", "ftp://cam/x", "rtsp://a:b/c@d/x", "rtsp://u:${MISSING}@h/"):
+        with pytest.raises(SourceError):
+            check_source(source, {})
+    for source in (str(tmp_path), "rtsp://127.0.0.1:1/x", "demo://door", "http://u:${P}@h/"):
+        check_source(source, {"P": NOT_ENCODED})
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no video", b"\0" * 5000])
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    assert refusal(str(path)) == f"SourceError: {path}: not a video that can be decoded"
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    assert "holds no pictures (.bmp" in refusal(str(tmp_path))
+
+
+def test_what_ends_and_what_does_not() -> None:
+    assert [is_recording(each) for each in ("clip.mp4", "0", "rtsp://h/x", "demo://a")] == [
+        True,
+        *[False] * 3,
+    ]
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_pictures_of_an_mjpeg_camera(camera: MjpegCamera, tells_length: bool) -> None:
+    camera.tells_length = tells_length
+    with closing(open_source(camera.url())) as source:
+        assert source.live
+        pictures = [source.read() for _ in range(5)]
+    means = {round(float(picture.pixels().mean()), 3) for picture in pictures if picture}
+    assert len(means) == 5
+    assert all(
+        picture and picture.offset is None and picture.pixels().shape == (96, 128) for picture in pictures
+    )
+
+
+@pytest.mark.parametrize("digest", [False, True])
+def test_an_mjpeg_camera_with_a_login(camera: MjpegCamera, digest: bool) -> None:
+    camera.login, camera.digest = ("admin", NOT_ENCODED), digest
+    assert "asks" in refusal(camera.url()) or "(401)" in refusal(camera.url())
+    assert "refuses the login (401)" in refusal(camera.url("admin:wrong@"))
+    with closing(open_source(camera.url(f"admin:{ENCODED}@"))) as source:
+        picture = source.read()
+        assert picture is not None
+        assert picture.pixels().shape == (96, 128)
+
+
+def test_what_is_no_mjpeg_stream_is_named(camera: MjpegCamera) -> None:
+    assert "(404)" in refusal(camera.url() + "/other")
+    camera.shows = "page"
+    assert "sends text/html, not an MJPEG stream" in refusal(camera.url())
+
+
+def test_a_silent_mjpeg_camera_is_given_up_in_time(camera: MjpegCamera) -> None:
+    camera.shows = "nothing"
+    began = time.monotonic()
+    assert refusal(camera.url(), timeout=0.5) == "SourceLost: no picture for 0.5 s"
+    assert time.monotonic() - began < 5
+
+
+def test_a_camera_that_is_cut_off_ends_the_stream(camera: MjpegCamera) -> None:
+    source = open_source(camera.url())
+    assert source.read()
+    camera.stop()
+    with pytest.raises(SourceLost, match=r"ended the stream|no connection"):
+        read_all(source)
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_a_camera_that_takes_the_connection_and_never_answers(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(SourceLost, match=r"no answer within 0\.5 s"):
+            open_source(url, open_timeout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "scheme", "message"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "http", "does not answer in HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "rtsp", "does not answer in RTSP"),
+        (b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n", "rtsp", r"no such stream \(404\)"),
+        (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", "rtsp", "asks for a login"),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+            b"--b\r\nContent-Length: 99999999999\r\n\r\n",
+            "http",
+            "a picture of 99999999999 bytes",
+        ),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+            + b"x" * 100_000,
+            "http",
+            "sends no MJPEG",
+        ),
+    ],
+)
+def test_answers_of_something_else(answer: bytes, scheme: str, message: str) -> None:
+    with answering(lambda asked: answer) as port, pytest.raises(SourceLost, match=message):
+        read_all(open_source(f"{scheme}://127.0.0.1:{port}/live"))
+
+
+def test_a_hostile_camera_raises_nothing_unforeseen() -> None:
+    """Answers damaged at random: every failure is one that captures know."""
+    challenge = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a", nonce="b", qop="auth"\r\n\r\n'
+    stream = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+        b'Content-Type: multipart/x-mixed-replace; boundary="b"\r\n\r\n'
+        b"2f\r\n--b\r\nContent-Length: 3\r\nContent-Type: a/b\r\n\r\nabc\r\n\r\n"
+    )
+    random = np.random.default_rng(6)
+
+    def damaged(asked: bytes) -> bytes:
+        data = bytearray(stream if b"Authorization" in asked else challenge)
+        for at in random.integers(0, len(data), random.integers(0, 6)):
+            data[at] = random.integers(0, 256)
+        return bytes(data)
+
+    reasons = set()
+    with answering(damaged) as port:
+        for _ in range(300):
+            with pytest.raises(IngestError) as caught:
+                read_all(open_source(f"http://u:p@127.0.0.1:{port}/", open_timeout=2, read_timeout=2))
+            reasons.add(str(caught.value))
+    assert len(reasons) > 4
+
+
+def test_a_webcam_that_does_not_exist_tells_which_do() -> None:
+    with pytest.raises(SourceError, match=r"webcam 97 does not exist: (there is|no camera is connected)"):
+        open_source("97")
+
+
+def test_a_file_in_the_place_of_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    odd = tmp_path / "clip 100%03d: #1?.mp4"
+    shutil.copy(write_video(tmp_path / "clip.mp4", pictures=10), odd)
+    assert len(read_all(open_source(str(odd)))) == 10

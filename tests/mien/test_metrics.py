@@ -1,0 +1,111 @@
+"""Metrics and health over real HTTP, and that every name is documented."""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bus.embedded import EmbeddedBus, EmbeddedReader
+from bus.messages import CameraHealth, CameraMinute, CameraState, Frame, Partition, Results
+from mien.errors import StartError
+from mien.health_server import serving
+from mien.metrics import ALIVE_S, MeasuredReader, MeasuredStore, Metrics
+from storage.engine import open_database
+from storage.writer import Writer
+
+DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
+NOW = 1_700_000_000_000_000
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Lagging:
+    """An embedded reader that tells of records that wait, as one on Kafka does."""
+
+    def __init__(self, reader: EmbeddedReader) -> None:
+        self.poll, self.acknowledge, self.close = reader.poll, reader.acknowledge, reader.close
+        self.hold, self.reject, self.resume = reader.hold, reader.reject, reader.resume
+
+    def lag(self) -> Mapping[Partition, int]:
+        return {Partition("frames", 3): 7}
+
+
+def fetched(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_what_was_stored_is_what_is_told(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'a.db'}")
+    metrics = Metrics()
+    store = MeasuredStore(Writer(engine), metrics)
+    store.count(CameraMinute("door", 0, captured=5, dropped={"buffer full": 2}))
+    store.write(Results(minutes=(CameraMinute("door", 0, analysed=2, stale=1),)), {})
+    store.report(CameraHealth("door", CameraState.ONLINE, "", 0, 0, 5.0, None, 0))
+    with serving(metrics, "127.0.0.1", 0) as url:
+        told = fetched(f"{url}/metrics")
+    engine.dispose()
+    assert 'mien_frames_total{camera="door",outcome="captured"} 5.0' in told
+    assert 'mien_frames_total{camera="door",outcome="stale"} 1.0' in told
+    assert 'mien_drops_total{camera="door",reason="buffer full"} 2.0' in told
+    assert 'mien_cameras{state="online"} 1.0' in told
+
+
+def test_capture_to_row_counts_stored_frames_that_were_fresh_once() -> None:
+    metrics = Metrics()
+    bus = EmbeddedBus()
+    writer = bus.writer()
+    inner = Lagging(bus.reader([0], lambda _: {}))
+    reader = MeasuredReader(inner, metrics, 2_000_000, lambda: NOW)
+    for seq, age in enumerate((100_000, 300_000, 5_000_000)):
+        writer.publish(Frame("door", NOW - age, seq, NOW, 8, 8, b"\xff\xd8" + b"x" * 9))
+    batch = reader.poll(10, 0.1)
+    reader.acknowledge(batch.positions)
+    reader.acknowledge(batch.positions)
+    assert value(metrics, "mien_capture_to_row_seconds_count") == 2
+    assert value(metrics, "mien_capture_to_row_seconds_sum") == pytest.approx(0.4)
+    assert value(metrics, "mien_lag_records", partition="3") == 7
+
+
+def test_a_loop_that_stands_still_is_not_alive() -> None:
+    clock = Clock()
+    metrics = Metrics(clock)
+    with serving(metrics, "127.0.0.1", 0) as url:
+        assert fetched(f"{url}/healthz") == "alive\n"
+        clock.now += ALIVE_S
+        with pytest.raises(urllib.error.HTTPError, match="503") as refused:
+            fetched(f"{url}/healthz")
+        refused.value.close()
+        metrics.beat()
+        assert fetched(f"{url}/healthz") == "alive\n"
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match=f"health_port {port}: Address already in use"):  # noqa: SIM117
+            with serving(Metrics(), "127.0.0.1", port):
+                pass
+
+
+def test_every_metric_is_documented() -> None:
+    told = {metric.name for metric in Metrics().registry.collect()}
+    documented = set(re.findall(r"`(mien_\w+?)(?:_total)?`", DOCS.read_text()))
+    assert told == documented
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)

@@ -1,0 +1,113 @@
+"""Settings from arguments, environment and file, and what is said of those that do not fit."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mien.errors import SettingsError
+from mien.settings import CameraSettings, Settings, environment, load
+
+DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No configuration file and no variable of the caller's has a say."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"MIEN_{name.upper()}", raising=False)
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mien.yaml"
+    path.write_text(text)
+    return path
+
+
+def refusal(text: str, folder: Path) -> str:
+    path = written(folder, text)
+    with pytest.raises(SettingsError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_arguments_win_over_environment_over_file_over_default(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(elsewhere, "fps: 1\njpeg_quality: 40\nworkers: 3\n")
+    monkeypatch.setenv("MIEN_FPS", "2")
+    monkeypatch.setenv("MIEN_WORKERS", "4")
+    settings = load(workers=5, jpeg_quality=None)
+    assert (settings.workers, settings.fps, settings.jpeg_quality) == (5, 2, 40)
+    assert settings.longest_side == 1280
+
+
+def test_cameras_of_the_file(elsewhere: Path) -> None:
+    path = written(
+        elsewhere, "cameras:\n  - {id: door, source: 'rtsp://u:${PW}@h/1', site: Berlin, fps: 2}\n"
+    )
+    assert load(path).cameras == (
+        CameraSettings(id="door", source="rtsp://u:${PW}@h/1", site="Berlin", fps=2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fps: fast\n", "fps 'fast': expected a valid number"),
+        ("fps: 0\n", "fps 0: expected greater than 0"),
+        ("frames: 3\n", "frames: there is no such setting"),
+        ("cameras: [{id: Door 1, source: x}]\n", "cameras.0.id 'Door 1': expected 1 to 64 of a-z"),
+        ("cameras: [{id: door}]\n", "cameras.0.source: is missing"),
+        ("cameras: [{id: door, source: x, fsp: 3}]\n", "cameras.0.fsp: there is no such setting"),
+        ("timezone: Mars/Olympus\n", "timezone 'Mars/Olympus': expected an IANA time zone"),
+        ("log_level: loud\n", "log_level 'loud': expected 'debug', 'info'"),
+        ("- fps\n", "expected settings as `name: value`"),
+        ("a: [1,\nfps: {", "line 2: not YAML"),
+    ],
+)
+def test_a_refusal_names_setting_value_and_expectation(text: str, message: str, elsewhere: Path) -> None:
+    assert refusal(text, elsewhere).startswith(message)
+
+
+def test_a_refusal_names_where_the_value_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"^command line: fps -1.0: expected greater than 0$"):
+        load(fps=-1.0)
+    monkeypatch.setenv("MIEN_WORKERS", "none")
+    with pytest.raises(SettingsError, match=r"^MIEN_WORKERS: workers 'none': expected a valid integer"):
+        load()
+    monkeypatch.setenv("MIEN_CAMERAS", "door")
+    with pytest.raises(SettingsError, match=r"^environment: .*cameras.*expected JSON$"):
+        load()
+
+
+def test_a_file_that_is_named_must_exist(elsewhere: Path) -> None:
+    with pytest.raises(SettingsError, match=r"other.yaml: there is no such file"):
+        load(elsewhere / "other.yaml")
+
+
+def test_no_password_is_repeated(elsewhere: Path) -> None:
+    assert "secret" not in refusal("database: ['postgresql://u:secret@h/d']\n", elsewhere)
+    assert "secret" not in refusal("cameras: [{id: door, source: {a: 'rtsp://u:secret@h'}}]\n", elsewhere)
+
+
+def test_a_started_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = load(database="sqlite:///other.db", suppress_below=3, refresh_seconds=1.5, timezone="Asia/Tokyo")
+    for name, value in environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert Settings().model_dump() == given.model_dump()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", DOCS.read_text(), re.MULTILINE))
+    for name, field in Settings.model_fields.items():
+        assert name in rows, f"{name} is missing in {DOCS.name}"
+        if field.default_factory is None and field.default != ():
+            default = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+            assert rows[name].strip("` ") == default, f"{name} has another default in {DOCS.name}"

@@ -1,0 +1,52 @@
+"""`mien train detector`: what it can do, and what it says where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from inference.model_file import MODELS
+from mien.cli.app import app
+from tests.support.detector_data import write_photographs
+
+pytest.importorskip("tensorflow", reason="needs the extra train")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["train", "detector", *(str(argument) for argument in arguments)])
+
+
+def refused(*arguments: object) -> str:
+    """The one line on standard error."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert not result.stdout
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_evaluate_writes_its_figures(tmp_path: Path) -> None:
+    data, figures = write_photographs(tmp_path / "data"), tmp_path / "figures.json"
+    result = run("evaluate", MODELS / "detector.onnx", "--data", data, "--json", figures)
+    assert result.exit_code == 0, result.output
+    assert "average precision at 320 pixels" in result.stdout
+    assert '"recall_at_false_per_1000_goods"' in figures.read_text()
+
+
+def test_evaluate_refuses_a_classifier(tmp_path: Path) -> None:
+    line = refused("evaluate", MODELS / "faces.onnx", "--data", tmp_path)
+    assert "metadata field 'task' is 'classifier', expected detector" in line
+
+
+def test_fit_names_the_folder_without_photographs(tmp_path: Path) -> None:
+    line = refused("fit", "--data", tmp_path, "--out", tmp_path / "run")
+    assert f"{tmp_path}: no folder scenes or datasets/scenes in it; pass --data DIR" in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["export", "publish"])
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path, command: str) -> None:
+    data = ["--data", tmp_path] if command == "export" else []
+    assert str(tmp_path) in refused(command, tmp_path, *data)

@@ -1,0 +1,85 @@
+"""Upkeep that goes on: a command that repeats until it is told to stop, through an outage."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from mien.upkeep import repeat
+from tests.support.processes import free_port, mien, running
+
+
+def test_maintain_repeats_answers_for_its_health_and_ends_on_sigterm(tmp_path: Path) -> None:
+    url, port = f"sqlite:///{tmp_path}/a.db", free_port()
+    assert mien(tmp_path, "db", "upgrade", "--database", url).returncode == 0
+    variables = {"MIEN_DATABASE": url, "MIEN_HEALTH_PORT": str(port)}
+    with running(tmp_path, "db", "maintain", "--every", "1", variables=variables) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(6)]
+        assert lines.count("deleted nothing\n") >= 2
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, process.stdout.read()
+
+
+def test_an_interval_under_a_second_is_refused(tmp_path: Path) -> None:
+    refused = mien(tmp_path, "db", "maintain", "--every", "0")
+    assert refused.returncode == 2
+    assert "--every" in refused.stderr
+
+
+def test_an_outage_is_tried_again_and_anything_else_ends_the_loop() -> None:
+    stop, beats = threading.Event(), [0]
+    outcomes: list[Exception | None] = [
+        sa.exc.OperationalError("upkeep", {}, OSError("away")),
+        None,
+        KeyError("x"),
+    ]
+    done = []
+
+    def upkeep() -> None:
+        outcome = outcomes[len(done)]
+        done.append(outcome)
+        if outcome is not None:
+            raise outcome
+
+    def beat() -> None:
+        beats[0] += 1
+
+    with pytest.raises(KeyError):
+        repeat(upkeep, 0.05, stop, beat)
+    assert len(done) == 3
+    assert beats[0] >= 2
+
+
+def test_a_stop_is_followed_at_once() -> None:
+    stop = threading.Event()
+    started = time.monotonic()
+    repeat(stop.set, 3600, stop, lambda: None)
+    assert time.monotonic() - started < 10
+
+
+def test_cameras_of_the_configuration_are_registered_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "mien.yaml").write_text("cameras:\n  - {id: door, source: 'demo://entrance', name: Door}\n")
+    first = mien(tmp_path, "cameras", "sync")
+    assert (first.returncode, first.stdout) == (0, "registered door\n")
+    assert mien(tmp_path, "cameras", "pause", "door", "--reason", "renovation").returncode == 0
+    (tmp_path / "mien.yaml").write_text("cameras:\n  - {id: door, source: 'demo://shelf', name: Back}\n")
+    assert mien(tmp_path, "cameras", "sync").returncode == 0
+    listed = mien(tmp_path, "cameras", "list").stdout
+    assert "Back" in listed
+    assert "demo://shelf" in listed
+    assert "renovation" in listed, "a pause of an operator stays"
+
+
+def test_a_configuration_without_cameras_says_so(tmp_path: Path) -> None:
+    done = mien(tmp_path, "cameras", "sync")
+    assert done.returncode == 0
+    assert "names no cameras" in done.stdout

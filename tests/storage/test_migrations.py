@@ -1,0 +1,179 @@
+"""Migrations: what they make is what `storage.tables` describes, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from storage import tables, versions
+from storage.engine import open_database
+from storage.errors import StorageError
+from storage.maintenance import make_days
+from storage.partitions import TIMES
+from storage.registry import CameraRegistry, CameraRow
+from storage.writer import Writer
+from tests.support.databases import T0, contents, observation, results, rows, visit
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade() -> None:
+    op.add_column("visits", sa.Column("mask", sa.Boolean, nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("cameras") as cameras:
+        cameras.alter_column("zone", type_=sa.String(300), existing_type=sa.String(200))
+    {more}
+"""
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the program one of the version after the newest, whose migration also does `more`."""
+
+    def become(more: str = "") -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(versions.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+        monkeypatch.setattr(versions, "MIGRATIONS", folder)
+
+    return become
+
+
+def filled(url: str) -> dict[str, list[dict[str, object]]]:
+    """What a database of today's version holds after some use."""
+    engine = open_database(url)
+    CameraRegistry(engine).add(CameraRow("till", "demo://1", zone="exit"))
+    make_days(engine, T0)
+    Writer(engine).write(results([visit("v1"), visit("v2", closed=True)], [observation("v1")]), {})
+    found = contents(engine)
+    engine.dispose()
+    return found
+
+
+def differences(connection: sa.Connection) -> list[Any]:
+    """What alembic would change; the days of a partitioned table are its business alone."""
+
+    def ours(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return kind != "table" or name in tables.metadata.tables
+
+    options = {"compare_type": True, "include_object": ours}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
+
+
+def test_an_empty_database_becomes_what_the_tables_describe(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        assert differences(connection) == []
+        assert sa.inspect(connection).get_table_names() != []
+
+
+def test_the_comparison_notices_a_difference(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE visits ADD COLUMN surprise_column INTEGER")
+    with engine.connect() as connection:
+        assert [change[0] for change in differences(connection)] == ["remove_column"]
+
+
+def test_the_tables_are_partitioned_as_described(postgresql_url: str) -> None:
+    engine = open_database(postgresql_url)
+    with engine.connect() as connection:
+        query = "SELECT relname, pg_get_partkeydef(oid) FROM pg_class WHERE relkind = 'p' ORDER BY 1"
+        found = [tuple(row) for row in connection.exec_driver_sql(query)]
+    described = {
+        name: table.dialect_options["postgresql"]["partition_by"]
+        for name, table in tables.metadata.tables.items()
+    }
+    assert found == sorted((name, key) for name, key in described.items() if key)
+    assert [name for name, _ in found] == sorted(time.table.description for time in TIMES)
+    engine.dispose()
+
+
+def test_an_older_database_is_brought_up_to_date_with_all_that_it_holds(
+    database_url: str, next_version: Any
+) -> None:
+    before = filled(database_url)
+    next_version()
+    with pytest.raises(StorageError, match="is of an older version; run `mien db upgrade`"):
+        open_database(database_url, read_only=True)
+    engine = open_database(database_url)
+    with engine.connect() as connection:
+        assert versions.version(connection) == versions.Version("0002", "0002")
+        masks = connection.exec_driver_sql("SELECT mask FROM visits").scalars().all()
+        assert [bool(mask) for mask in masks] == [False, False]
+        (zone,) = (each for each in sa.inspect(connection).get_columns("cameras") if each["name"] == "zone")
+        assert str(zone["type"]) == "VARCHAR(300)"
+    assert contents(engine) == before
+    Writer(engine).write(results([visit("v1", 9, closed=True), visit("v3")]), {})
+    assert len(rows(engine, tables.visits)) == 3
+    engine.dispose()
+    open_database(database_url).dispose()
+
+
+def test_an_upgrade_that_fails_leaves_the_older_database_as_it_was(
+    database_url: str, next_version: Any
+) -> None:
+    before = filled(database_url)
+    next_version('op.execute("INSERT INTO nowhere VALUES (1)")')
+    with pytest.raises(StorageError, match="nowhere"):
+        open_database(database_url)
+    engine = sa.create_engine(database_url)
+    with engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == "0001"
+    assert contents(engine) == before
+    engine.dispose()
+
+
+def test_no_column_can_hold_a_picture(engine: sa.Engine) -> None:
+    for table in sa.inspect(engine).get_table_names():
+        for column in sa.inspect(engine).get_columns(table):
+            kind = column["type"]
+            if isinstance(kind, sa.String):
+                assert kind.length is not None, (table, column["name"])
+                assert kind.length <= 2000
+            else:
+                assert isinstance(kind, sa.Integer | sa.Float | sa.Boolean), (table, column["name"], kind)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+    obstacle = sa.create_engine(database_url)
+    with obstacle.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE visit_minutes (something_else INTEGER)")
+    with pytest.raises(StorageError, match=r"visit_minutes.* already exists"):
+        open_database(database_url)
+    assert sa.inspect(obstacle).get_table_names() == ["visit_minutes"]
+    with obstacle.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE visit_minutes")
+    open_database(database_url).dispose()
+    obstacle.dispose()
+
+
+def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+    script = (
+        "import sys; from storage.engine import open_database; sys.stdin.read(); "
+        "open_database(sys.argv[1]).dispose()"
+    )
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, database_url],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for each in starters:
+        assert each.stdin
+        each.stdin.close()
+        each.stdin = None
+    ended = [(each.communicate(timeout=100)[1], each.returncode) for each in starters]
+    assert ended == [("", 0)] * 4

@@ -1,0 +1,192 @@
+"""Retention: what is older than its full days goes, nothing else."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from bus.messages import MICROSECONDS, CameraMinute, Observation, Partition, Results, minute_of
+from storage import partitions, tables
+from storage.engine import open_database
+from storage.maintenance import make_days
+from storage.partitions import DAY_US, day_of
+from storage.retention import Retention, count, cutoffs_before, purge
+from storage.writer import Writer
+from tests.support.databases import T0, contents, estimate, observation, results, rows, visit
+
+NOW = T0 + 1000 * DAY_US
+TODAY = day_of(NOW)
+
+
+def seen_at(writer: Writer, name: str, start: int) -> None:
+    """A visit with its observation and its minute of coverage."""
+    coverage = CameraMinute("till", minute_of(start), captured=1, dropped={"buffer full": 1})
+    second = Observation(name, "till", start, estimate())
+    writer.write(results([visit(name, closed=True, first_seen=start)], [second], [coverage]), {})
+
+
+def seen_days_ago(writer: Writer, *days: float) -> None:
+    for each in days:
+        seen_at(writer, f"v{each:g}", NOW - round(each * DAY_US))
+
+
+def ids(engine: sa.Engine, table: sa.Table) -> list[object]:
+    return sorted(str(row["visit_id"]) for row in rows(engine, table))
+
+
+@pytest.fixture(params=["days made before", "days made after", "never made"])
+def filled(request: pytest.FixtureRequest, engine: sa.Engine) -> sa.Engine:
+    """A database with what was seen on some days; the days made or not, where there are any."""
+    if request.param == "days made before":
+        for days in (50, 40, 30, 20, 10, 0):
+            make_days(engine, NOW - days * DAY_US)
+    seen_days_ago(Writer(engine), 1, 15, 25, 35, 45)
+    if request.param == "days made after":
+        make_days(engine, NOW)
+    return engine
+
+
+def test_each_kind_is_kept_for_its_days(filled: sa.Engine) -> None:
+    deleted = purge(filled, Retention(visits=40, observations=10, coverage=20).cutoffs(NOW))
+    assert deleted == {
+        "visits": 1,
+        "visit_minutes": 1,
+        "observations": 4,
+        "camera_minutes": 3,
+        "camera_drops": 3,
+        "offsets": 0,
+    }
+    assert ids(filled, tables.visits) == ["v1", "v15", "v25", "v35"]
+    assert ids(filled, tables.observations) == ["v1"]
+    assert len(rows(filled, tables.camera_minutes)) == len(rows(filled, tables.camera_drops)) == 2
+
+
+def test_full_days_are_kept_to_their_first_moment(engine: sa.Engine) -> None:
+    writer = Writer(engine)
+    seen_at(writer, "first kept", TODAY - 30 * DAY_US)
+    seen_at(writer, "last gone", TODAY - 30 * DAY_US - 1)
+    purge(engine, Retention(30, 30, 30).cutoffs(NOW))
+    assert ids(engine, tables.visits) == ids(engine, tables.observations) == ["first kept"]
+    before = contents(engine)
+    assert set(purge(engine, Retention(30, 30, 30).cutoffs(TODAY + DAY_US - 1)).values()) == {0}
+    assert contents(engine) == before
+    purge(engine, Retention(30, 30, 30).cutoffs(TODAY + DAY_US))
+    assert not any(contents(engine).values())
+
+
+def test_the_defaults_outlast_a_year_of_visits(engine: sa.Engine) -> None:
+    seen_days_ago(Writer(engine), 366)
+    purge(engine, Retention().cutoffs(NOW))
+    assert len(rows(engine, tables.visits)) == len(rows(engine, tables.visit_minutes)) == 1
+    assert rows(engine, tables.observations) == []
+
+
+def test_observations_never_outlast_their_visits(engine: sa.Engine) -> None:
+    seen_days_ago(Writer(engine), 1, 15)
+    purge(engine, Retention(visits=10, observations=300).cutoffs(NOW))
+    assert ids(engine, tables.visits) == ids(engine, tables.observations) == ["v1"]
+
+
+def test_a_visit_over_the_midnight_of_the_cutoff_leaves_no_observation(engine: sa.Engine) -> None:
+    cutoff = TODAY - 3 * DAY_US
+    early = visit("over", closed=True, first_seen=cutoff - MICROSECONDS, seconds=3)
+    late = visit("after", closed=True, first_seen=cutoff + MICROSECONDS, seconds=3)
+    seconds = [Observation("over", "till", cutoff + n * MICROSECONDS, estimate()) for n in (-1, 0, 2)]
+    seconds += [Observation("after", "till", cutoff + n * MICROSECONDS, estimate()) for n in (1, 3)]
+    Writer(engine).write(results([early, late], seconds), {})
+    assert purge(engine, Retention(3, 3, 3).cutoffs(NOW))["observations"] == 3
+    assert ids(engine, tables.visits) == ["after"]
+    assert ids(engine, tables.observations) == ["after", "after"]
+
+
+def test_a_date_takes_everything_before_it_and_is_told_first(filled: sa.Engine) -> None:
+    cutoffs = cutoffs_before(NOW - 20 * DAY_US)
+    doomed = count(filled, cutoffs)
+    assert doomed == dict.fromkeys(
+        ("visits", "visit_minutes", "observations", "camera_minutes", "camera_drops"), 3
+    )
+    assert len(rows(filled, tables.visits)) == 5, "counting deletes nothing"
+    assert purge(filled, cutoffs) == doomed
+    assert ids(filled, tables.visits) == ids(filled, tables.observations) == ["v1", "v15"]
+    assert len(rows(filled, tables.visit_minutes)) == len(rows(filled, tables.camera_minutes)) == 2
+
+
+def test_positions_that_nobody_writes_are_forgotten(engine: sa.Engine) -> None:
+    old, new = Partition("embedded/old", 0), Partition("frames", 3)
+    Writer(engine).write(Results(), {old: 5, new: 7})
+    with engine.begin() as connection:
+        for lane, days in ((old, 31), (new, 29)):
+            this = sa.update(tables.offsets).where(tables.offsets.c.topic == lane.topic)
+            connection.execute(this.values(written_at=TODAY - days * DAY_US))
+    assert purge(engine, Retention().cutoffs(NOW))["offsets"] == 1
+    assert Writer(engine).positions([old, new]) == {new: 7}
+    assert tables.offsets not in {time.table for time in cutoffs_before(NOW)}
+
+
+def test_many_rows_go_in_batches_between_which_others_write(engine: sa.Engine) -> None:
+    start = NOW - 40 * DAY_US
+    old = [observation(f"v{i}", (start - T0) // 1_000_000) for i in range(12_001)]
+    writer = Writer(engine)
+    writer.write(results(observations=old), {})
+    deleted: list[int] = []
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def note(_c: object, cursor: sa.engine.interfaces.DBAPICursor, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM observations") and cursor.rowcount:
+            deleted.append(cursor.rowcount)
+
+    assert purge(engine, Retention().cutoffs(NOW))["observations"] == 12_001
+    assert deleted == [5000, 5000, 2001]
+    assert rows(engine, tables.observations) == []
+
+
+def test_days_are_not_deleted_row_by_row(postgresql_url: str) -> None:
+    engine = open_database(postgresql_url)
+    seen_days_ago(Writer(engine), 50, 45)
+    make_days(engine, NOW)
+    deleted: list[int] = []
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def note(_c: object, cursor: sa.engine.interfaces.DBAPICursor, statement: str, *_: object) -> None:
+        if statement.startswith(("DELETE FROM visits ", "DELETE FROM observations ")):
+            deleted.append(cursor.rowcount)
+
+    assert purge(engine, Retention(visits=40).cutoffs(NOW))["visits"] == 2
+    assert set(deleted) <= {0}
+    with engine.connect() as connection:
+        assert all(day.end > TODAY - 40 * DAY_US for day in partitions.days(connection, partitions.TIMES[0]))
+    engine.dispose()
+
+
+def test_a_writer_goes_on_while_old_rows_are_deleted(database_url: str) -> None:
+    engine, other = open_database(database_url), open_database(database_url)
+    start = NOW - 40 * DAY_US
+    old = [observation(f"v{i}", (start - T0) // 1_000_000) for i in range(10_000)]
+    Writer(engine).write(results(observations=old), {})
+    done = threading.Event()
+    failed: list[BaseException] = []
+
+    def delete() -> None:
+        try:
+            purge(other, Retention().cutoffs(NOW))
+        except BaseException as error:
+            failed.append(error)
+            raise
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    written = 0
+    while not done.is_set():
+        Writer(engine).count(CameraMinute("till", minute_of(NOW), captured=1))
+        written += 1
+    thread.join()
+    assert failed == []
+    assert rows(engine, tables.observations) == []
+    total = [row["captured"] for row in rows(engine, tables.camera_minutes)]
+    assert total == ([written] if written else [])
+    engine.dispose()
+    other.dispose()

@@ -1,0 +1,56 @@
+"""Image folders in place of FER2013's table: from the pictures to figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.training_data import write_data, write_picture
+from training.classifier.evaluate import evaluate
+from training.classifier.recipes import recipe
+from training.classifier.train import fit
+from training.data.importers import load_fer2013
+from training.runs.folder import read_history
+
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The made data with the faces in train/angry/Training_0.png, test/sad/PrivateTest_1.png and so on."""
+    data = write_data(tmp_path / "data", faces=84, people=32, tested=6)
+    folder = data / "fer2013"
+    faces = load_fer2013(data, None)
+    for number, (image, label, usage) in enumerate(
+        zip(faces.images, faces.labels, faces.usages, strict=True)
+    ):
+        split = "train" if usage == "Training" else "test"
+        write_picture(folder / split / CLASSES[label] / f"{usage}_{number:03}.png", image)
+    (folder / "fer2013.csv").unlink()
+    (folder / "fer2013new.csv").unlink()
+    return data
+
+
+def test_the_labels_are_learnt_and_measured_where_there_are_no_votes(data: Path, tmp_path: Path) -> None:
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    config = replace(
+        recipe("paper_logreg"),
+        epochs=8,
+        expression_batch=7,
+        gender_batch=8,
+        augment=False,
+        learning_rate=0.01,
+    )
+    model = fit(config, data, run, cache, resume=False)
+    history = read_history(run)
+    assert history[-1]["expression_crossentropy"] < history[0]["expression_crossentropy"]
+    assert history[-1]["val_expression_accuracy"] > 0.5
+    figures = evaluate(model, data, cache, "test")
+    assert figures["headline"]["fer2013"]["n"] == 21
+    assert figures["calibration"]["expression"]["coverage"]["n"] == 21
+    assert not {"ferplus_strict", "ferplus_argmax"} & figures["headline"].keys()
+    assert "ferplus" not in figures
+    assert np.isfinite(figures["calibration"]["expression"]["ece_after"])
