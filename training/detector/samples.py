@@ -49,13 +49,15 @@ def resized(pixels: Picture, width: int, height: int) -> Picture:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
-def crop_anywhere(scene: Scene, height: int, width: int, zoom: float, rng: np.random.Generator) -> Sample:
-    """Any part of the scene, enlarged by `zoom`."""
+def crop_anywhere(
+    scene: Scene, height: int, width: int, zoom: float, rng: np.random.Generator, around: Picture | None = None
+) -> Sample:
+    """Any part of the scene, enlarged by `zoom`; `around` it as in `crop`."""
     h, w = scene.pixels.shape
     # Only so much of the photograph is left out, or of the picture left empty, as has to be.
     spare_x, spare_y = abs(w - width / zoom) / 2, abs(h - height / zoom) / 2
     centre = (w / 2 + rng.uniform(-spare_x, spare_x), h / 2 + rng.uniform(-spare_y, spare_y))
-    return crop(scene, height, width, zoom, centre, (width / 2, height / 2), rng)
+    return crop(scene, height, width, zoom, centre, (width / 2, height / 2), rng, around)
 
 
 def crop(
@@ -66,8 +68,12 @@ def crop(
     source: tuple[float, float],
     at: tuple[float, float],
     rng: np.random.Generator,
+    around: Picture | None = None,
 ) -> Sample:
-    """The scene enlarged by `zoom`, slightly turned, its point `source` laid on the picture's `at`."""
+    """The scene enlarged by `zoom`, slightly turned, its point `source` laid on the picture's `at`.
+
+    What the scene leaves empty shows the photograph `around`, or one shade of grey where None.
+    """
     angle = rng.normal(0, 5) if rng.random() < 0.5 else 0.0
     stretch = rng.uniform(0.92, 1.08)
     pixels, reduced = scene.pixels, 1.0
@@ -80,7 +86,10 @@ def crop(
     shift = np.array(at) - linear @ np.array(source)
     matrix = np.hstack([linear / reduced, shift[:, None]])
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
-    turned = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
+    ground = np.full((height, width), border, np.uint8) if around is None else resized(around, width, height)
+    turned = cv2.warpAffine(
+        pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT
+    )
     sample = Sample(np.asarray(turned, np.uint8))
     for (x, y, w, h), score in zip(scene.boxes.tolist(), scene.scores.tolist(), strict=True):
         cx, cy = linear @ (x + w / 2, y + h / 2) + shift

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.detector.network import HALF_RANGE
 from training.errors import RunError
-from training.runs import ONNX_FILES
+from training.runs.folder import ONNX_FILES
 
 Floats = NDArray[np.float32]
 

@@ -23,11 +23,16 @@ from training.detector.samples import (
 from training.detector.scenes import Scene, without_faces
 
 KINDS = {"around_face": 0.36, "anywhere": 0.14, "mosaic": 0.20, "grid": 0.08, "pasted": 0.06, "empty": 0.16}
-FACE_SIZES = (9.0, 150.0)
+FACE_SIZES = (11.0, 170.0)
+TILE_SIZES = (10.0, 70.0)
+"""Of the faces in a quarter of a mosaic."""
 LEAST_FACES = 20
 """So many faces, the largest, are drawn from for a size that hardly any face has."""
 LARGEST_ZOOM = 2.5
 """A face is not enlarged further: there is no detail in it to learn from."""
+SMALLEST_ZOOM = 0.6
+"""Photographs are not reduced further while there are faces of the size wanted: most of the sample would be
+empty."""
 BACKGROUND = 0.15
 """A photograph where the teacher sees nothing from this score on holds no face."""
 HARD = 0.35
@@ -78,25 +83,29 @@ class Synthesis:
         wanted = log_uniform(*sizes, rng)
         first = int(np.searchsorted(self.face_sizes, wanted / LARGEST_ZOOM))
         first = min(first, len(self.faces) - LEAST_FACES)
-        chance = rng.uniform(self._chances[first], self._chances[-1])
+        last = max(int(np.searchsorted(self.face_sizes, wanted / SMALLEST_ZOOM)), first + LEAST_FACES)
+        chance = rng.uniform(self._chances[first], self._chances[last])
         drawn = int(np.searchsorted(self._chances, chance, side="right")) - 1
-        size, scene, index = self.faces[min(drawn, len(self.faces) - 1)]
+        size, scene, index = self.faces[min(drawn, last - 1)]
         zoom = min(wanted / size, LARGEST_ZOOM)
         x, y, w, h = scene.boxes[index]
         # The face comes to lie anywhere in the picture, the picture where it fits the photograph best.
         at = rng.uniform(0.12, 0.88, 2) * (width, height)
-        return crop(scene, height, width, zoom, (x + w / 2, y + h / 2), (at[0], at[1]), rng)
+        centre = (float(x + w / 2), float(y + h / 2))
+        return crop(scene, height, width, zoom, centre, (at[0], at[1]), rng, self._around(rng))
 
     def _anywhere(self, rng: np.random.Generator) -> Sample:
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
-        return crop_anywhere(scene, self.size, self.size, log_uniform(0.6, 1.6, rng), rng)
+        zoom = log_uniform(0.7, 2.0, rng)
+        return crop_anywhere(scene, self.size, self.size, zoom, rng, self._around(rng))
 
     def _empty(self, rng: np.random.Generator) -> Sample:
         if self.hard and rng.random() < HARD:
             return self._hard(rng)
         pool = self.groceries if rng.random() < 0.65 else self.face_free
         scene = pool[int(rng.integers(len(pool)))]
-        sample = crop_anywhere(scene, self.size, self.size, log_uniform(0.5, 2.5, rng), rng)
+        zoom = log_uniform(0.7, 2.5, rng)
+        sample = crop_anywhere(scene, self.size, self.size, zoom, rng, self._around(rng))
         if rng.random() < 0.5:
             # What holds no face holds none upside down.
             sample.pixels = np.ascontiguousarray(np.rot90(sample.pixels, int(rng.integers(1, 4))))
@@ -108,7 +117,12 @@ class Synthesis:
         zoom = min(log_uniform(*FACE_SIZES, rng) / float(np.sqrt(w * h)), LARGEST_ZOOM)
         at = rng.uniform(0.12, 0.88, 2) * self.size
         centre = (float(x + w / 2), float(y + h / 2))
-        return crop(without_faces(scene), self.size, self.size, zoom, centre, (at[0], at[1]), rng)
+        goods = without_faces(scene)
+        return crop(goods, self.size, self.size, zoom, centre, (at[0], at[1]), rng, self._around(rng))
+
+    def _around(self, rng: np.random.Generator) -> Picture:
+        """A photograph without faces, for where another one ends."""
+        return self.empty[int(rng.integers(len(self.empty)))].pixels
 
     def _mosaic(self, rng: np.random.Generator) -> Sample:
         size = self.size
@@ -117,7 +131,7 @@ class Synthesis:
         for top, bottom in ((0, split_y), (split_y, size)):
             for left, right in ((0, split_x), (split_x, size)):
                 if rng.random() < 0.65:
-                    tile = self._face_crop(bottom - top, right - left, (9.0, 60.0), rng)
+                    tile = self._face_crop(bottom - top, right - left, TILE_SIZES, rng)
                 else:
                     scene = self.empty[int(rng.integers(len(self.empty)))]
                     zoom = log_uniform(0.4, 1.3, rng)

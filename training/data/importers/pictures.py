@@ -42,21 +42,21 @@ class Pictures(Protocol):
 
 
 class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._path, self._limits = path, limits
         self.names = dict(sorted(_walk(path, "", _DEEPEST)))
 
     def gray(self, name: str) -> NDArray[np.uint8]:
         path = self._path / name
         try:
-            return read_gray(path, FACE)
+            return read_gray(path, self._limits)
         except ImageError as error:
             raise DatasetError(f"{path}: {error}") from error
 
 
 class _Archive:
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path, self._archive = path, archive
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+        self._path, self._archive, self._limits = path, archive, limits
         members = (member for member in archive.infolist() if _is_picture(member.filename))
         self.names = {member.filename: "" for member in sorted(members, key=lambda member: member.filename)}
 
@@ -64,22 +64,25 @@ class _Archive:
         where = f"{self._path}: {shown(name)[1:-1]}"
         try:
             with self._archive.open(name) as member:
-                data = member.read(FACE.bytes + 1)
+                data = member.read(self._limits.bytes + 1)
                 # A checksum is compared at the end of a member alone.
                 member.read(1)
-            return decode_gray(data, FACE)
+            return decode_gray(data, self._limits)
         except (*DAMAGE, ImageError) as error:
             raise DatasetError(f"{where}: {error}") from error
 
 
 @contextmanager
-def opened_pictures(path: Path) -> Iterator[Pictures]:
-    """The pictures of a folder, with all folders in it, or of a zip archive; hidden files do not count."""
+def opened_pictures(path: Path, limits: Limits = FACE) -> Iterator[Pictures]:
+    """The pictures of a folder, with all folders in it, or of a zip archive; hidden files do not count.
+
+    None may be larger than `limits`.
+    """
     if path.is_dir():
-        yield _Folder(path)
+        yield _Folder(path, limits)
     else:
         with opened_zip(path) as archive:
-            yield _Archive(path, archive)
+            yield _Archive(path, archive, limits)
 
 
 def picture_source(folder: Path, *archives: str) -> Path:
