@@ -26,7 +26,11 @@ from training.errors import ExportError, RunError
 from training.runs.folder import ONNX_FILES
 from training.runs.quantise import quantise
 
-DATASETS = ("scenes (imagenet-sample-images, 100 Sports, human detection)", "GroceryStoreDataset", "FairFace")
+DATASETS = (
+    "scenes (imagenet-sample-images, 100 Sports, human detection, Face Mask Detection, WIDER FACE train)",
+    "GroceryStoreDataset",
+    "FairFace",
+)
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"
 NMS_OVERLAP = 0.4
 CALIBRATION_SAMPLES = 256

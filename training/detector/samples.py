@@ -50,7 +50,12 @@ def resized(pixels: Picture, width: int, height: int) -> Picture:
 
 
 def crop_anywhere(
-    scene: Scene, height: int, width: int, zoom: float, rng: np.random.Generator, around: Picture | None = None
+    scene: Scene,
+    height: int,
+    width: int,
+    zoom: float,
+    rng: np.random.Generator,
+    around: Picture | None = None,
 ) -> Sample:
     """Any part of the scene, enlarged by `zoom`; `around` it as in `crop`."""
     h, w = scene.pixels.shape
@@ -87,9 +92,7 @@ def crop(
     matrix = np.hstack([linear / reduced, shift[:, None]])
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
     ground = np.full((height, width), border, np.uint8) if around is None else resized(around, width, height)
-    turned = cv2.warpAffine(
-        pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT
-    )
+    turned = cv2.warpAffine(pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
     sample = Sample(np.asarray(turned, np.uint8))
     for (x, y, w, h), score in zip(scene.boxes.tolist(), scene.scores.tolist(), strict=True):
         cx, cy = linear @ (x + w / 2, y + h / 2) + shift

@@ -7,10 +7,9 @@ or a picture that is damaged.
 
 import csv
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import cv2
@@ -18,12 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.importers import dataset_folder
+from training.data.importers.faces import load_marked
+from training.data.importers.tables import opened_zip
 from training.errors import DatasetError
 
 Part = Literal["train", "validation", "test"]
 
 SURE = 0.65
 """Score in the table from which a marked face counts as one; below it the place is ignored."""
+KINDS = {
+    "objects": "things and animals",
+    "sports": "sports",
+    "cctv": "surveillance views",
+    "masks": "people with and without masks",
+    "crowds": "crowds",
+}
+"""The folders of the scenes, and what they show."""
 TEST_PERCENT = 20
 VALIDATION_PERCENT = 8
 
@@ -79,9 +88,37 @@ def load_portraits(data: Path) -> list[Scene]:
     return list(_scenes(folder / "fairface.zip", marked, wanted.__contains__))
 
 
+def load_further(folder: Path, data: Path) -> list[Scene]:
+    """Photographs with boxes in the format of WIDER FACE, Pascal VOC or YOLO, for training.
+
+    The scenes are taken from such sets: a photograph of the name of one that is held out for validation or
+    test is left out. Raises DatasetError.
+    """
+    held_out = {
+        PurePosixPath(name).stem
+        for name in _names(dataset_folder(data, "scenes") / "scenes.zip")
+        if part_of(name) != "train"
+    }
+    found = []
+    for each in load_marked(folder):
+        if PurePosixPath(each.name).stem not in held_out:
+            scores = np.where(each.sure, 1.0, np.nan).astype(np.float32)
+            found.append(Scene(each.name, each.pixels, each.boxes, each.sure, scores))
+    return found
+
+
 def without_faces(scene: Scene) -> Scene:
     """The photograph with nothing marked in it."""
     return replace(scene, boxes=scene.boxes[:0], sure=scene.sure[:0], scores=scene.scores[:0])
+
+
+def face_sources(data: Path) -> dict[str, list[str]]:
+    """Who or what marked the faces of the scenes, in the order of their boxes; empty where nobody says so."""
+    sources: dict[str, list[str]] = {}
+    with (dataset_folder(data, "scenes") / "face_boxes.csv").open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            sources.setdefault(row["file"], []).append(row.get("source") or "")
+    return sources
 
 
 def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
@@ -102,11 +139,7 @@ def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
 def _scenes(
     path: Path, marked: dict[str, list[tuple[float, ...]]], wanted: Callable[[str], bool]
 ) -> Iterator[Scene]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{path}: {error}") from error
-    with archive:
+    with opened_zip(path) as archive:
         for name in sorted(archive.namelist()):
             if not name.endswith(".jpg") or not wanted(name):
                 continue
@@ -117,3 +150,8 @@ def _scenes(
             sure = faces[:, 0] > SURE
             scores = np.where(sure, 1.0, np.nan).astype(np.float32)
             yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], sure, scores)
+
+
+def _names(path: Path) -> list[str]:
+    with opened_zip(path) as archive:
+        return archive.namelist()

