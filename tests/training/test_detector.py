@@ -299,6 +299,9 @@ class TestRun:
         figures = evaluate(run / ONNX_FILES["float32"], data, "validation")
         assert figures["scenes"] == len(scenes.load_scenes(data, "validation"))
         assert set(figures["compared"]["recall_at_false_per_1000_goods"]) == {"1", "10", "100"}
+        groups = figures["running"]["recall_by_group"]
+        assert groups["sports"]["n"] == figures["running"]["faces"] > 0
+        assert groups["crowds"] == {"n": 0}
         precision = figures["running"]["average_precision"]
         assert 0 <= precision["low"] <= precision["value"] <= precision["high"] <= 1
 

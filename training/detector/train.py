@@ -175,6 +175,8 @@ def load_synthesis(
     photographs = scenes.load_scenes(data, "train")
     goods = scenes.load_groceries(data, "train")
     if teacher is not None:
+        if not Path(teacher).is_file():
+            raise DatasetError(f"{teacher}: no such table; `mien train detector label` writes it")
         seen = scenes.marked_faces(Path(teacher))
         photographs = [with_soft_scores(scene, seen) for scene in photographs]
         goods = [with_hard_places(scene, seen) for scene in goods]
