@@ -51,7 +51,7 @@ def test_label_writes_a_table_that_fit_takes(tmp_path: Path) -> None:
     data, table = write_photographs(tmp_path / "data"), tmp_path / "labels.csv"
     result = run("label", write_teacher(tmp_path / "teacher.onnx"), "--data", data, "--out", table)
     assert result.exit_code == 0, result.output
-    assert f"{len(table.read_text().splitlines()) - 1} places" in result.stdout.replace("\n", " ")
+    assert f"{len(table.read_text().splitlines()) - 1} places" in " ".join(result.stdout.split())
     assert table.read_text().startswith("file,score,x,y,w,h")
 
 

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs the extra train")
 
+import keras
+
 from inference.model_file import load_model
 from tests.support.detector_data import noise
 from training.detector.export import export, metadata
@@ -65,6 +67,7 @@ class TestLoss:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of random weights that are no longer those it began with, exported."""
     path = tmp_path_factory.mktemp("run") / "model.onnx"
+    keras.utils.set_random_seed(0)
     model = build((16, 16, 16, 16, 16), depth=1)
     rng = np.random.default_rng(0)
     for weight in model.weights:
@@ -80,6 +83,7 @@ class TestStart:
         self, small: Path, widths: tuple[int, ...]
     ) -> None:
         pictures = np.stack([noise(SIZE, np.random.default_rng(seed)) for seed in range(4)])
+        keras.utils.set_random_seed(1)
         model = build(widths, depth=2)
         taken = start_from(model, read_convolutions(small), scaled(pictures))
         assert "stride8_more1_conv" in taken
