@@ -11,7 +11,7 @@ from inference.model_file import MODELS
 from training.classifier.card import table
 from training.detector.evaluate import TIMED
 from training.detector.train import DetectorConfig, read_config
-from training.runs.folder import ONNX_FILES, PARTS, metrics_file
+from training.runs.folder import ONNX_FILES, PARTS, metrics_file, read_history
 from training.runs.publishing import read_metrics, ship
 
 NAME = "detector"
@@ -111,7 +111,7 @@ With the data folder in the environment variable `MIEN_DATA`, and `centerface.on
 
 $commands
 
-A run ends after $samples samples$minutes. Figures as JSON: `detector.json`.
+A run ends after $samples samples$minutes; this one saw $seen. Figures as JSON: `detector.json`.
 """)
 
 
@@ -171,6 +171,7 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         costs=cost_table(metrics),
         commands=commands(config, f"runs/{run.name}"),
         samples=f"{config.samples:,}",
+        seen=f"about {len(read_history(run)) * config.samples_per_round:,}",
         minutes=f" or {config.minutes:g} minutes" if config.minutes else "",
     )
 
