@@ -39,6 +39,12 @@ def test_a_pattern_that_flickers_does_not_convince() -> None:
     assert not seen([0.35, 0.4, 0.35, 0.55, 0.35, 0.6, 0.4, 0.55], step_x=5).convinces(LEVELS)
 
 
+def test_what_moves_has_to_look_like_a_face_once() -> None:
+    """The back of a head scores as a doubtful face does for as long as it is seen, a face better at times."""
+    assert not seen([0.6] * 50, step_x=5).convinces(LEVELS)
+    assert seen([0.6] * 20 + [0.8] * 20 + [0.6] * 20, step_x=5).convinces(LEVELS)
+
+
 def test_jumps_of_single_boxes_are_no_movement() -> None:
     evidence = Evidence()
     for index in range(100):
