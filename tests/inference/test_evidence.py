@@ -41,6 +41,12 @@ def test_a_pattern_that_sometimes_looks_like_a_face_is_not_a_person() -> None:
     assert not make_evidence([0.35, 0.4, 0.35, 0.55, 0.35, 0.6, 0.4, 0.55], step_x=5).is_person(LEVELS)
 
 
+def test_a_moving_track_must_look_clearly_like_a_face_once() -> None:
+    """The back of a head keeps the score of a doubtful face; a face scores higher at times."""
+    assert not make_evidence([0.6] * 50, step_x=5).is_person(LEVELS)
+    assert make_evidence([0.6] * 20 + [0.8] * 20 + [0.6] * 20, step_x=5).is_person(LEVELS)
+
+
 def test_jumps_of_single_boxes_are_not_movement() -> None:
     evidence = Evidence()
     for index in range(100):

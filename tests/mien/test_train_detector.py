@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from inference.model_file import MODELS
 from mien.cli.app import app
 from tests.support.detector_data import write_photographs
+from tests.support.teacher_file import write_teacher
 
 pytest.importorskip("tensorflow", reason="needs the extra train")
 
@@ -43,6 +44,29 @@ def test_evaluate_refuses_a_classifier(tmp_path: Path) -> None:
 def test_fit_names_the_folder_without_photographs(tmp_path: Path) -> None:
     line = refused("fit", "--data", tmp_path, "--out", tmp_path / "run")
     assert f"{tmp_path}: no folder scenes or datasets/scenes in it; pass --data DIR" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_label_writes_a_table_that_fit_takes(tmp_path: Path) -> None:
+    data, table = write_photographs(tmp_path / "data"), tmp_path / "labels.csv"
+    result = run("label", write_teacher(tmp_path / "teacher.onnx"), "--data", data, "--out", table)
+    assert result.exit_code == 0, result.output
+    assert f"{len(table.read_text().splitlines()) - 1} places" in " ".join(result.stdout.split())
+    assert table.read_text().startswith("file,score,x,y,w,h")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--teacher", "no such table; `mien train detector label` writes it"),
+        ("--start-from", "cannot be read as an ONNX file"),
+        ("--photographs", "no such folder"),
+    ],
+)
+def test_fit_names_a_file_that_is_not_there(tmp_path: Path, option: str, message: str) -> None:
+    data, no = write_photographs(tmp_path / "data"), tmp_path / "no"
+    line = refused("fit", "--data", data, "--out", tmp_path / "run", option, no)
+    assert f"{no}: {message}" in line
     assert not (tmp_path / "run").exists()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("tensorflow", reason="needs the extra train")
 
@@ -17,12 +19,14 @@ from inference.detector import Detector, Faces
 from inference.errors import ModelError
 from inference.model_file import load_model
 from tests.support.detector_data import draw, noise, write_photographs
+from tests.support.training_data import write_picture
 from training.detector import scenes
 from training.detector.card import publish
 from training.detector.evaluate import evaluate
 from training.detector.export import export_run
 from training.detector.judging import Detected, average_precision, judge, recall, score_for
 from training.detector.levels import balanced_score
+from training.detector.scenes import Scene
 from training.detector.synthesis import KINDS, Synthesis
 from training.detector.targets import STRIDES, assign, cells, decode, encode
 from training.detector.train import DetectorConfig, fit, load_synthesis
@@ -33,8 +37,23 @@ from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_histo
 pytestmark = pytest.mark.timeout(600)
 
 TINY = DetectorConfig(
-    widths=(16, 16, 16, 16, 16), size=192, batch=4, samples=16, samples_per_round=8, minutes=None
+    widths=(16, 16, 16, 16, 16),
+    depth=1,
+    size=192,
+    batch=4,
+    samples=16,
+    samples_per_round=8,
+    minutes=None,
+    precision="float32",
 )
+
+
+def photograph(
+    pixels: NDArray[np.uint8], boxes: Sequence[Sequence[float]], scores: Sequence[float], name: str = "a"
+) -> Scene:
+    """A scene with faces; one whose score is not a number is doubtful."""
+    wanted = np.array(scores, np.float32)
+    return Scene(name, pixels, np.array(boxes, np.float32).reshape(-1, 4), wanted == 1, wanted)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +92,7 @@ class TestTargets:
     @pytest.mark.parametrize(("size", "stride"), [(12, 8), (60, 16), (120, 32)])
     def test_a_face_belongs_to_the_grid_of_its_size(self, size: float, stride: int) -> None:
         box = np.array([[70 - size / 2, 66 - size / 2, size, size]], np.float32)
-        target = assign(box, np.array([True]), 160, 160)
+        target = assign(box, np.ones(1, np.float32), 160, 160)
         positive = target[:, 0] == 1
         assert positive.any()
         assert set(cells(160, 160).stride[positive]) == {stride}
@@ -81,7 +100,7 @@ class TestTargets:
 
     def test_a_doubtful_face_is_neither_right_nor_wrong(self) -> None:
         box = np.array([[40, 40, 30, 30]], np.float32)
-        target = assign(box, np.array([False]), 160, 160)
+        target = assign(box, np.full(1, np.nan, np.float32), 160, 160)
         assert not target[:, 0].any()
         grid = cells(160, 160)
         inside = (abs(grid.x - 55) < 15) & (abs(grid.y - 55) < 15)
@@ -90,9 +109,10 @@ class TestTargets:
 
     def test_where_faces_overlap_the_smaller_one_is_asked_for(self) -> None:
         boxes = np.array([[40, 40, 36, 36], [48, 48, 20, 20]], np.float32)
-        target = assign(boxes, np.array([True, True]), 160, 160)
+        target = assign(boxes, np.array([1.0, 0.6], np.float32), 160, 160)
         at = np.flatnonzero((cells(160, 160).x == 60) & (cells(160, 160).y == 60))
         np.testing.assert_array_equal(target[at[0], 2:], boxes[1])
+        assert target[at[0], 0] == pytest.approx(0.6)
 
 
 class TestSynthesis:
@@ -105,9 +125,10 @@ class TestSynthesis:
         synthesis = load_synthesis(data, 192)
         samples = [synthesis.sample(np.random.default_rng(seed)) for seed in range(12)]
         for sample in samples:
-            boxes, sure = sample.arrays()
+            boxes, scores = sample.arrays()
+            sure = ~np.isnan(scores)
             assert (sample.pixels.shape, sample.pixels.dtype) == ((192, 192), np.uint8)
-            assert (boxes.shape, sure.shape) == ((len(sure), 4), (len(boxes),))
+            assert (boxes.shape, scores.shape) == ((len(scores), 4), (len(boxes),))
             assert (boxes[:, 2:] > 0).all()
             middle = boxes[sure, :2] + boxes[sure, 2:] / 2
             assert ((middle >= 0) & (middle < 192)).all()
@@ -123,13 +144,14 @@ class TestSynthesis:
         """What is drawn brightest is where the box says, however the scene is cut, turned and mirrored."""
         rng = np.random.default_rng(0)
         picture = draw(np.full((224, 224), 20, np.uint8), (90, 80, 40, 50))
-        scene = scenes.Scene("a", picture, np.array([[90, 80, 40, 50]], np.float32), np.array([True]))
-        synthesis = Synthesis([scene] * 30, [], [], 192)
+        scene = photograph(picture, [[90, 80, 40, 50]], [1.0])
+        goods = photograph(np.full((224, 224), 20, np.uint8), [], [])
+        synthesis = Synthesis([scene] * 30, [goods], [], 192)
         found = 0
         for _ in range(20):
             sample = synthesis._around_face(rng)
-            for (x, y, w, h), sure in zip(sample.boxes, sample.sure, strict=True):
-                if sure and w > 20:
+            for (x, y, w, h), score in zip(sample.boxes, sample.scores, strict=True):
+                if score == 1 and w > 20:
                     inner = sample.pixels[
                         int(y + h * 0.6) : int(y + h * 0.8), int(x + w / 3) : int(x + w / 1.5)
                     ]
@@ -166,6 +188,19 @@ class TestPhotographs:
         with pytest.raises(DatasetError, match=r"sure faces in scenes to train on, at least 20 are needed"):
             load_synthesis(data, 192)
 
+    def test_further_photographs_come_without_those_held_out(self, data: Path, tmp_path: Path) -> None:
+        """A set of which the scenes are a part gives no photograph that is measured on."""
+        folder = tmp_path / "more"
+        names = ["new", *(f"{number}" for number in range(80))]
+        for name in names:
+            write_picture(folder / f"{name}.jpg", noise(96, np.random.default_rng(0)))
+            (folder / f"{name}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+        taken = {Path(scene.name).stem for scene in scenes.load_further(folder, data)}
+        held_out = {name for name in names if scenes.part_of(f"sports/{name}.jpg") != "train"} - {"new"}
+        assert taken == set(names) - held_out
+        further = load_synthesis(data, 192, further=[str(folder)])
+        assert len(further.faces) == len(load_synthesis(data, 192).faces) + len(taken)
+
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="no folder scenes"):
             scenes.load_scenes(tmp_path, "train")
@@ -173,8 +208,8 @@ class TestPhotographs:
 
 class TestFigures:
     def outcome(self, found: list[tuple[tuple[float, ...], float]]) -> Detected:
-        truth = np.array([[10, 10, 40, 40], [100, 10, 40, 40], [10, 100, 10, 10]], np.float32)
-        scene = scenes.Scene("a", noise(160, np.random.default_rng(0)), truth, np.array([True, False, True]))
+        truth = [[10, 10, 40, 40], [100, 10, 40, 40], [10, 100, 10, 10]]
+        scene = photograph(noise(160, np.random.default_rng(0)), truth, [1.0, np.nan, 1.0])
         boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
         return Detected(scene, Faces(boxes, np.array([score for _, score in found], np.float32)), 1.0)
 
@@ -264,6 +299,9 @@ class TestRun:
         figures = evaluate(run / ONNX_FILES["float32"], data, "validation")
         assert figures["scenes"] == len(scenes.load_scenes(data, "validation"))
         assert set(figures["compared"]["recall_at_false_per_1000_goods"]) == {"1", "10", "100"}
+        groups = figures["running"]["recall_by_group"]
+        assert groups["sports"]["n"] == figures["running"]["faces"] > 0
+        assert groups["crowds"] == {"n": 0}
         precision = figures["running"]["average_precision"]
         assert 0 <= precision["low"] <= precision["value"] <= precision["high"] <= 1
 

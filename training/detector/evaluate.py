@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,9 @@ import onnx
 from rich.progress import track
 
 from inference.detector import LONGEST_SIDE, Detector
+from training.detector.groups import Members, groups
 from training.detector.judging import (
+    SMALLEST,
     Detected,
     Outcome,
     average_precision,
@@ -26,7 +28,7 @@ from training.detector.judging import (
     recall,
     score_for,
 )
-from training.detector.scenes import Part, Scene, load_groceries, load_scenes
+from training.detector.scenes import KINDS, Part, Scene, face_sources, load_groceries, load_scenes
 from training.measure.statistics import share
 
 STANDARD_SIDE = 320
@@ -57,7 +59,8 @@ def evaluate(model: Path, data: Path, part: Part) -> dict[str, Any]:
         "scenes": len(scenes),
         "goods": len(goods),
         "compared": {"longest_side": STANDARD_SIDE} | _curve(_look(small, scenes, goods)),
-        "running": {"longest_side": LONGEST_SIDE} | _running(running, _look(running, scenes, goods)),
+        "running": {"longest_side": LONGEST_SIDE}
+        | _running(running, _look(running, scenes, goods), face_sources(data)),
         "costs": _costs(model, goods[0]),
     }
 
@@ -80,7 +83,7 @@ def _curve(found: Photographs) -> dict[str, Any]:
     }
 
 
-def _running(detector: Detector, found: Photographs) -> dict[str, Any]:
+def _running(detector: Detector, found: Photographs, sources: Mapping[str, list[str]]) -> dict[str, Any]:
     scenes, goods = [judge(each) for each in found.scenes], [judge(each) for each in found.goods]
 
     def level(score: float) -> dict[str, Any]:
@@ -95,16 +98,26 @@ def _running(detector: Detector, found: Photographs) -> dict[str, Any]:
         }
 
     return _curve(found) | {
+        "recall_by_group": {
+            name: _recall(found.scenes, detector.levels.face, members=members)
+            for name, members in groups(KINDS, sources).items()
+        },
         "levels": {name: level(score) for name, score in asdict(detector.levels).items()},
         "recall_by_size": {
-            f"{low}-{high}": _recall_of_size(found.scenes, low, high, detector.levels.face)
+            f"{low}-{high}": _recall(found.scenes, detector.levels.face, low, high)
             for low, high in pairwise(SIZES)
         },
     }
 
 
-def _recall_of_size(scenes: Sequence[Detected], low: float, high: float, score: float) -> dict[str, Any]:
-    outcomes = [judge(each, low, high) for each in scenes]
+def _recall(
+    scenes: Sequence[Detected],
+    score: float,
+    low: float = SMALLEST,
+    high: float = np.inf,
+    members: Members | None = None,
+) -> dict[str, Any]:
+    outcomes = [judge(each, low, high, members and members(each.scene)) for each in scenes]
     hits = sum(int((each.right >= score).sum()) for each in outcomes)
     return asdict(share(np.arange(faces(outcomes)) < hits)) if faces(outcomes) else {"n": 0}
 

@@ -26,12 +26,17 @@ from training.errors import ExportError, RunError
 from training.runs.quantise import quantise
 from training.runs.run_folder import ONNX_FILES
 
-DATASETS = ("scenes (imagenet-sample-images, 100 Sports, human detection)", "GroceryStoreDataset", "FairFace")
+DATASETS = (
+    "scenes (imagenet-sample-images, 100 Sports, human detection, Face Mask Detection, WIDER FACE train)",
+    "GroceryStoreDataset",
+    "FairFace",
+)
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"
 NMS_OVERLAP = 0.4
 CALIBRATION_SAMPLES = 256
 _UNMEASURED = ScoreLevels(0.0, 0.5, 1.0)
-_SCORE_TOLERANCE, _BOX_TOLERANCE = 1e-5, 1e-3
+_SCORE_TOLERANCE, _BOX_TOLERANCE = 1e-5, 1e-4
+"""How far ONNX may be from Keras: in scores, and in boxes as a share of their longer side."""
 
 
 def export_run(run: Path, data: Path, version: str = "1") -> tuple[Path, Path]:
@@ -118,10 +123,14 @@ def _check(traced: tf.types.experimental.PolymorphicFunction, path: Path) -> Non
     session = load_model(path, "detector", own=True).session
     scores, boxes = session.run(["scores", "boxes"], {"pixels": pixels})
     score_error = float(np.abs(scores - expected["scores"].numpy()).max())
-    box_error = float(np.abs(boxes - expected["boxes"].numpy()).max())
+    wanted = expected["boxes"].numpy()
+    sides = np.maximum(wanted[..., 2:].max(axis=-1, keepdims=True), 1.0)
+    box_error = float((np.abs(boxes - wanted) / sides).max())
     if score_error > _SCORE_TOLERANCE or box_error > _BOX_TOLERANCE:
         path.unlink()
-        raise ExportError(f"{path}: differs from Keras by {score_error:.1e} and {box_error:.1e} pixels")
+        raise ExportError(
+            f"{path}: differs from Keras by {score_error:.1e} in scores and {box_error:.1e} of a box"
+        )
 
 
 def _cells(height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -43,14 +43,22 @@ def detect(detector: Detector, scene: Scene) -> Detected:
     return Detected(scene, detector.detect(scene.pixels, LOWEST_SCORE), detector.scale(*scene.pixels.shape))
 
 
-def judge(photograph: Detected, smallest: float = SMALLEST, largest: float = np.inf) -> Outcome:
+def judge(
+    photograph: Detected,
+    smallest: float = SMALLEST,
+    largest: float = np.inf,
+    among: NDArray[np.bool_] | None = None,
+) -> Outcome:
     """Which detections are right: the best on each sure face of a size from `smallest` to below `largest`.
 
-    Detections about faces that do not count, doubtful or of another size, are neither right nor wrong.
+    `among` (n,) says which of the marked faces count, all where None. Detections about faces that do not
+    count, doubtful or of another size, are neither right nor wrong.
     """
     truth = photograph.scene.boxes
     sizes = np.sqrt(truth[:, 2] * truth[:, 3]) * photograph.scale
     counted = photograph.scene.sure & (sizes >= smallest) & (sizes < largest)
+    if among is not None:
+        counted &= among
     taken = np.zeros(len(truth), bool)
     right, wrong = [], []
     overlaps = overlap_matrix(photograph.found.boxes, truth)

@@ -13,12 +13,19 @@ HALF_RANGE = 127.5
 """Pixels 0..255 become `pixels / HALF_RANGE - 1`."""
 
 
-def build(widths: tuple[int, ...] = (16, 16, 32, 64, 96)) -> keras.Model:
+WIDTHS = (16, 32, 48, 64, 96)
+"""Filters at strides 2, 4, 8, 16 and 32."""
+DEPTH = 2
+"""Convolutions at each of the strides 8, 16 and 32 after the one that halves the sides."""
+
+
+def build(widths: tuple[int, ...] = WIDTHS, depth: int = DEPTH) -> keras.Model:
     """A grey input (n, h, w, 1) of -1..1, h and w multiples of 32, to codes (n, cells, 5).
 
     A cell's five numbers are the score's logit and the box as `targets.encode` writes it; cells
     come in the order of `targets.cells`. `widths` are the filters at strides 2, 4, 8, 16 and 32:
-    multiples of 16, because onnxruntime's blocked convolutions work on 16 channels at a time.
+    multiples of 16, because onnxruntime's blocked convolutions work on 16 channels at a time. `depth`
+    counts the convolutions at each of the strides 8, 16 and 32 after the one that halves the sides.
     """
     pixels = keras.Input((None, None, 1), name="pixels")
     x = _conv(pixels, widths[0], "stem", strides=2)
@@ -26,7 +33,8 @@ def build(widths: tuple[int, ...] = (16, 16, 32, 64, 96)) -> keras.Model:
     levels = []
     for stride, width in zip(STRIDES, widths[2:], strict=True):
         x = _conv(x, width, f"stride{stride}_down", strides=2)
-        x = _conv(x, width, f"stride{stride}_more")
+        for number in range(1, depth + 1):
+            x = _conv(x, width, f"stride{stride}_more{number}")
         levels.append(x)
     for fine in (1, 0):
         context = _conv(levels[fine + 1], widths[2 + fine], f"stride{STRIDES[fine]}_context", size=1)

@@ -1,5 +1,6 @@
 """Pieces of photographs, cut, turned and pasted, with the faces in them."""
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,14 +16,17 @@ Box = tuple[float, float, float, float]
 
 @dataclass
 class Sample:
-    """A picture (h, w) uint8 and its faces: boxes (n, 4) x y w h in pixels, sure (n,)."""
+    """A picture (h, w) uint8 and its faces: boxes (n, 4) x y w h in pixels, and the score (n,) due to each.
+
+    A place whose score is not a number does not count, whatever the network says about it.
+    """
 
     pixels: Picture
     boxes: list[Box] = field(default_factory=list)
-    sure: list[bool] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
-    def add(self, box: Box, sure: bool) -> None:
-        """Keep a face; what is seen of one mostly outside the picture becomes a doubtful place."""
+    def add(self, box: Box, score: float) -> None:
+        """Keep a face; what is seen of one mostly outside the picture becomes a place that does not count."""
         x, y, w, h = box
         height, width = self.pixels.shape
         left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
@@ -30,13 +34,13 @@ class Sample:
             return
         inside = 0 <= x + w / 2 < width and 0 <= y + h / 2 < height
         seen = (right - left) * (bottom - top) / (w * h)
-        sure = sure and inside and seen > 0.55
-        self.boxes.append(box if sure else (left, top, right - left, bottom - top))
-        self.sure.append(sure)
+        counts = inside and seen > 0.55 and not math.isnan(score)
+        self.boxes.append(box if counts else (left, top, right - left, bottom - top))
+        self.scores.append(score if counts else math.nan)
 
-    def arrays(self) -> tuple[Boxes, NDArray[np.bool_]]:
-        """Boxes (n, 4) float32 and which are sure (n,), as `targets.assign` takes them."""
-        return np.array(self.boxes, np.float32).reshape(-1, 4), np.array(self.sure, bool)
+    def arrays(self) -> tuple[Boxes, NDArray[np.float32]]:
+        """Boxes (n, 4) and scores (n,), both float32, as `targets.assign` takes them."""
+        return np.array(self.boxes, np.float32).reshape(-1, 4), np.array(self.scores, np.float32)
 
 
 def resized(pixels: Picture, width: int, height: int) -> Picture:
@@ -45,13 +49,20 @@ def resized(pixels: Picture, width: int, height: int) -> Picture:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
-def crop_anywhere(scene: Scene, height: int, width: int, zoom: float, rng: np.random.Generator) -> Sample:
-    """Any part of the scene, enlarged by `zoom`."""
+def crop_anywhere(
+    scene: Scene,
+    height: int,
+    width: int,
+    zoom: float,
+    rng: np.random.Generator,
+    around: Picture | None = None,
+) -> Sample:
+    """Any part of the scene, enlarged by `zoom`; `around` it as in `crop`."""
     h, w = scene.pixels.shape
     # Only so much of the photograph is left out, or of the picture left empty, as has to be.
     spare_x, spare_y = abs(w - width / zoom) / 2, abs(h - height / zoom) / 2
     centre = (w / 2 + rng.uniform(-spare_x, spare_x), h / 2 + rng.uniform(-spare_y, spare_y))
-    return crop(scene, height, width, zoom, centre, (width / 2, height / 2), rng)
+    return crop(scene, height, width, zoom, centre, (width / 2, height / 2), rng, around)
 
 
 def crop(
@@ -62,8 +73,12 @@ def crop(
     source: tuple[float, float],
     at: tuple[float, float],
     rng: np.random.Generator,
+    around: Picture | None = None,
 ) -> Sample:
-    """The scene enlarged by `zoom`, slightly turned, its point `source` laid on the picture's `at`."""
+    """The scene enlarged by `zoom`, slightly turned, its point `source` laid on the picture's `at`.
+
+    What the scene leaves empty shows the photograph `around`, or one shade of grey where None.
+    """
     angle = rng.normal(0, 5) if rng.random() < 0.5 else 0.0
     stretch = rng.uniform(0.92, 1.08)
     pixels, reduced = scene.pixels, 1.0
@@ -76,12 +91,13 @@ def crop(
     shift = np.array(at) - linear @ np.array(source)
     matrix = np.hstack([linear / reduced, shift[:, None]])
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
-    turned = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
+    ground = np.full((height, width), border, np.uint8) if around is None else resized(around, width, height)
+    turned = cv2.warpAffine(pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
     sample = Sample(np.asarray(turned, np.uint8))
-    for (x, y, w, h), sure in zip(scene.boxes.tolist(), scene.sure.tolist(), strict=True):
+    for (x, y, w, h), score in zip(scene.boxes.tolist(), scene.scores.tolist(), strict=True):
         cx, cy = linear @ (x + w / 2, y + h / 2) + shift
         wide, high = w * zoom * stretch, h * zoom
-        sample.add((cx - wide / 2, cy - high / 2, wide, high), sure)
+        sample.add((cx - wide / 2, cy - high / 2, wide, high), score)
     return sample
 
 

@@ -7,10 +7,9 @@ or a picture that is damaged.
 
 import csv
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import cv2
@@ -18,24 +17,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.importers import dataset_folder
+from training.data.importers.faces import load_marked
+from training.data.importers.tables import open_zip
 from training.errors import DatasetError
 
 Part = Literal["train", "validation", "test"]
 
 SURE = 0.65
-"""YuNet's score from which a marked face counts as one; below it the place is ignored."""
+"""Score in the table from which a marked face counts as one; below it the place is ignored."""
+KINDS = {
+    "objects": "things and animals",
+    "sports": "sports",
+    "cctv": "surveillance views",
+    "masks": "people with and without masks",
+    "crowds": "crowds",
+}
+"""The folders of the scenes, and what they show."""
 TEST_PERCENT = 20
 VALIDATION_PERCENT = 8
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A grey photograph (h, w) uint8, its marked faces (n, 4) x y w h in pixels, which are sure (n,)."""
+    """A grey photograph with the faces marked in it.
+
+    Attributes:
+        pixels: (h, w) uint8.
+        boxes: marked faces (n, 4) float32, x y w h in pixels.
+        sure: which of them are faces without doubt (n,) bool; only these are asked for in evaluation.
+        scores: what training asks for at each (n,) float32, 0 to 1; not a number where nothing is asked.
+    """
 
     name: str
     pixels: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     sure: NDArray[np.bool_]
+    scores: NDArray[np.float32]
 
 
 def part_of(name: str) -> Part:
@@ -47,9 +64,9 @@ def part_of(name: str) -> Part:
 
 
 def load_scenes(data: Path, part: Part) -> list[Scene]:
-    """The photographs of everyday things, sports and surveillance, with the faces in them."""
+    """The photographs of everyday things, sports, crowds, masks and surveillance, with their faces."""
     folder = dataset_folder(data, "scenes")
-    marked = _marked_faces(folder / "face_boxes.csv")
+    marked = marked_faces(folder / "face_boxes.csv")
     return list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
 
 
@@ -62,7 +79,7 @@ def load_groceries(data: Path, part: Part) -> list[Scene]:
 def load_portraits(data: Path) -> list[Scene]:
     """FairFace's training pictures (96x96) in which YuNet is sure of exactly one face."""
     folder = dataset_folder(data, "fairface")
-    marked = _marked_faces(folder / "face_boxes.csv")
+    marked = marked_faces(folder / "face_boxes.csv")
     wanted = {
         name
         for name, faces in marked.items()
@@ -71,7 +88,41 @@ def load_portraits(data: Path) -> list[Scene]:
     return list(_scenes(folder / "fairface.zip", marked, wanted.__contains__))
 
 
-def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
+def load_further(folder: Path, data: Path) -> list[Scene]:
+    """Photographs with boxes in the format of WIDER FACE, Pascal VOC or YOLO, for training.
+
+    The scenes are taken from such sets: a photograph of the name of one that is held out for validation or
+    test is left out. Raises DatasetError.
+    """
+    held_out = {
+        PurePosixPath(name).stem
+        for name in _names(dataset_folder(data, "scenes") / "scenes.zip")
+        if part_of(name) != "train"
+    }
+    found = []
+    for each in load_marked(folder):
+        if PurePosixPath(each.name).stem not in held_out:
+            scores = np.where(each.sure, 1.0, np.nan).astype(np.float32)
+            found.append(Scene(each.name, each.pixels, each.boxes, each.sure, scores))
+    return found
+
+
+def without_faces(scene: Scene) -> Scene:
+    """The photograph with nothing marked in it."""
+    return replace(scene, boxes=scene.boxes[:0], sure=scene.sure[:0], scores=scene.scores[:0])
+
+
+def face_sources(data: Path) -> dict[str, list[str]]:
+    """Who or what marked the faces of the scenes, in the order of their boxes; empty where nobody says so."""
+    sources: dict[str, list[str]] = {}
+    with (dataset_folder(data, "scenes") / "face_boxes.csv").open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            sources.setdefault(row["file"], []).append(row.get("source") or "")
+    return sources
+
+
+def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
+    """Score, x, y, w, h of the faces by file, from a table with these columns; raises DatasetError."""
     faces: dict[str, list[tuple[float, ...]]] = {}
     with path.open(newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines), start=2):
@@ -88,11 +139,7 @@ def _marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
 def _scenes(
     path: Path, marked: dict[str, list[tuple[float, ...]]], wanted: Callable[[str], bool]
 ) -> Iterator[Scene]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{path}: {error}") from error
-    with archive:
+    with open_zip(path) as archive:
         for name in sorted(archive.namelist()):
             if not name.endswith(".jpg") or not wanted(name):
                 continue
@@ -100,4 +147,11 @@ def _scenes(
             if pixels is None:
                 raise DatasetError(f"{path}: {name} is no picture that can be decoded")
             faces = np.array(marked.get(name, []), np.float32).reshape(-1, 5)
-            yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], faces[:, 0] > SURE)
+            sure = faces[:, 0] > SURE
+            scores = np.where(sure, 1.0, np.nan).astype(np.float32)
+            yield Scene(name, np.asarray(pixels, np.uint8), faces[:, 1:], sure, scores)
+
+
+def _names(path: Path) -> list[str]:
+    with open_zip(path) as archive:
+        return archive.namelist()

@@ -1,6 +1,6 @@
 """Training samples: a grey 256x256 picture with its faces, made anew each time.
 
-Five kinds, drawn by `KINDS`: real scenes (around a face, or anywhere), mosaics of four scenes, grids
+Six kinds, drawn by `KINDS`: real scenes (around a face, or anywhere), mosaics of four scenes, grids
 of FairFace portraits among goods and objects cut to the same tiles, faces and other things pasted
 into face-free photographs with soft edges, and photographs without faces.
 """
@@ -20,14 +20,23 @@ from training.detector.samples import (
     paste,
     resized,
 )
-from training.detector.scenes import Scene
+from training.detector.scenes import Scene, without_faces
 
-KINDS = {"around_face": 0.34, "anywhere": 0.14, "mosaic": 0.16, "grid": 0.13, "pasted": 0.12, "empty": 0.11}
-FACE_SIZES = (9.0, 150.0)
+KINDS = {"around_face": 0.36, "anywhere": 0.14, "mosaic": 0.20, "grid": 0.08, "pasted": 0.06, "empty": 0.16}
+FACE_SIZES = (11.0, 170.0)
+TILE_SIZES = (10.0, 70.0)
+"""Of the faces in a quarter of a mosaic."""
 LEAST_FACES = 20
 """So many faces, the largest, are drawn from for a size that hardly any face has."""
 LARGEST_ZOOM = 2.5
 """A face is not enlarged further: there is no detail in it to learn from."""
+SMALLEST_ZOOM = 0.6
+"""Photographs are not reduced further while there are faces of the size wanted: most of the sample would be
+empty."""
+BACKGROUND = 0.15
+"""A photograph where the teacher sees nothing from this score on holds no face."""
+HARD = 0.35
+"""Share of the photographs without faces that show a place which the teacher takes for a face."""
 
 
 class Synthesis:
@@ -37,9 +46,11 @@ class Synthesis:
         self, scenes: list[Scene], groceries: list[Scene], portraits: list[Scene], size: int = 256
     ) -> None:
         self.size = size
-        self.scenes, self.groceries, self.portraits = scenes, groceries, portraits
-        self.face_free = [s for s in scenes if len(s.boxes) == 0]
-        self.empty = groceries + self.face_free
+        self.scenes, self.portraits = scenes, portraits
+        self.groceries = [without_faces(scene) for scene in groceries]
+        self.hard = [(scene, box) for scene in groceries for box in scene.boxes]
+        self.face_free = [scene for scene in scenes if (scene.scores < BACKGROUND).all()]
+        self.empty = self.groceries + self.face_free
         faces = [
             (float(np.sqrt(box[2] * box[3])), scene, index)
             for scene in scenes
@@ -49,6 +60,9 @@ class Synthesis:
         faces.sort(key=lambda face: face[0])
         self.faces = faces
         self.face_sizes = np.array([face[0] for face in faces], np.float32)
+        # A crowd of a hundred faces is drawn ten times as often as a single face is, not a hundred times.
+        shares = np.array([float(scene.sure.sum()) ** -0.5 for _, scene, _ in faces])
+        self._chances = np.concatenate([[0.0], np.cumsum(shares)])
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """A new sample, all of whose chances come from `rng`."""
@@ -69,21 +83,46 @@ class Synthesis:
         wanted = log_uniform(*sizes, rng)
         first = int(np.searchsorted(self.face_sizes, wanted / LARGEST_ZOOM))
         first = min(first, len(self.faces) - LEAST_FACES)
-        size, scene, index = self.faces[int(rng.integers(first, len(self.faces)))]
+        last = max(int(np.searchsorted(self.face_sizes, wanted / SMALLEST_ZOOM)), first + LEAST_FACES)
+        chance = rng.uniform(self._chances[first], self._chances[last])
+        drawn = int(np.searchsorted(self._chances, chance, side="right")) - 1
+        size, scene, index = self.faces[min(drawn, last - 1)]
         zoom = min(wanted / size, LARGEST_ZOOM)
         x, y, w, h = scene.boxes[index]
         # The face comes to lie anywhere in the picture, the picture where it fits the photograph best.
         at = rng.uniform(0.12, 0.88, 2) * (width, height)
-        return crop(scene, height, width, zoom, (x + w / 2, y + h / 2), (at[0], at[1]), rng)
+        centre = (float(x + w / 2), float(y + h / 2))
+        return crop(scene, height, width, zoom, centre, (at[0], at[1]), rng, self._around(rng))
 
     def _anywhere(self, rng: np.random.Generator) -> Sample:
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
-        return crop_anywhere(scene, self.size, self.size, log_uniform(0.6, 1.6, rng), rng)
+        zoom = log_uniform(0.7, 2.0, rng)
+        return crop_anywhere(scene, self.size, self.size, zoom, rng, self._around(rng))
 
     def _empty(self, rng: np.random.Generator) -> Sample:
+        if self.hard and rng.random() < HARD:
+            return self._hard(rng)
         pool = self.groceries if rng.random() < 0.65 else self.face_free
         scene = pool[int(rng.integers(len(pool)))]
-        return crop_anywhere(scene, self.size, self.size, log_uniform(0.5, 2.5, rng), rng)
+        zoom = log_uniform(0.7, 2.5, rng)
+        sample = crop_anywhere(scene, self.size, self.size, zoom, rng, self._around(rng))
+        if rng.random() < 0.5:
+            # What holds no face holds none upside down.
+            sample.pixels = np.ascontiguousarray(np.rot90(sample.pixels, int(rng.integers(1, 4))))
+        return sample
+
+    def _hard(self, rng: np.random.Generator) -> Sample:
+        """Goods around a place that looks like a face, in the size of one."""
+        scene, (x, y, w, h) = self.hard[int(rng.integers(len(self.hard)))]
+        zoom = min(log_uniform(*FACE_SIZES, rng) / float(np.sqrt(w * h)), LARGEST_ZOOM)
+        at = rng.uniform(0.12, 0.88, 2) * self.size
+        centre = (float(x + w / 2), float(y + h / 2))
+        goods = without_faces(scene)
+        return crop(goods, self.size, self.size, zoom, centre, (at[0], at[1]), rng, self._around(rng))
+
+    def _around(self, rng: np.random.Generator) -> Picture:
+        """A photograph without faces, for where another one ends."""
+        return self.empty[int(rng.integers(len(self.empty)))].pixels
 
     def _mosaic(self, rng: np.random.Generator) -> Sample:
         size = self.size
@@ -92,14 +131,14 @@ class Synthesis:
         for top, bottom in ((0, split_y), (split_y, size)):
             for left, right in ((0, split_x), (split_x, size)):
                 if rng.random() < 0.65:
-                    tile = self._face_crop(bottom - top, right - left, (9.0, 60.0), rng)
+                    tile = self._face_crop(bottom - top, right - left, TILE_SIZES, rng)
                 else:
                     scene = self.empty[int(rng.integers(len(self.empty)))]
                     zoom = log_uniform(0.4, 1.3, rng)
                     tile = crop_anywhere(scene, bottom - top, right - left, zoom, rng)
                 sample.pixels[top:bottom, left:right] = tile.pixels
-                for (x, y, w, h), sure in zip(tile.boxes, tile.sure, strict=True):
-                    sample.add((x + left, y + top, w, h), sure)
+                for (x, y, w, h), score in zip(tile.boxes, tile.scores, strict=True):
+                    sample.add((x + left, y + top, w, h), score)
         return sample
 
     def _grid(self, rng: np.random.Generator) -> Sample:
@@ -115,7 +154,7 @@ class Synthesis:
                 board[top : top + tile, left : left + tile] = resized(pixels, tile, tile)
                 if box is not None:
                     x, y, w, h = (float(v) * tile / len(pixels) for v in box)
-                    sample.add((x + left - offset_x, y + top - offset_y, w, h), True)
+                    sample.add((x + left - offset_x, y + top - offset_y, w, h), 1.0)
         return sample
 
     def _tile(self, portrait: bool, rng: np.random.Generator) -> tuple[Picture, Boxes | None]:
@@ -149,5 +188,5 @@ class Synthesis:
             taken = np.vstack([taken, placed])
             paste(sample.pixels, patch, side, left, top, (x, y, w, h), rng)
             if is_face:
-                sample.add((x + left, y + top, w, h), True)
+                sample.add((x + left, y + top, w, h), 1.0)
         return sample

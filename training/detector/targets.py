@@ -69,12 +69,13 @@ def decode(codes: Floats, grid: Cells) -> Floats:
     return np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
 
 
-def assign(boxes: Floats, sure: NDArray[np.bool_], height: int, width: int) -> Floats:
+def assign(boxes: Floats, scores: Floats, height: int, width: int) -> Floats:
     """What the network should say about one picture: (cells, 6).
 
-    Columns: face (1 or 0), weight (0 where the answer does not count), box x, y, w, h.
-    `boxes` (n, 4) hold all marked faces; those not `sure` (n,) and those below `SMALLEST` become
-    regions where no answer counts. A cell that several faces claim goes to the smallest.
+    Columns: score (0 to 1; 0 where there is no face), weight (0 where the answer does not count), box
+    x, y, w, h. `boxes` (n, 4) hold all marked faces with the `scores` (n,) due to them; those whose score is
+    not a number and those below `SMALLEST` become regions where no answer counts. A cell that several faces
+    claim goes to the smallest.
     """
     grid = cells(height, width)
     target = np.zeros((len(grid.x), 6), np.float32)
@@ -82,7 +83,7 @@ def assign(boxes: Floats, sure: NDArray[np.bool_], height: int, width: int) -> F
     if len(boxes) == 0:
         return target
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    counted = sure & (size >= SMALLEST)
+    counted = ~np.isnan(scores) & (size >= SMALLEST)
     dx = np.abs(grid.x[:, None] - (boxes[:, 0] + boxes[:, 2] / 2))
     dy = np.abs(grid.y[:, None] - (boxes[:, 1] + boxes[:, 3] / 2))
 
@@ -92,12 +93,13 @@ def assign(boxes: Floats, sure: NDArray[np.bool_], height: int, width: int) -> F
         inside = (dx[:, doubtful] < half[:, 0]) & (dy[:, doubtful] < half[:, 1])
         target[inside.any(axis=1), 1] = 0.0
     if counted.any():
-        _mark(target, grid, boxes[counted], size[counted], np.maximum(dx, dy)[:, counted])
+        faces = np.column_stack([scores[counted], boxes[counted]])
+        _mark(target, grid, faces, size[counted], np.maximum(dx, dy)[:, counted])
     return target
 
 
-def _mark(target: Floats, grid: Cells, boxes: Floats, size: Floats, distance: Floats) -> None:
-    """Write the sure faces into `target`; `distance` (cells, n) is Chebyshev's, in pixels."""
+def _mark(target: Floats, grid: Cells, faces: Floats, size: Floats, distance: Floats) -> None:
+    """Write the faces (n, 5), scores and boxes, into `target`; `distance` (cells, n) is Chebyshev's."""
     stride, low, high = grid.stride[:, None], grid.low[:, None], grid.high[:, None]
     radius = np.clip(size / 3, stride * 0.51, stride)
     in_range = (size >= low) & (size <= high)
@@ -107,5 +109,6 @@ def _mark(target: Floats, grid: Cells, boxes: Floats, size: Floats, distance: Fl
     claims = np.where((distance < radius) & in_range, size, np.inf)
     face = claims.argmin(axis=1)
     positive = np.isfinite(claims[np.arange(len(face)), face])
-    target[positive, 0] = target[positive, 1] = 1.0
-    target[positive, 2:] = boxes[face[positive]]
+    target[positive, 1] = 1.0
+    target[positive, 0] = faces[face[positive], 0]
+    target[positive, 2:] = faces[face[positive], 1:]

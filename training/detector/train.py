@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from training.detector import scenes
+from training.detector.distillation import with_hard_places, with_soft_scores
 from training.detector.losses import DetectionLoss
-from training.detector.network import HALF_RANGE, build
+from training.detector.network import DEPTH, WIDTHS, build
+from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import assign
 from training.errors import DatasetError, RunError
@@ -32,16 +34,24 @@ MODEL_FILE = "model.keras"
 class DetectorConfig:
     """Everything that decides how a run goes."""
 
-    widths: tuple[int, ...] = (16, 16, 32, 64, 96)
+    widths: tuple[int, ...] = WIDTHS
     """Filters at strides 2, 4, 8, 16 and 32."""
+    depth: int = DEPTH
+    """Convolutions at each of the strides 8, 16 and 32 after the one that halves the sides."""
+    teacher: str | None = None
+    """The table that `mien train detector label` wrote; labels alone where None."""
+    photographs: tuple[str, ...] = ()
+    """Folders of further photographs with boxes; see `training.data.importers.faces`."""
+    start_from: str | None = None
+    """A detector's float32 ONNX file, or a run, whose weights the run starts with, as far as they fit."""
     size: int = 256
     """Side of the training pictures."""
-    batch: int = 48
-    samples: int = 700_000
+    batch: int = 96
+    samples: int = 2_000_000
     """Pictures after which the run is over."""
     minutes: float | None = 80.0
     """Wall-clock time after which the run is over, if it is not before."""
-    samples_per_round: int = 12_000
+    samples_per_round: int = 24_000
     """Pictures between two checkpoints."""
     learning_rate: float = 2e-3
     """The highest rate of AdamW."""
@@ -50,7 +60,7 @@ class DetectorConfig:
     weight_decay: float = 5e-4
     ema: float = 0.998
     """How much of the averaged weights each step keeps."""
-    precision: str = "float32"
+    precision: str = "mixed_bfloat16"
     seed: int = 1
 
 
@@ -68,8 +78,8 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng((self._config.seed, self._round, index))
         size = self._config.size
         samples = [self._synthesis.sample(rng) for _ in range(self._config.batch)]
-        pictures = np.stack([sample.pixels for sample in samples]).astype(np.float32) / HALF_RANGE - 1
-        return pictures[..., None], np.stack([assign(*sample.arrays(), size, size) for sample in samples])
+        pictures = scaled(np.stack([sample.pixels for sample in samples]))
+        return pictures, np.stack([assign(*sample.arrays(), size, size) for sample in samples])
 
     def on_epoch_end(self) -> None:
         """Go on to other samples."""
@@ -117,11 +127,15 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
     Raises DatasetError, or RunError for a folder that is in use or was made with another configuration.
     """
     keras.utils.set_random_seed(config.seed)
-    synthesis = load_synthesis(data, config.size)
+    synthesis = load_synthesis(data, config.size, config.teacher, config.photographs)
+    start = None if config.start_from is None else read_start(Path(config.start_from))
     history = open_run(run, config, resume)
     model = compiled(config)
     if history:
         model.load_weights(run / CHECKPOINT)
+    elif start is not None:
+        rng = np.random.default_rng(config.seed)
+        start_from(model, start, scaled(np.stack([synthesis.sample(rng).pixels for _ in range(256)])))
     batches = Batches(synthesis, config, len(history))
     rounds = math.ceil(config.samples / (len(batches) * config.batch))
     annealing = Annealing(
@@ -144,20 +158,31 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         ],
         verbose=0,
     )
-    final = build(config.widths)
+    final = build(config.widths, config.depth)
     final.set_weights(model.get_weights())
     final.save(run / MODEL_FILE)
     return run / MODEL_FILE
 
 
-def load_synthesis(data: Path, size: int) -> Synthesis:
-    """Samples from the photographs of the train part; raises DatasetError, for too few of a kind as well."""
-    synthesis = Synthesis(
-        scenes.load_scenes(data, "train"),
-        scenes.load_groceries(data, "train"),
-        scenes.load_portraits(data),
-        size,
-    )
+def load_synthesis(
+    data: Path, size: int, teacher: str | None = None, further: Sequence[str] = ()
+) -> Synthesis:
+    """Samples from the photographs of the train part; raises DatasetError, for too few of a kind as well.
+
+    `teacher` is the table of what the teacher sees in them, with which faces get soft scores and goods
+    get places that look like faces. `further` are folders of photographs with boxes.
+    """
+    photographs = scenes.load_scenes(data, "train")
+    goods = scenes.load_groceries(data, "train")
+    if teacher is not None:
+        if not Path(teacher).is_file():
+            raise DatasetError(f"{teacher}: no such table; `mien train detector label` writes it")
+        seen = scenes.marked_faces(Path(teacher))
+        photographs = [with_soft_scores(scene, seen) for scene in photographs]
+        goods = [with_hard_places(scene, seen) for scene in goods]
+    for folder in further:
+        photographs += scenes.load_further(Path(folder), data)
+    synthesis = Synthesis(photographs, goods, scenes.load_portraits(data), size)
     counts = {
         "sure faces in scenes": (len(synthesis.faces), LEAST_FACES),
         "scenes without faces": (len(synthesis.face_free), 1),
@@ -174,7 +199,8 @@ def read_config(run: Path) -> DetectorConfig:
     """The configuration of a run; raises RunError where there is none."""
     values = read_stored_config(run)
     try:
-        return DetectorConfig(**values | {"widths": tuple(values["widths"])})
+        photographs = tuple(values.get("photographs", ()))
+        return DetectorConfig(**values | {"widths": tuple(values["widths"]), "photographs": photographs})
     except (TypeError, KeyError) as error:
         raise RunError(f"{run} is not a detector's training run: {error}") from error
 
@@ -182,7 +208,7 @@ def read_config(run: Path) -> DetectorConfig:
 def compiled(config: DetectorConfig) -> keras.Model:
     """The network with its loss, its optimizer and its state, computing in the configured precision."""
     with computing_in(config.precision):
-        model = build(config.widths)
+        model = build(config.widths, config.depth)
     optimizer = keras.optimizers.AdamW(
         config.learning_rate,
         weight_decay=config.weight_decay,

