@@ -12,6 +12,7 @@ from benchmarks.markdown import render_table
 from benchmarks.memory import Memory
 from benchmarks.stages import Stage
 from benchmarks.throughput import Throughput
+from inference.model_file import MODELS, read_checksums
 
 CHART = "images/benchmarks.png"
 
@@ -81,7 +82,16 @@ def _render_machine(figures: Mapping[str, Any]) -> str:
         ("date", figures["date"]),
         ("load average before", f"{figures['load']:.2f} processes"),
     ]
-    return _join("## Machine\n", render_table(("", ""), rows))
+    return _join("## Machine\n", render_table(("", ""), rows)) + _compare_models(machine["models"])
+
+
+def _compare_models(measured: Mapping[str, str]) -> str:
+    """A sentence where the measured models, by the start of their checksums, are not those that ship now."""
+    shipped = read_checksums(MODELS)
+    other = [name for name, digest in measured.items() if not shipped.get(name, "").startswith(digest)]
+    if not other:
+        return ""
+    return f"\nMeasured with earlier models than those that ship now: {', '.join(other)}.\n"
 
 
 def _render_throughput(results: Sequence[Mapping[str, Any]]) -> str:

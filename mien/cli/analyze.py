@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.annotation.picture import LabelledFace
-    from inference.detector import Detector
     from inference.offline.analyse_files import FaceAnalyser
     from inference.offline.copies import AnnotatedCopies, DrawFaces
     from inference.offline.files import InputFile
@@ -59,13 +58,13 @@ def analyze(
 
     Prints a table. Exit code 1: a file could not be read; all others were analysed.
     """
-    from inference.classifier import Classifier
     from inference.errors import OutputError
     from inference.offline.analyse_files import FaceAnalyser
     from inference.offline.copies import AnnotatedCopies
     from inference.offline.files import find_files
     from inference.offline.records import RecordFile, check_suffix
     from mien.cli.analyze_table import build_table, format_totals
+    from mien.wiring.models import create_classifier, create_detector
 
     if blur and annotate is None:
         raise OutputError(
@@ -77,8 +76,8 @@ def analyze(
     copies = AnnotatedCopies(annotate, _drawing(faces, blur), found.files) if annotate else None
     if out and out.resolve() in {file.path.resolve() for file in found.files}:
         raise OutputError(f"{out}: would overwrite a file to be read")
-    classifier = Classifier()
-    analyser = FaceAnalyser(classifier, None if faces else _detector())
+    classifier = create_classifier()
+    analyser = FaceAnalyser(classifier, None if faces else create_detector())
     with RecordFile(out, classifier.expression_head.labels) if out else nullcontext() as records:
         summaries = list(_analysed(found.files, analyser, every, copies, records))
     console = Console()
@@ -86,12 +85,6 @@ def analyze(
     console.print(format_totals(summaries, found.others), highlight=False)
     if any(summary.error for summary in summaries):
         raise typer.Exit(_UNREADABLE)
-
-
-def _detector() -> Detector:
-    from inference.detector import Detector
-
-    return Detector()
 
 
 def _drawing(faces: bool, blur: bool) -> DrawFaces:

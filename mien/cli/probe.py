@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.detector import Detector
+from inference.detector import Faces
 from ingest.camera_source import UndecodedPicture
 from ingest.cameras import expand
 from ingest.sources import open_source
 from media.native import configure_opencv
+from mien.wiring.models import create_detector
 
 _DARK, _BRIGHT = 40, 215
 """Mean grey (0 to 255) outside of which faces are hard to classify."""
@@ -35,10 +37,10 @@ class Report:
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
 
-    def add(self, gray: NDArray[np.uint8], detector: Detector) -> None:
+    def add(self, gray: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Faces]) -> None:
         """Add one grey picture (height, width) uint8; faces are detected in every fifth."""
         if self.pictures % _SEARCH_EVERY == 0:
-            boxes = detector.detect(gray).boxes
+            boxes = detect(gray).boxes
             self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
         self.pictures += 1
         self.height, self.width = gray.shape
@@ -51,7 +53,7 @@ def probe(source: str, seconds: float) -> Report:
     Raises IngestError where it cannot be opened or breaks.
     """
     configure_opencv()
-    detector = Detector()
+    detector = create_detector()
     report = Report()
     opened = open_source(expand(source, os.environ))
     try:
@@ -62,7 +64,7 @@ def probe(source: str, seconds: float) -> Report:
                 break
             _wait_for(picture, started)
             report.seconds = time.monotonic() - started
-            report.add(_gray(picture.decode()), detector)
+            report.add(_gray(picture.decode()), detector.detect)
     finally:
         opened.close()
     return report

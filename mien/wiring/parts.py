@@ -12,8 +12,6 @@ from bus.messages import MICROSECONDS
 from bus.sinks import CaptureSink, ResultSink
 from bus.transport import FrameReader, FrameWriter
 from inference.analyser import Analyser
-from inference.classifier import Classifier
-from inference.detector import Detector
 from inference.worker import LiveLimits, Worker
 from ingest.cameras import Camera, CameraList
 from ingest.capture import CaptureSettings
@@ -21,6 +19,7 @@ from ingest.supervisor import Supervisor
 from media.native import configure_opencv
 from mien.metrics import MeasuredAnalyser, Metrics
 from mien.settings import Settings
+from mien.wiring.models import create_classifier, create_detector
 from storage.engine import Database, open_database
 from storage.registry import CameraRegistry, CameraRow
 
@@ -95,7 +94,7 @@ class AnalyserFactory:
 
     def __init__(self) -> None:
         configure_libraries()
-        self._detector, self._classifier = Detector(), Classifier()
+        self._detector, self._classifier = create_detector(), create_classifier()
         metadata = self._classifier.metadata
         self._model = f"{metadata.name} {metadata.version}"
 
