@@ -174,6 +174,7 @@ def _end_tracks(camera: _CameraState, tracks: Iterable[int], rows: _NewRows) -> 
 
 def _close_visit(camera: _CameraState, track: int, rows: _NewRows) -> None:
     visit = camera.visits.pop(track, None)
-    if visit and visit.confirmed:
-        rows.visits.append(camera.builder.build_visit(visit, closed=True))
-        rows.observations.append(camera.builder.build_observation(visit))
+    last = camera.builder.close_visit(visit) if visit else None
+    if last:
+        rows.visits.append(last[0])
+        rows.observations.append(last[1])

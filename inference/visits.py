@@ -40,6 +40,12 @@ class VisitBuilder:
             closed=closed,
         )
 
+    def close_visit(self, open_visit: OpenVisit) -> tuple[Visit, Observation] | None:
+        """The last rows of a visit: closed, and its latest second; None if too few faces confirm it."""
+        if not open_visit.confirmed:
+            return None
+        return self.build_visit(open_visit, closed=True), self.build_observation(open_visit)
+
     def build_observation(self, open_visit: OpenVisit) -> Observation:
         """The observation of the visit's latest second."""
         return Observation(

@@ -9,22 +9,14 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from base64 import b64encode
-from email.message import Message
 from functools import partial
-from urllib.request import (
-    HTTPDigestAuthHandler,
-    HTTPPasswordMgrWithDefaultRealm,
-    Request,
-    parse_http_list,
-    parse_keqv_list,
-)
 
 from typing_extensions import override
 
 from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.errors import SourceLost
-from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
+from ingest.login import answer_challenge, explain_unauthorized
+from ingest.network import REFUSED, Address, connect, explain
 from media.images import CAMERA_PICTURE, decode_gray
 
 _MULTIPART = "multipart/x-mixed-replace"
@@ -129,7 +121,7 @@ def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.
     """The connection and the camera's response, with the login if the camera requires it."""
     connection, response = _request(address, timeout, None)
     if response.status == http.HTTPStatus.UNAUTHORIZED and address.user is not None:
-        login = _login(address, response.headers)
+        login = answer_challenge(address, response.headers)
         if login:
             response.close()
             connection.close()
@@ -143,7 +135,7 @@ def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.
 
 def _refusal(address: Address, status: int) -> str:
     if status == http.HTTPStatus.UNAUTHORIZED:
-        return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
+        return explain_unauthorized(address)
     return REFUSED.get(status, f"the camera responds with status {status}, not with a stream")
 
 
@@ -161,25 +153,6 @@ def _request(
     except http.client.HTTPException as error:
         channel.close()
         raise SourceLost("the camera does not respond in HTTP") from error
-
-
-def _login(address: Address, headers: Message) -> str | None:
-    """The header that answers the camera's challenge, None if its method is not supported."""
-    challenges = [str(value) for value in headers.get_all("WWW-Authenticate", [])]
-    for challenge in challenges:
-        method, _, parameters = challenge.partition(" ")
-        if method.lower() == "digest":
-            passwords = HTTPPasswordMgrWithDefaultRealm()
-            passwords.add_password(None, address.url, address.user or "", address.password)
-            try:
-                fields = parse_keqv_list(parse_http_list(parameters))
-                answer = HTTPDigestAuthHandler(passwords).get_authorization(Request(address.url), fields)
-            except (ValueError, IndexError, OSError):
-                return None
-            return f"Digest {answer}" if answer else None
-    if any(challenge.lower().startswith("basic") for challenge in challenges):
-        return "Basic " + b64encode(f"{address.user}:{address.password}".encode()).decode()
-    return None
 
 
 def _boundary(response: http.client.HTTPResponse) -> bytes:

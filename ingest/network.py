@@ -12,8 +12,6 @@ from ingest.errors import SourceError, SourceLost
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 """The schemes of network cameras, and the default port of each."""
-ASKS_FOR_LOGIN = "the camera asks for a login (401): add user and password to the address"
-WRONG_LOGIN = "the camera refuses the login (401): check user and password"
 REFUSED = {
     403: "the camera refuses access (403): check the permissions of this user",
     404: "the camera has no such stream (404): check the address",

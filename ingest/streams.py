@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.errors import SourceError, SourceLost
-from ingest.network import ASKS_FOR_LOGIN, REFUSED, WRONG_LOGIN, Address, connect, explain
+from ingest.login import explain_unauthorized
+from ingest.network import REFUSED, Address, connect, explain
 from media.videos import decode_grabbed
 
 _LINUX = sys.platform == "linux"
@@ -77,7 +78,7 @@ def _refusal(address: Address, timeout: float) -> str:
     """
     status = _describe(address, timeout)
     if status == 401:
-        return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
+        return explain_unauthorized(address)
     return REFUSED.get(status, "the camera responds, but sends no video that can be decoded")
 
 
