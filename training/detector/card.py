@@ -29,14 +29,14 @@ The INT8 file is the same network in 8-bit integers (static, per channel), but f
 and the outputs. The runtime takes it where the processor has 8-bit dot products, and the float32 file
 elsewhere: `inference.model_file.shipped`.
 
-It says where a face is, not whose. **Not to be used** to identify anyone, to follow anyone from one
+It finds where a face is, not whose it is. **Not to be used** to identify anyone, to follow anyone from one
 camera to another, or to decide anything about a single person.
 
 ## Data
 
 | data set | used for | licence |
 |---|---|---|
-| imagenet-sample-images | things, and people among them | research use |
+| imagenet-sample-images | objects, some with people | research use |
 | 100 Sports Image Classification | people who do sports | CC0 |
 | human detection dataset | views like those of surveillance cameras | public |
 | Face Mask Detection | people with and without face masks | public |
@@ -46,7 +46,7 @@ camera to another, or to decide anything about a single person.
 
 All pictures are grey and small, 224 to 448 pixels. People marked the faces of crowds and of the mask
 data set. In the other scenes two detectors did, CenterFace and YuNet: a place on which they disagree
-counts neither way, and nobody checked the rest. A hash of the file name puts a fifth of the scenes and
+is not evaluated, the other labels were not checked. A hash of the file name puts a fifth of the scenes and
 of the goods into the test part, which nothing was chosen on and which was opened once, and 8 % into the
 validation part.
 
@@ -57,7 +57,7 @@ $teacher
 $counts
 
 A face counts from 24 pixels on, as the network sees it, and is found where a box overlaps it by half
-(intersection over union). In brackets 95 % intervals, by drawing the photographs anew; those of shares of
+(intersection over union). In brackets 95 % intervals, by bootstrap over the photographs; those of shares of
 photographs or of faces of one size are Wilson's.
 
 ### Compared, at $small pixels
@@ -101,9 +101,9 @@ $costs
 - A face printed on a shirt or a bag counts when it moves; one that hangs still and reaches `sure` counts as
   a visit of up to a minute.
 - Profiles, and faces from steeply above, are rare in the data, and often missed. Pose is not labelled, so
-  that no figure tells how often.
-- Whether it finds some people less often than others has not been measured: the photographs do not say
-  who is in them.
+  that no figure measures how often.
+- Whether it finds some people less often than others has not been measured: the photographs have no labels
+  of the people in them.
 
 ## Reproduce
 
@@ -116,15 +116,15 @@ A run ends after $samples samples$minutes; this one saw $seen. Figures as JSON: 
 
 
 TAUGHT = """\
-CenterFace (Xu et al. 2020; MIT licence) also taught: every face of the training part is asked for with the
+CenterFace (Xu et al. 2020; MIT licence) is the teacher: the target of each face of the training part is the
 mean of 1 and CenterFace's score, a doubtful place with CenterFace's score, and places among goods that
 CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
-UNTAUGHT = "Faces are learnt from these marks alone."
+UNTAUGHT = "The labels are the only targets."
 STARTED = "\nIt starts from the weights of an earlier version, whose training saw the same parts of the data."
 
 
 def publish(run: Path, models: Path = MODELS) -> Path:
-    """Put a run's ONNX files, figures and card beside the runtime; returns the card.
+    """Write a run's ONNX files, figures and card to the folders of the runtime; returns the card's path.
 
     The INT8 file ships if it loses at most 0.01 of average precision on validation photographs and is
     faster. Raises RunError unless the run was exported and those very files evaluated on both parts.

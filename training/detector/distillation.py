@@ -1,4 +1,4 @@
-"""What the teacher's table says, brought together with the faces that are marked already."""
+"""Distillation: the teacher's scores, merged with the labelled faces."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from training.detector.scenes import Scene
 SAME = 0.4
 """Intersection over union from which the teacher's box and a marked one are about the same face."""
 ADDED = 0.15
-"""Score from which a place that only the teacher sees is asked for; it hesitates often in a crowd."""
+"""Score from which a detection of the teacher alone is a target; its scores are low in crowds."""
 HARD = 0.1
 """Score from which a place among goods is worth showing again and again."""
 WITHIN = 0.5
-"""Share of a box that may lie within a marked face before it is taken for a part of it."""
+"""Share of a box that may be inside a labelled face before it counts as a part of that face."""
 
 
 def with_soft_scores(scene: Scene, seen: Mapping[str, list[tuple[float, ...]]]) -> Scene:
     """A scene whose scores the teacher has softened.
 
-    `seen` holds score, x, y, w, h of what the teacher sees, by photograph. A sure face is asked for at the
+    `seen` holds score, x, y, w, h of the teacher's detections by photograph. The target of a sure face is the
     mean of 1 and the teacher's score, a doubtful one at the teacher's score; what neither sees for certain
-    stays out of the count. Places that only the teacher sees are added with its score.
+    is not evaluated. Detections of the teacher alone are added with its score.
     """
     found = np.array(seen.get(scene.name, []), np.float32).reshape(-1, 5)
     overlaps = overlap_matrix(found[:, 1:], scene.boxes)
@@ -51,7 +51,7 @@ def with_hard_places(goods: Scene, seen: Mapping[str, list[tuple[float, ...]]]) 
 
 
 def _inside(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of the boxes (n, 4) lie by more than `WITHIN` in one of the others (m, 4), as (n,) bool."""
+    """Which of the boxes (n, 4) are by more than `WITHIN` inside one of the others (m, 4), as (n,) bool."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], others[None, :, :2] + others[None, :, 2:])
     common = np.prod(np.maximum(high - low, 0), axis=2)

@@ -35,7 +35,7 @@ STANDARD_SIDE = 320
 """Longest side at which detectors are compared: small pictures, hence small faces."""
 FALSE_PER_1000 = (1, 10, 100)
 SIZES = (8, 16, 24, 40, 80, 400)
-"""Bounds of the face sizes told apart, in pixels as the network sees them."""
+"""Bounds of the classes of face size, in pixels as the network sees them."""
 TIMED = ((320, 192), (640, 384), (640, 480))
 _RESAMPLES = 300
 
@@ -127,7 +127,7 @@ def _interval(
     scenes: Sequence[Outcome],
     goods: Sequence[Outcome],
 ) -> dict[str, float]:
-    """A figure with its 95 % interval, by drawing the photographs anew (percentile bootstrap)."""
+    """A figure with its 95 % interval, by a percentile bootstrap over the photographs."""
     rng = np.random.default_rng(0)
     drawn = [
         figure(

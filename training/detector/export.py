@@ -66,7 +66,7 @@ def export(model: keras.Model, fields: Mapping[str, str], path: Path) -> None:
 
     def network(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         # Scaled before the channel axis is added: onnxruntime walks a last axis of 1 element by
-        # element, which takes longer than the whole network.
+        # element, which takes longer than the network.
         scaled = tf.cast(pixels[..., 0], tf.float32) / HALF_RANGE - 1
         codes = model(scaled[..., None], training=False)
         shape = tf.shape(pixels)
@@ -86,7 +86,7 @@ def export(model: keras.Model, fields: Mapping[str, str], path: Path) -> None:
 
 
 def metadata(name: str, run: str, size: int, version: str) -> dict[str, str]:
-    """What the file says of itself: the fields that `inference.detector` reads, levels not yet measured."""
+    """The metadata of the file: the fields that `inference.detector` reads, levels not yet measured."""
     return {
         "task": "detector",
         "name": name,

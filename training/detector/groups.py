@@ -23,7 +23,7 @@ _MASKED = {
 def groups(kinds: Mapping[str, str], sources: Mapping[str, list[str]]) -> dict[str, Members]:
     """The groups by name: of `kinds` (the folders of scenes and what they show), by mask and by light.
 
-    `sources` says, by scene, who or what marked each of its faces.
+    `sources` names, by scene, the source of the label of each face.
     """
     found: dict[str, Members] = {shown: _of_kind(folder) for folder, shown in kinds.items()}
     found |= {name: _from(sources, marks) for name, marks in _MASKED.items()}

@@ -16,7 +16,7 @@ MATCH = 0.5
 NEAR = MATCH / 2
 """Intersection over union from which a detection is about a face that does not count."""
 SMALLEST = 24.0
-"""Size in pixels, as the network sees it, from which a face counts unless something else is said."""
+"""Size in pixels, as the network sees it, from which a face counts by default."""
 LOWEST_SCORE = 0.02
 
 
@@ -51,7 +51,7 @@ def judge(
 ) -> Outcome:
     """Which detections are right: the best on each sure face of a size from `smallest` to below `largest`.
 
-    `among` (n,) says which of the marked faces count, all where None. Detections about faces that do not
+    `among` (n,) selects the labelled faces that count, all where None. Detections about faces that do not
     count, doubtful or of another size, are neither right nor wrong.
     """
     truth = photograph.scene.boxes

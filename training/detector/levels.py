@@ -16,7 +16,7 @@ WEAK_PER_1000 = 1000
 """False faces in 1000 photographs of goods that a tracker can afford to follow: one in each."""
 PLATEAU = 0.01
 """F1 hardly changes around its maximum, whose exact place is chance: the middle of all scores is taken
-whose F1 lies within this of the best."""
+whose F1 differs by at most this from the best."""
 SURE_STEP = 0.05
 """The level of no doubt is rounded up to a multiple of this."""
 
@@ -24,7 +24,7 @@ SURE_STEP = 0.05
 def measure_levels(detector: Detector, data: Path) -> ScoreLevels:
     """The levels of a detector at the size at which it runs; raises DatasetError.
 
-    `face` comes from the validation part. `weak` and `sure` are about the rarest of things, so the goods of
+    `face` comes from the validation part. `weak` and `sure` depend on rare detections, so the goods of
     the training part are looked at, too: false faces are as frequent there as in the validation part.
     """
     scenes = [judge(detect(detector, scene)) for scene in load_scenes(data, "validation")]

@@ -13,7 +13,7 @@ from training.detector.targets import SIZE_UNIT, cells
 class DetectionLoss(keras.losses.Loss):
     """`targets.assign`'s (n, cells, 6) against the network's (n, cells, 5), as one number.
 
-    The score that a cell is asked for is that of its face times the intersection over union of the box
+    The target score of a cell is that of its face times the intersection over union of the box
     that the cell gives: of the cells on one face the one whose box fits best comes to score highest. Both
     parts are sums over the batch divided by the sum of the faces' scores. Quality focal loss: Li et al. 2020,
     equation 2; generalised IoU: Rezatofighi et al. 2019, algorithm 1.

@@ -1,4 +1,4 @@
-"""The detector's network: plain 3x3 convolutions down to stride 32, context handed back up to 8."""
+"""The detector's network: plain 3x3 convolutions down to stride 32, features upsampled to stride 8."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""ONNX files that a user names, read so that a wrong one is told in one line."""
+"""ONNX files that a user names, read with a one-line error for a wrong file."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 class Sample:
     """A picture (h, w) uint8 and its faces: boxes (n, 4) x y w h in pixels, and the score (n,) due to each.
 
-    A place whose score is not a number does not count, whatever the network says about it.
+    A place whose score is not a number does not count, whatever the network's output for it.
     """
 
     pixels: Picture

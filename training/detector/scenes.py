@@ -1,7 +1,7 @@
 """The detector's photographs with their faces, and the split into train, validation and test.
 
 Read from the data folder: `scenes/scenes.zip`, `backgrounds/grocery.zip`, `fairface/fairface.zip`
-and the `face_boxes.csv` beside the first and the last. All raise DatasetError for a folder that is not there
+and the `face_boxes.csv` in the folders of the first and the last. All raise DatasetError for a missing folder
 or a picture that is damaged.
 """
 
@@ -44,7 +44,7 @@ class Scene:
     Attributes:
         pixels: (h, w) uint8.
         boxes: marked faces (n, 4) float32, x y w h in pixels.
-        sure: which of them are faces without doubt (n,) bool; only these are asked for in evaluation.
+        sure: which of them are certainly faces (n,) bool; only these count in evaluation.
         scores: what training asks for at each (n,) float32, 0 to 1; not a number where nothing is asked.
     """
 
@@ -64,7 +64,7 @@ def part_of(name: str) -> Part:
 
 
 def load_scenes(data: Path, part: Part) -> list[Scene]:
-    """The photographs of everyday things, sports, crowds, masks and surveillance, with their faces."""
+    """The photographs of everyday objects, sports, crowds, masks and surveillance, with their faces."""
     folder = dataset_folder(data, "scenes")
     marked = marked_faces(folder / "face_boxes.csv")
     return list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
@@ -113,7 +113,7 @@ def without_faces(scene: Scene) -> Scene:
 
 
 def face_sources(data: Path) -> dict[str, list[str]]:
-    """Who or what marked the faces of the scenes, in the order of their boxes; empty where nobody says so."""
+    """The source of each face's label, in the order of the boxes; empty where it is unknown."""
     sources: dict[str, list[str]] = {}
     with (dataset_folder(data, "scenes") / "face_boxes.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):

@@ -57,9 +57,9 @@ def start_from(model: keras.Model, given: Mapping[str, Convolution], pictures: F
     """Give a new network what another one knows; returns the layers that got something.
 
     Where a layer has more filters than the given one, these come first, and the others start at random
-    without a say in the next layer. A layer of its own between two of the same width starts as the identity.
-    So the network says what the other one did, as far as that fits into it. `pictures` (n, h, w, 1) float32,
-    -1 to 1, tell what the normalisations have to undo.
+    with zero weight in the next layer. A layer added between two of the same width starts as the identity.
+    Where the shapes fit, the outputs equal those of the other network. `pictures` (n, h, w, 1) float32,
+    -1 to 1, give the statistics of the normalisation layers.
     """
     taken = []
     first = "more1"

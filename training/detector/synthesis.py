@@ -1,13 +1,13 @@
-"""Training samples: a grey 256x256 picture with its faces, made anew each time.
+"""Training samples: a grey 256x256 picture with its faces, generated each time.
 
 Six kinds, drawn by `KINDS`: real scenes (around a face, or anywhere), mosaics of four scenes, grids
-of FairFace portraits among goods and objects cut to the same tiles, faces and other things pasted
+of FairFace portraits among goods and objects cut to the same tiles, faces and other objects pasted
 into face-free photographs with soft edges, and photographs without faces.
 """
 
 import numpy as np
 
-from training.detector.cameras import degraded
+from training.detector.camera_effects import degraded
 from training.detector.samples import (
     Boxes,
     Picture,
@@ -89,7 +89,7 @@ class Synthesis:
         size, scene, index = self.faces[min(drawn, last - 1)]
         zoom = min(wanted / size, LARGEST_ZOOM)
         x, y, w, h = scene.boxes[index]
-        # The face comes to lie anywhere in the picture, the picture where it fits the photograph best.
+        # The face may be anywhere in the picture, and the picture where it fits the photograph best.
         at = rng.uniform(0.12, 0.88, 2) * (width, height)
         centre = (float(x + w / 2), float(y + h / 2))
         return crop(scene, height, width, zoom, centre, (at[0], at[1]), rng, self._around(rng))

@@ -70,7 +70,7 @@ def decode(codes: Floats, grid: Cells) -> Floats:
 
 
 def assign(boxes: Floats, scores: Floats, height: int, width: int) -> Floats:
-    """What the network should say about one picture: (cells, 6).
+    """The network's targets for one picture: (cells, 6).
 
     Columns: score (0 to 1; 0 where there is no face), weight (0 where the answer does not count), box
     x, y, w, h. `boxes` (n, 4) hold all marked faces with the `scores` (n,) due to them; those whose score is

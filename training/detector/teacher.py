@@ -25,7 +25,7 @@ _MULTIPLE = 32
 """Sides of the pictures that the network takes are multiples of this."""
 LARGEST_ZOOM = 2.0
 LONGEST_SIDE = 800
-"""Small pictures are enlarged towards this side, at most twofold: it has learnt large photographs."""
+"""Small ones are enlarged towards this side, twofold at most: the teacher is trained on large pictures."""
 OVERLAP = 0.3
 
 

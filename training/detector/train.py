@@ -82,7 +82,7 @@ class Batches(keras.utils.PyDataset):
         return pictures, np.stack([assign(*sample.arrays(), size, size) for sample in samples])
 
     def on_epoch_end(self) -> None:
-        """Go on to other samples."""
+        """Continue with other samples."""
         self._round += 1
 
 
@@ -106,7 +106,7 @@ class Rounds(keras.callbacks.Callback):
         self._progress.update(self._task, completed=self._annealing.progress)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write them; a run that is cut off goes on after the last round that was written."""
+        """Write them; an interrupted run continues after the last round that was written."""
         partial = self._run / "partial.weights.h5"
         self.model.save_weights(partial)
         partial.replace(self._run / CHECKPOINT)
@@ -122,7 +122,7 @@ class Rounds(keras.callbacks.Callback):
 
 
 def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> Path:
-    """Train, or go on with, the run in the folder `run`; returns the final model's path.
+    """Train the run in the folder `run`, or continue it; returns the final model's path.
 
     Raises DatasetError, or RunError for a folder that is in use or was made with another configuration.
     """

@@ -1,4 +1,4 @@
-"""A folder of photographs with boxes, whichever of the known formats it is in."""
+"""A folder of photographs with boxes in one of the known formats."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from training.data.importers.picture_files import PictureFiles, open_pictures
 from training.errors import DatasetError
 
 NOT_LABELS = ("classes.txt", "readme.txt", "train.txt", "val.txt", "test.txt", "notes.txt")
-"""Text files that lie beside YOLO's labels and hold no boxes."""
+"""Text files that YOLO folders contain and that hold no boxes."""
 
 
 def load_marked(folder: Path, tick: Tick = no_progress) -> Iterator[Marked]:
     """The photographs of a folder in the format of WIDER FACE, of Pascal VOC or of YOLO.
 
-    The format is told by the files: `wider_face_train_bbx_gt.txt`, else `*.xml`, else `*.txt`, in the folder
+    The files determine the format: `wider_face_train_bbx_gt.txt`, else `*.xml`, else `*.txt`, in the folder
     or in folders in it. Raises DatasetError for a folder with none of them, and for what does not fit.
     """
     if not folder.is_dir():

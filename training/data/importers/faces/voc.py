@@ -16,7 +16,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def read_voc(files: list[Path]) -> Iterator[tuple[str, list[Face], str]]:
-    """Each picture's name, its faces, and the file that says so; raises DatasetError."""
+    """Each picture's name, its faces, and the file that lists them; raises DatasetError."""
     for file in files:
         text = "\n".join(lines_of(file))
         if "<!DOCTYPE" in text or "<!ENTITY" in text:

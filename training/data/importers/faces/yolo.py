@@ -1,4 +1,4 @@
-"""YOLO: a text file beside, or in `labels/` for, each picture, a line `class x y width height` for each face.
+"""YOLO: one text file per picture, next to it or in `labels/`, one line `class x y width height` per face.
 
 x and y are the centre; all four are shares of the picture's sides. Every line is a face, whatever its class.
 """
