@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.training_data import lit, write_picture
 from training.data.importers.faces import Marked, load_marked
-from training.data.importers.faces.marked import LONGEST_SIDE, Face, marked
+from training.data.importers.faces.marked import LONGEST_SIDE, LabelledBox, marked
 from training.errors import DatasetError
 
 WIDER = "wider_face_split/wider_face_train_bbx_gt.txt"
@@ -164,6 +164,8 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_large_photograph_is_reduced_with_its_boxes() -> None:
-    photograph = marked("a", np.zeros((2 * LONGEST_SIDE, LONGEST_SIDE), np.uint8), [Face(100, 200, 50, 60)])
+    photograph = marked(
+        "a", np.zeros((2 * LONGEST_SIDE, LONGEST_SIDE), np.uint8), [LabelledBox(100, 200, 50, 60)]
+    )
     assert photograph.pixels.shape == (LONGEST_SIDE, LONGEST_SIDE // 2)
     assert photograph.boxes.tolist() == [[50, 100, 25, 30]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from media.images import PICTURE_FILE
-from training.data.importers.faces.marked import Face, Marked, marked, picture_named
+from training.data.importers.faces.marked import LabelledBox, Marked, marked, picture_named
 from training.data.importers.faces.voc import read_voc
 from training.data.importers.faces.wider import TABLE, read_wider
 from training.data.importers.faces.yolo import read_yolo
@@ -38,7 +38,7 @@ def load_marked(folder: Path, tick: Tick = no_progress) -> Iterator[Marked]:
 
 
 def _named(
-    faces: Iterable[tuple[str, list[Face], str]], pictures: PictureFiles, tick: Tick
+    faces: Iterable[tuple[str, list[LabelledBox], str]], pictures: PictureFiles, tick: Tick
 ) -> Iterator[Marked]:
     by_file: dict[str, dict[str, str]] = {}
     for name in pictures.names:

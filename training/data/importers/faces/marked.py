@@ -19,7 +19,7 @@ LONGEST_SIDE = 640
 """Photographs are reduced to this longest side: the size at which the detector runs."""
 
 
-class Face(NamedTuple):
+class LabelledBox(NamedTuple):
     """A box in pixels of the photograph, x y its upper left corner; `sure` where it is a face for certain."""
 
     x: float
@@ -46,7 +46,7 @@ class Marked:
     sure: NDArray[np.bool_]
 
 
-def marked(name: str, pixels: NDArray[np.uint8], faces: list[Face]) -> Marked:
+def marked(name: str, pixels: NDArray[np.uint8], faces: list[LabelledBox]) -> Marked:
     """The photograph with its faces, both made smaller where it is large."""
     scale = min(LONGEST_SIDE / max(pixels.shape), 1.0)
     if scale < 1:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from training.data.importers.faces.marked import Face, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
 from training.errors import DatasetError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read_voc(files: list[Path]) -> Iterator[tuple[str, list[Face], str]]:
+def read_voc(files: list[Path]) -> Iterator[tuple[str, list[LabelledBox], str]]:
     """Each picture's name, its faces, and the file that lists them; raises DatasetError."""
     for file in files:
         text = "\n".join(lines_of(file))
@@ -32,7 +32,7 @@ def read_voc(files: list[Path]) -> Iterator[tuple[str, list[Face], str]]:
         yield name, [_face(each, f"{file} object {index}") for index, each in objects], str(file)
 
 
-def _face(element: ElementTree.Element, where: str) -> Face:
+def _face(element: ElementTree.Element, where: str) -> LabelledBox:
     box = element.find("bndbox")
     if box is None:
         raise DatasetError(f"{where}: no bndbox in it")
@@ -43,4 +43,4 @@ def _face(element: ElementTree.Element, where: str) -> Face:
             "expected xmax above xmin and ymax above ymin"
         )
     difficult = (element.findtext("difficult") or "0").strip() != "0"
-    return Face(left, top, right - left, bottom - top, not difficult)
+    return LabelledBox(left, top, right - left, bottom - top, not difficult)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.importers.faces.marked import Face, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
 from training.data.importers.tables import parse_number as whole_number
 from training.data.importers.tables import quote
 from training.errors import DatasetError
@@ -20,7 +20,7 @@ _COLUMNS = ("x", "y", "w", "h", "blur", "expression", "illumination", "invalid",
 _MOST_FACES = 10_000
 
 
-def read_wider(table: Path) -> Iterator[tuple[str, list[Face], str]]:
+def read_wider(table: Path) -> Iterator[tuple[str, list[LabelledBox], str]]:
     """Each picture's path, its faces, and where the table names it; raises DatasetError."""
     lines = lines_of(table)
     at = 0
@@ -46,7 +46,7 @@ def read_wider(table: Path) -> Iterator[tuple[str, list[Face], str]]:
             at += 1
 
 
-def _face(line: str, where: str) -> Face:
+def _face(line: str, where: str) -> LabelledBox:
     fields = line.split()
     if len(fields) != len(_COLUMNS):
         raise DatasetError(f"{where}: {len(fields)} numbers, expected {len(_COLUMNS)}: {' '.join(_COLUMNS)}")
@@ -54,4 +54,4 @@ def _face(line: str, where: str) -> Face:
         zip(_COLUMNS, (parse_number(f, where, c) for f, c in zip(fields, _COLUMNS, strict=True)), strict=True)
     )
     valid = values["invalid"] == 0 and values["w"] > 0 and values["h"] > 0
-    return Face(values["x"], values["y"], max(values["w"], 1.0), max(values["h"], 1.0), valid)
+    return LabelledBox(values["x"], values["y"], max(values["w"], 1.0), max(values["h"], 1.0), valid)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.data.importers.faces.marked import Face, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
 from training.data.importers.tables import quote
 from training.errors import DatasetError
 
 _COLUMNS = ("class", "x", "y", "width", "height")
 
 
-def read_yolo(table: Path, height: int, width: int) -> list[Face]:
+def read_yolo(table: Path, height: int, width: int) -> list[LabelledBox]:
     """The faces of a picture of that size; raises DatasetError."""
     return [
         _face(line.split(), f"{table} line {row}", height, width)
@@ -23,7 +23,7 @@ def read_yolo(table: Path, height: int, width: int) -> list[Face]:
     ]
 
 
-def _face(fields: list[str], where: str, height: int, width: int) -> Face:
+def _face(fields: list[str], where: str, height: int, width: int) -> LabelledBox:
     if len(fields) != len(_COLUMNS):
         raise DatasetError(f"{where}: {len(fields)} numbers, expected {len(_COLUMNS)}: {' '.join(_COLUMNS)}")
     shares = [
@@ -35,4 +35,4 @@ def _face(fields: list[str], where: str, height: int, width: int) -> Face:
                 f"{where}: {column} is {quote(field)}, expected a share of the picture, 0 to 1"
             )
     x, y, w, h = shares[0] * width, shares[1] * height, shares[2] * width, shares[3] * height
-    return Face(x - w / 2, y - h / 2, w, h)
+    return LabelledBox(x - w / 2, y - h / 2, w, h)
