@@ -74,7 +74,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestTargets:
-    def test_decoding_undoes_encoding(self) -> None:
+    def test_decoding_inverts_encoding(self) -> None:
         grid = cells(96, 128)
         rng = np.random.default_rng(0)
         boxes = np.concatenate(
@@ -107,7 +107,7 @@ class TestTargets:
         assert not target[inside, 1].any()
         assert target[~inside, 1].sum() > 0.9 * (~inside).sum()
 
-    def test_where_faces_overlap_the_smaller_one_is_asked_for(self) -> None:
+    def test_where_faces_overlap_the_smaller_one_is_the_target(self) -> None:
         boxes = np.array([[40, 40, 36, 36], [48, 48, 20, 20]], np.float32)
         target = assign(boxes, np.array([1.0, 0.6], np.float32), 160, 160)
         at = np.flatnonzero((cells(160, 160).x == 60) & (cells(160, 160).y == 60))
@@ -161,12 +161,12 @@ class TestSynthesis:
 
 
 class TestPhotographs:
-    def test_parts_are_apart_and_complete(self, data: Path) -> None:
+    def test_parts_are_disjoint_and_complete(self, data: Path) -> None:
         names = [{s.name for s in scenes.load_scenes(data, part)} for part in ("train", "validation", "test")]
         assert sum(len(part) for part in names) == len(set.union(*names)) == 80
         assert all(names)
 
-    def test_doubtful_marks_are_kept_apart(self, data: Path) -> None:
+    def test_doubtful_labels_are_not_sure_faces(self, data: Path) -> None:
         loaded = scenes.load_scenes(data, "train")
         assert {tuple(scene.sure.tolist()) for scene in loaded} == {(True,), (False,), ()}
 
@@ -188,7 +188,7 @@ class TestPhotographs:
         with pytest.raises(DatasetError, match=r"sure faces in scenes to train on, at least 20 are needed"):
             load_synthesis(data, 192)
 
-    def test_further_photographs_come_without_those_held_out(self, data: Path, tmp_path: Path) -> None:
+    def test_further_photographs_leave_out_held_out_ones(self, data: Path, tmp_path: Path) -> None:
         """A set of which the scenes are a part gives no photograph that is measured on."""
         folder = tmp_path / "more"
         names = ["new", *(f"{number}" for number in range(80))]
@@ -237,7 +237,7 @@ class TestFigures:
         assert recall([right, missed], 0.9) == pytest.approx(0.5)
         assert recall([right, missed], 0.95) == 0
 
-    def test_the_score_that_leaves_so_many_false_faces(self) -> None:
+    def test_score_for_a_given_number_of_false_faces(self) -> None:
         wrong = [judge(self.outcome([((60, 60, 30, 30), score)])) for score in np.linspace(0.1, 0.9, 9)]
         assert score_for(wrong, 0) == pytest.approx(0.9, abs=1e-6)
         assert score_for(wrong, 0) > 0.9
@@ -254,13 +254,13 @@ class TestRun:
         assert [row["round"] for row in history] == [1, 2]
         assert all(np.isfinite(row["loss"]) for row in history)
 
-    def test_a_run_is_not_overwritten_and_resumes_only_as_it_was(self, run: Path, data: Path) -> None:
+    def test_a_run_is_not_overwritten_and_resumes_only_unchanged(self, run: Path, data: Path) -> None:
         with pytest.raises(RunError, match="--resume"):
             fit(TINY, data, run)
         with pytest.raises(RunError, match="resume with the same options"):
             fit(DetectorConfig(), data, run, resume=True)
 
-    def test_a_cut_off_run_goes_on(self, run: Path, data: Path, tmp_path: Path) -> None:
+    def test_an_interrupted_run_resumes(self, run: Path, data: Path, tmp_path: Path) -> None:
         shutil.copytree(run, tmp_path / "run")
         lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
         (tmp_path / "run" / "history.csv").write_text("\n".join(lines[:-1]) + "\n")
@@ -274,7 +274,7 @@ class TestRun:
             assert 0 <= detector.levels.weak <= detector.levels.face <= detector.levels.sure <= 1
             detector.detect(noise(160, np.random.default_rng(1)))
 
-    def test_int8_says_nearly_the_same(self, run: Path) -> None:
+    def test_int8_gives_nearly_the_same_scores(self, run: Path) -> None:
         pixels = noise(192, np.random.default_rng(2))[None, ..., None]
         outputs = [
             load_model(run / file, "detector", own=True).session.run(["scores", "boxes"], {"pixels": pixels})
@@ -295,7 +295,7 @@ class TestRun:
         assert {weight.data_type for weight in weights} == {onnx.TensorProto.INT8}
         assert sorted(list(each.dims)[:2] for each in kept) == [[1, 16]] * 3 + [[4, 16]] * 3 + [[16, 1]]
 
-    def test_figures_are_of_every_part(self, run: Path, data: Path) -> None:
+    def test_figures_cover_every_part(self, run: Path, data: Path) -> None:
         figures = evaluate(run / ONNX_FILES["float32"], data, "validation")
         assert figures["scenes"] == len(scenes.load_scenes(data, "validation"))
         assert set(figures["compared"]["recall_at_false_per_1000_goods"]) == {"1", "10", "100"}
@@ -330,7 +330,7 @@ class TestRun:
             ("colour", "rgb", "is 'rgb', expected grey"),
         ],
     )
-    def test_metadata_that_do_not_fit_are_refused(
+    def test_invalid_metadata_are_refused(
         self, run: Path, tmp_path: Path, field: str, value: str | None, reason: str
     ) -> None:
         model = onnx.load(run / ONNX_FILES["float32"])

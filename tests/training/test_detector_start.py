@@ -39,26 +39,26 @@ def loss(prediction: np.ndarray, scores: np.ndarray) -> float:
 
 
 class TestLoss:
-    def test_a_right_answer_costs_nothing(self) -> None:
+    def test_a_correct_prediction_has_no_loss(self) -> None:
         assert loss(answer(BOX, 12.0), np.ones(1, np.float32)) == pytest.approx(0, abs=1e-3)
 
-    def test_a_score_is_worth_what_its_box_is(self) -> None:
+    def test_the_target_score_depends_on_the_fit_of_the_box(self) -> None:
         """A box that fits by half asks for a score of one half: more certainty costs more."""
         half = BOX.copy()
         half[0, 2] /= 2
         costs = [loss(answer(half, logit), np.ones(1, np.float32)) for logit in (-4.0, 0.0, 4.0)]
         assert costs[1] < min(costs[0], costs[2])
 
-    def test_a_soft_score_asks_for_itself(self) -> None:
+    def test_a_soft_score_is_its_own_target(self) -> None:
         soft = np.full(1, 0.5, np.float32)
         costs = [loss(answer(BOX, logit), soft) for logit in (-4.0, 0.0, 4.0)]
         assert costs[1] < min(costs[0], costs[2])
 
-    def test_what_does_not_count_costs_nothing(self) -> None:
+    def test_ignored_cells_have_no_loss(self) -> None:
         nothing = np.full(1, np.nan, np.float32)
         assert loss(answer(BOX, 0.0), nothing) == pytest.approx(0, abs=1e-3)
 
-    def test_it_is_made_again_from_its_configuration(self) -> None:
+    def test_the_loss_is_restored_from_its_configuration(self) -> None:
         made = DetectionLoss(SIZE, box_weight=2.0, gamma=1.5)
         assert DetectionLoss.from_config(made.get_config()).get_config() == made.get_config()
 
@@ -79,7 +79,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestStart:
     @pytest.mark.parametrize("widths", [(16, 16, 16, 16, 16), (16, 32, 32, 16, 32)])
-    def test_a_larger_network_says_what_the_smaller_one_does(
+    def test_a_larger_network_starts_with_the_outputs_of_the_smaller_one(
         self, small: Path, widths: tuple[int, ...]
     ) -> None:
         pictures = np.stack([noise(SIZE, np.random.default_rng(seed)) for seed in range(4)])
@@ -94,7 +94,7 @@ class TestStart:
             logits = np.array(model(scaled(pictures), training=training))[..., 0]
             np.testing.assert_allclose(1 / (1 + np.exp(-logits)), expected, atol=5e-3)
 
-    def test_a_run_gives_what_it_exported(self, small: Path) -> None:
+    def test_a_run_gives_its_exported_weights(self, small: Path) -> None:
         assert read_start(small.parent).keys() == read_convolutions(small).keys()
 
     def test_a_run_that_was_not_exported_is_named(self, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def scene(boxes: list[list[float]], sure: list[bool]) -> Scene:
 
 
 class TestTeacher:
-    def test_it_sees_faces_where_they_are_in_pictures_of_any_size(self, tmp_path: Path) -> None:
+    def test_the_teacher_finds_faces_in_pictures_of_any_size(self, tmp_path: Path) -> None:
         teacher = Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1)
         picture = np.zeros((170, 230), np.uint8)
         picture[100:104, 60:64] = 255
@@ -57,7 +57,7 @@ class TestTeacher:
 
 
 class TestTable:
-    def test_photographs_of_the_training_part_alone_are_marked(self, tmp_path: Path) -> None:
+    def test_only_photographs_of_the_training_part_are_labelled(self, tmp_path: Path) -> None:
         data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
         count = label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
         with table.open(newline="") as stream:
@@ -66,7 +66,7 @@ class TestTable:
         assert tuple(rows[0]) == COLUMNS
         assert {scenes.part_of(row["file"]) for row in rows} == {"train"}
 
-    def test_training_reads_it(self, tmp_path: Path) -> None:
+    def test_training_reads_the_table(self, tmp_path: Path) -> None:
         data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
         label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
         synthesis = load_synthesis(data, 192, str(table))
@@ -75,7 +75,7 @@ class TestTable:
 
 
 class TestSoftScores:
-    def test_a_sure_face_is_asked_for_as_surely_as_the_teacher_sees_it(self) -> None:
+    def test_the_target_of_a_sure_face_is_the_mean_of_one_and_the_teachers_score(self) -> None:
         seen = {"a.jpg": [(0.6, 11.0, 10.0, 20.0, 20.0)]}
         softened = with_soft_scores(scene([[10, 10, 20, 20], [60, 60, 20, 20]], [True, True]), seen)
         assert softened.scores.tolist() == pytest.approx([0.8, 0.5])
@@ -87,7 +87,7 @@ class TestSoftScores:
         assert softened.scores[0] == pytest.approx(0.3)
         assert np.isnan(softened.scores[1])
 
-    def test_what_the_teacher_alone_sees_is_added_unless_it_is_a_part_of_a_face(self) -> None:
+    def test_detections_of_the_teacher_alone_are_added_unless_inside_a_face(self) -> None:
         seen = {
             "a.jpg": [
                 (0.4, 70.0, 70.0, 20.0, 20.0),
@@ -100,11 +100,11 @@ class TestSoftScores:
         assert softened.sure.tolist() == [True, False]
         assert softened.scores.tolist() == pytest.approx([0.5, 0.4])
 
-    def test_a_photograph_that_the_teacher_sees_nothing_in_keeps_its_faces(self) -> None:
+    def test_a_photograph_without_detections_keeps_its_faces(self) -> None:
         softened = with_soft_scores(scene([[10, 10, 20, 20]], [True]), {})
         assert softened.scores.tolist() == [0.5]
 
-    def test_nothing_is_asked_for_among_goods(self) -> None:
+    def test_goods_have_no_target(self) -> None:
         seen = {"a.jpg": [(0.4, 70.0, 70.0, 20.0, 20.0), (0.05, 10.0, 10.0, 20.0, 20.0)]}
         hard = with_hard_places(scene([], []), seen)
         assert hard.boxes.tolist() == [[70, 70, 20, 20]]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.training_data import lit, write_picture
 from training.data.importers.faces import Marked, load_marked
-from training.data.importers.faces.marked import LONGEST_SIDE, LabelledBox, marked
+from training.data.importers.faces.marked import LONGEST_SIDE, LabelledBox, create_marked
 from training.errors import DatasetError
 
 WIDER = "wider_face_split/wider_face_train_bbx_gt.txt"
@@ -96,7 +96,7 @@ class TestWider:
             ("0--Parade/no.jpg\n0\n", "line 1: no picture of the name '0--Parade/no.jpg' in the folder"),
         ],
     )
-    def test_what_does_not_fit_is_named(self, tmp_path: Path, table: str, message: str) -> None:
+    def test_invalid_input_is_named(self, tmp_path: Path, table: str, message: str) -> None:
         assert message in refused(wider(tmp_path, table))
 
 
@@ -122,7 +122,7 @@ class TestVoc:
             ("<annotation>", "<!DOCTYPE a><annotation>", "a.xml: declares a document type or entities"),
         ],
     )
-    def test_what_does_not_fit_is_named(self, tmp_path: Path, old: str, new: str, message: str) -> None:
+    def test_invalid_input_is_named(self, tmp_path: Path, old: str, new: str, message: str) -> None:
         assert message in refused(voc(tmp_path, VOC.replace(old, new, 1)))
 
 
@@ -143,7 +143,7 @@ class TestYolo:
             ("0 0.5 0.5 0 0.5\n", "a.txt line 1: width is '0', expected a share of the picture, 0 to 1"),
         ],
     )
-    def test_what_does_not_fit_is_named(self, tmp_path: Path, text: str, message: str) -> None:
+    def test_invalid_input_is_named(self, tmp_path: Path, text: str, message: str) -> None:
         assert message in refused(yolo(tmp_path, text))
 
     def test_labels_without_a_picture_are_named(self, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_large_photograph_is_reduced_with_its_boxes() -> None:
-    photograph = marked(
+    photograph = create_marked(
         "a", np.zeros((2 * LONGEST_SIDE, LONGEST_SIDE), np.uint8), [LabelledBox(100, 200, 50, 60)]
     )
     assert photograph.pixels.shape == (LONGEST_SIDE, LONGEST_SIDE // 2)

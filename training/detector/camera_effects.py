@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from training.detector.samples import Picture, log_uniform
 
 
-def degraded(pixels: Picture, rng: np.random.Generator) -> Picture:
+def degrade(pixels: Picture, rng: np.random.Generator) -> Picture:
     """A square grey picture (s, s) uint8 as a camera might have taken it."""
     side = len(pixels)
     pixels = _in_other_light(pixels, rng)

@@ -115,12 +115,12 @@ A run ends after $samples samples$minutes; this one saw $seen. Figures as JSON: 
 """)
 
 
-TAUGHT = """\
+WITH_TEACHER = """\
 CenterFace (Xu et al. 2020; MIT licence) is the teacher: the target of each face of the training part is the
-mean of 1 and CenterFace's score, a doubtful place with CenterFace's score, and places among goods that
-CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
-UNTAUGHT = "The labels are the only targets."
-STARTED = "\nIt starts from the weights of an earlier version, whose training saw the same parts of the data."
+mean of 1 and CenterFace's score, and the target of a doubtful place is CenterFace's score. Places among
+goods that CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
+WITHOUT_TEACHER = "The labels are the only targets."
+WITH_START = "\nIt starts from the weights of an earlier version, trained on the same parts of the data."
 
 
 def publish(run: Path, models: Path = MODELS) -> Path:
@@ -155,7 +155,7 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
         widths="-".join(str(width) for width in config.widths),
         depth=str(config.depth),
-        teacher=(UNTAUGHT if config.teacher is None else TAUGHT) + STARTED * (config.start_from is not None),
+        teacher=_describe_teacher(config),
         weights=f"{test['costs']['weights']:,}",
         small=test["compared"]["longest_side"],
         large=test["running"]["longest_side"],
@@ -174,6 +174,11 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         seen=f"about {len(read_history(run)) * config.samples_per_round:,}",
         minutes=f" or {config.minutes:g} minutes" if config.minutes else "",
     )
+
+
+def _describe_teacher(config: DetectorConfig) -> str:
+    text = WITHOUT_TEACHER if config.teacher is None else WITH_TEACHER
+    return text if config.start_from is None else text + WITH_START
 
 
 def commands(config: DetectorConfig, run: str) -> str:

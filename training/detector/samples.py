@@ -43,7 +43,7 @@ class Sample:
         return np.array(self.boxes, np.float32).reshape(-1, 4), np.array(self.scores, np.float32)
 
 
-def resized(pixels: Picture, width: int, height: int) -> Picture:
+def resize(pixels: Picture, width: int, height: int) -> Picture:
     """The picture (h, w) in another size."""
     how = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
@@ -91,7 +91,7 @@ def crop(
     shift = np.array(at) - linear @ np.array(source)
     matrix = np.hstack([linear / reduced, shift[:, None]])
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
-    ground = np.full((height, width), border, np.uint8) if around is None else resized(around, width, height)
+    ground = np.full((height, width), border, np.uint8) if around is None else resize(around, width, height)
     turned = cv2.warpAffine(pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
     sample = Sample(np.asarray(turned, np.uint8))
     for (x, y, w, h), score in zip(scene.boxes.tolist(), scene.scores.tolist(), strict=True):
@@ -111,7 +111,7 @@ def paste(
     rng: np.random.Generator,
 ) -> None:
     """Blend the ellipse around `box` of a square patch into the picture, in its light."""
-    patch = resized(patch, side, side)
+    patch = resize(patch, side, side)
     x, y, w, h = box
     grow = rng.uniform(1.0, 1.35)
     mask = np.zeros((side, side), np.uint8)

@@ -7,7 +7,7 @@ into face-free photographs with soft edges, and photographs without faces.
 
 import numpy as np
 
-from training.detector.camera_effects import degraded
+from training.detector.camera_effects import degrade
 from training.detector.samples import (
     Boxes,
     Picture,
@@ -18,7 +18,7 @@ from training.detector.samples import (
     log_uniform,
     overlaps,
     paste,
-    resized,
+    resize,
 )
 from training.detector.scenes import Scene, without_faces
 
@@ -71,7 +71,7 @@ class Synthesis:
         sample: Sample = make[kind](rng)
         if rng.random() < 0.5:
             flip(sample)
-        sample.pixels = degraded(sample.pixels, rng)
+        sample.pixels = degrade(sample.pixels, rng)
         return sample
 
     def _around_face(self, rng: np.random.Generator) -> Sample:
@@ -151,7 +151,7 @@ class Synthesis:
         for top in range(0, offset_y + self.size, tile):
             for left in range(0, offset_x + self.size, tile):
                 pixels, box = self._tile(rng.random() < portraits, rng)
-                board[top : top + tile, left : left + tile] = resized(pixels, tile, tile)
+                board[top : top + tile, left : left + tile] = resize(pixels, tile, tile)
                 if box is not None:
                     x, y, w, h = (float(v) * tile / len(pixels) for v in box)
                     sample.add((x + left - offset_x, y + top - offset_y, w, h), 1.0)

@@ -35,7 +35,7 @@ def label(
     out: Annotated[Path, typer.Option(help="Table (CSV) to write.", dir_okay=False)],
     threads: Threads = 0,
 ) -> None:
-    """Let a large detector mark the photographs of the training part, for `fit --teacher`."""
+    """Label the photographs of the training part with a large detector, for `fit --teacher`."""
     with one_line_errors():
         from training.detector.labelling import label as mark
         from training.detector.teacher import Teacher
@@ -52,7 +52,7 @@ def fit(
     seed: Seed = None,
     precision: Precision = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard places.")
+        Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard negatives.")
     ] = None,
     photographs: Annotated[
         list[Path] | None,
@@ -87,9 +87,9 @@ def fit(
 def export(
     run: Run,
     data: Data,
-    version: Annotated[str, typer.Option(help="Version that the files give themselves.")] = "1",
+    version: Annotated[str, typer.Option(help="Version to write into the files.")] = "1",
 ) -> None:
-    """Write a run's detector as ONNX in float32 and INT8, each with the scores that it should be used at."""
+    """Write a run's detector as ONNX in float32 and INT8, each with its score levels."""
     with one_line_errors():
         from training.detector.export import export_run
 
@@ -106,7 +106,7 @@ def evaluate(
     ] = "validation",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
 ) -> None:
-    """Measure a detector. Open the part `test` once, when nothing is left to decide."""
+    """Measure a detector. Open the part `test` once, after all decisions."""
     with one_line_errors():
         from training.detector.evaluate import evaluate as measure
         from training.runs.run_folder import write_json

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from media.images import PICTURE_FILE
-from training.data.importers.faces.marked import LabelledBox, Marked, marked, picture_named
+from training.data.importers.faces.marked import LabelledBox, Marked, create_marked, find_picture
 from training.data.importers.faces.voc import read_voc
 from training.data.importers.faces.wider import TABLE, read_wider
 from training.data.importers.faces.yolo import read_yolo
@@ -30,23 +30,23 @@ def load_marked(folder: Path, tick: Tick = no_progress) -> Iterator[Marked]:
         wider = sorted(folder.rglob(TABLE))
         xml = sorted(folder.rglob("*.xml"))
         if wider:
-            yield from _named(read_wider(wider[0]), pictures, tick)
+            yield from _match_pictures(read_wider(wider[0]), pictures, tick)
         elif xml:
-            yield from _named(read_voc(xml), pictures, tick)
+            yield from _match_pictures(read_voc(xml), pictures, tick)
         else:
             yield from _yolo(folder, pictures, tick)
 
 
-def _named(
+def _match_pictures(
     faces: Iterable[tuple[str, list[LabelledBox], str]], pictures: PictureFiles, tick: Tick
 ) -> Iterator[Marked]:
     by_file: dict[str, dict[str, str]] = {}
     for name in pictures.names:
         by_file.setdefault(PurePosixPath(name).name, {})[name] = ""
     for wanted, found, where in faces:
-        name = picture_named(wanted, by_file.get(PurePosixPath(wanted).name, {}), where)
+        name = find_picture(wanted, by_file.get(PurePosixPath(wanted).name, {}), where)
         tick()
-        yield marked(name, pictures.gray(name), found)
+        yield create_marked(name, pictures.gray(name), found)
 
 
 def _yolo(folder: Path, pictures: PictureFiles, tick: Tick) -> Iterator[Marked]:
@@ -71,7 +71,7 @@ def _yolo(folder: Path, pictures: PictureFiles, tick: Tick) -> Iterator[Marked]:
             used.add(key)
             faces = read_yolo(tables[key], *pixels.shape)
         tick()
-        yield marked(name, pixels, faces)
+        yield create_marked(name, pixels, faces)
     for key in tables.keys() - used:
         raise DatasetError(f"{tables[key]}: no picture of that name; remove the file, or add its picture")
 

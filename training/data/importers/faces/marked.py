@@ -46,7 +46,7 @@ class Marked:
     sure: NDArray[np.bool_]
 
 
-def marked(name: str, pixels: NDArray[np.uint8], faces: list[LabelledBox]) -> Marked:
+def create_marked(name: str, pixels: NDArray[np.uint8], faces: list[LabelledBox]) -> Marked:
     """The photograph with its faces, both made smaller where it is large."""
     scale = min(LONGEST_SIDE / max(pixels.shape), 1.0)
     if scale < 1:
@@ -67,7 +67,7 @@ def parse_number(text: str | None, where: str, what: str) -> float:
     return value
 
 
-def picture_named(wanted: str, names: Mapping[str, str], where: str) -> str:
+def find_picture(wanted: str, names: Mapping[str, str], where: str) -> str:
     """The picture whose path ends in `wanted`; raises DatasetError where there is none, or more than one."""
     parts = PurePosixPath(wanted).parts
     found = [name for name in names if PurePosixPath(name).parts[-len(parts) :] == parts]
@@ -77,7 +77,7 @@ def picture_named(wanted: str, names: Mapping[str, str], where: str) -> str:
     return found[0]
 
 
-def lines_of(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """The lines of a text file; raises DatasetError for one that is not UTF-8 or cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, parse_number, read_lines
 from training.errors import DatasetError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -18,7 +18,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 def read_voc(files: list[Path]) -> Iterator[tuple[str, list[LabelledBox], str]]:
     """Each picture's name, its faces, and the file that lists them; raises DatasetError."""
     for file in files:
-        text = "\n".join(lines_of(file))
+        text = "\n".join(read_lines(file))
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise DatasetError(f"{file}: declares a document type or entities, expected plain elements")
         try:

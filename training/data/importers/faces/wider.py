@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, parse_number, read_lines
 from training.data.importers.tables import parse_number as whole_number
 from training.data.importers.tables import quote
 from training.errors import DatasetError
@@ -22,7 +22,7 @@ _MOST_FACES = 10_000
 
 def read_wider(table: Path) -> Iterator[tuple[str, list[LabelledBox], str]]:
     """Each picture's path, its faces, and where the table names it; raises DatasetError."""
-    lines = lines_of(table)
+    lines = read_lines(table)
     at = 0
     while at < len(lines):
         where, picture = f"{table.name} line {at + 1}", lines[at].strip()

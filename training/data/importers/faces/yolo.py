@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.data.importers.faces.marked import LabelledBox, lines_of, parse_number
+from training.data.importers.faces.marked import LabelledBox, parse_number, read_lines
 from training.data.importers.tables import quote
 from training.errors import DatasetError
 
@@ -18,7 +18,7 @@ def read_yolo(table: Path, height: int, width: int) -> list[LabelledBox]:
     """The faces of a picture of that size; raises DatasetError."""
     return [
         _face(line.split(), f"{table} line {row}", height, width)
-        for row, line in enumerate(lines_of(table), start=1)
+        for row, line in enumerate(read_lines(table), start=1)
         if line.strip()
     ]
 
