@@ -5,19 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from contextlib import ExitStack
 
 from bus.messages import CameraMinute, minute_of
 from bus.sinks import SinkUnavailable
 from common.clock import wall_clock_us
-from mien.health_server import serve_health
-from mien.metrics import Metrics
+from mien.loops.process import open_process
 from mien.settings import Settings
-from mien.signals import stop_on_signal
 from mien.totals import RunResult
 from mien.wiring import scaled
-from mien.wiring.parts import RunOptions, open_settings_database
-from storage.hung_connections import abort_hung_connections
+from mien.wiring.parts import RunOptions
 from storage.registry import CameraRegistry, CameraRow
 
 CAPTURES_STOP_S = 3.0
@@ -35,14 +31,7 @@ def run_ingestion(
     Returns None where a signal arrived before a broker answered. Raises the errors of the parts that cannot
     start.
     """
-    scaled.kafka_settings(settings)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signal())
-        metrics = Metrics()
-        stack.enter_context(serve_health(metrics, settings))
-        engine = open_settings_database(settings)
-        stack.callback(engine.dispose)
-        stack.enter_context(abort_hung_connections(engine, stop))
+    with open_process(settings) as (stop, metrics, engine):
         CameraRegistry(engine).sync(cameras)
         partitions = scaled.wait_for_partitions(settings, stop)
         if partitions is None:

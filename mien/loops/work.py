@@ -7,16 +7,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
 
 from inference.worker import Worker
-from mien.health_server import serve_health
-from mien.metrics import Metrics
+from mien.loops.process import open_process
 from mien.settings import Settings
-from mien.signals import stop_on_signal
 from mien.wiring import scaled
-from mien.wiring.parts import open_settings_database
-from storage.hung_connections import abort_hung_connections
 
 DRAIN_S = 1.5
 """How long workers may still drain the bus once the process is to stop."""
@@ -28,14 +23,7 @@ def run_workers(settings: Settings, count: int, drain: bool) -> None:
 
     Raises the errors of the parts that cannot start, and the exception that ended a worker.
     """
-    scaled.kafka_settings(settings)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signal())
-        metrics = Metrics()
-        stack.enter_context(serve_health(metrics, settings))
-        engine = open_settings_database(settings)
-        stack.callback(engine.dispose)
-        stack.enter_context(abort_hung_connections(engine, stop))
+    with open_process(settings) as (stop, metrics, engine):
         pool = WorkerPool(scaled.create_workers(settings, engine, count, drain, metrics))
         pool.start()
         try:

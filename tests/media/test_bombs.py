@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from media.images import decode_gray
 from media.jpeg import MOST_SCANS
 from tests.media.bombs import BOMBS, jpeg_with_scans
 from tests.media.limited import DOORS
+from tests.media.limits import run_python
 
 MEGABYTES = 200
 """Memory in which all bombs must be refused: without checks some take 1.7 to 4.6 GB, others 30 to 60 s."""
@@ -32,17 +30,8 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def run_limited(door: str, paths: list[Path], folder: Path) -> list[str]:
     """The lines that a process with limits prints for these files, after it has decoded a valid picture."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "tests.media.limited", door, str(MEGABYTES), str(SECONDS), *map(str, paths)],
-        env={**os.environ, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return finished.stdout.splitlines()
+    arguments = ["-m", "tests.media.limited", door, str(MEGABYTES), str(SECONDS), *map(str, paths)]
+    return run_python(arguments, folder, timeout=120).splitlines()
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -15,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.media.limits import run_python
 
 MEGABYTES = 600
 SECONDS = 60
@@ -134,16 +133,7 @@ def test_damaged_pictures_are_decoded_or_refused_within_limits(kind: str, tmp_pa
     valid = tmp_path / kind
     valid.write_bytes(encode(kind))
     (tmp_path / "mutated").mkdir()
-    finished = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(valid), str(tmp_path / "mutated")],
-        env={**os.environ, "TMPDIR": str(tmp_path), "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    decoded, refused = map(int, finished.stdout.split())
+    output = run_python(["-c", SCRIPT, str(valid), str(tmp_path / "mutated")], tmp_path, timeout=180)
+    decoded, refused = map(int, output.split())
     assert decoded + refused == 6 * MUTATIONS
     assert refused > MUTATIONS

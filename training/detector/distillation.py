@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from training.detector.judging import overlap_matrix
+from training.detector.judging import intersections, overlap_matrix
 from training.detector.scenes import Scene
 
 SAME = 0.4
@@ -17,15 +17,15 @@ ADDED = 0.15
 HARD = 0.1
 """Score from which a place among goods is worth showing again and again."""
 WITHIN = 0.5
-"""Share of a box that may be inside a labelled face before it counts as a part of that face."""
+"""Share of the smaller of a box and a labelled face that both may have in common before they count as one."""
 
 
 def with_soft_scores(scene: Scene, seen: Mapping[str, list[tuple[float, ...]]]) -> Scene:
     """A scene whose scores the teacher has softened.
 
     `seen` holds score, x, y, w, h of the teacher's detections by photograph. The target of a sure face is the
-    mean of 1 and the teacher's score, a doubtful one at the teacher's score; what neither sees for certain
-    is not evaluated. Detections of the teacher alone are added with its score.
+    mean of 1 and the teacher's score, that of a doubtful one is the teacher's score; a doubtful one that the
+    teacher does not detect is ignored. Detections of the teacher alone are added with its score.
     """
     found = np.array(seen.get(scene.name, []), np.float32).reshape(-1, 5)
     overlaps = overlap_matrix(found[:, 1:], scene.boxes)
@@ -51,9 +51,7 @@ def with_hard_places(goods: Scene, seen: Mapping[str, list[tuple[float, ...]]]) 
 
 
 def _inside(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of the boxes (n, 4) are by more than `WITHIN` inside one of the others (m, 4), as (n,) bool."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], others[None, :, :2] + others[None, :, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=2)
+    """Which boxes (n, 4) are by more than `WITHIN` inside one of the others (m, 4), or contain it: (n,)."""
+    common = intersections(boxes, others)
     area = np.maximum(np.minimum(boxes[:, 2:].prod(axis=1)[:, None], others[:, 2:].prod(axis=1)[None]), 1e-6)
     return np.asarray((common / area > WITHIN).any(axis=1))

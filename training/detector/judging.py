@@ -106,8 +106,13 @@ def faces(outcomes: Sequence[Outcome]) -> int:
 
 def overlap_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union (n, m) of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=2)
+    common = intersections(a, b)
     areas = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None]
     return np.asarray(common / np.maximum(areas - common, 1e-6), np.float32)
+
+
+def intersections(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Area (n, m) that boxes (n, 4) and (m, 4) have in common."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
+    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2), np.float32)

@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from inference.detector import Faces, suppress_overlaps
+from inference.model_file import make_session_options
 from training.detector.onnx_file import read_onnx
 from training.errors import RunError
 
@@ -41,7 +42,7 @@ class Teacher:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._session = onnxruntime.InferenceSession(
-            _free_sides(path).SerializeToString(), _options(threads), ["CPUExecutionProvider"]
+            _free_sides(path).SerializeToString(), make_session_options(threads), ["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
 
@@ -90,10 +91,3 @@ def _free_sides(path: Path) -> onnx.ModelProto:
             for axis in (2, 3):
                 value.type.tensor_type.shape.dim[axis].dim_param = f"cells{axis}"
     return model
-
-
-def _options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    return options

@@ -50,7 +50,7 @@ def _match_pictures(
 
 
 def _yolo(folder: Path, pictures: PictureFiles, tick: Tick) -> Iterator[Marked]:
-    """PictureFiles whose labels are there; one without a label file holds no face if others have one."""
+    """Pictures with their labels; one without a label file holds no face, as long as others have one."""
     tables = {
         path.relative_to(folder).with_suffix("").as_posix(): path
         for path in sorted(folder.rglob("*.txt"))

@@ -1,6 +1,6 @@
 """Pascal VOC: an XML file for each picture, with its name and a `bndbox` for each object.
 
-Every object is a face, whatever its name; those marked as `difficult` count neither way.
+Every object is a face, whatever its name; those marked as `difficult` are ignored in training.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A picture's path, the number of its faces, then a line of ten numbers for each:
 `x y w h blur expression illumination invalid occlusion pose`. A picture without faces has the number 0 and
-one line of zeros, or none. Faces that are marked as invalid, or have no area, count neither way.
+one line of zeros, or none. Faces that are marked as invalid, or have no area, are ignored in training.
 """
 
 from __future__ import annotations
