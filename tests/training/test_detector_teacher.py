@@ -16,6 +16,7 @@ from tests.support.detector_data import write_photographs
 from tests.support.teacher_file import write_teacher
 from training.detector import scenes
 from training.detector.distillation import with_hard_places, with_soft_scores
+from training.detector.evaluate import evaluate_teacher
 from training.detector.labelling import COLUMNS, label
 from training.detector.scenes import Scene
 from training.detector.teacher import Teacher
@@ -54,6 +55,16 @@ class TestTeacher:
         (tmp_path / "teacher.onnx").write_bytes(b"nothing")
         with pytest.raises(RunError, match=r"teacher.onnx: cannot be read as an ONNX file"):
             Teacher(tmp_path / "teacher.onnx")
+
+
+class TestEvaluation:
+    def test_the_teacher_is_judged_at_the_sides_at_which_detectors_are(self, tmp_path: Path) -> None:
+        teacher = write_teacher(tmp_path / "teacher.onnx")
+        figures = evaluate_teacher(teacher, write_photographs(tmp_path / "data"), "validation")
+        assert figures["compared"]["longest_side"] == 320
+        assert figures["running"]["longest_side"] == 640
+        assert figures["compared"]["faces"] == figures["running"]["faces"] == 1
+        assert figures["compared"]["average_precision"]["value"] < 0.5
 
 
 class TestTable:

@@ -19,6 +19,7 @@ from training.detector.groups import Members, groups
 from training.detector.judging import (
     SMALLEST,
     Detected,
+    FaceDetector,
     Outcome,
     average_precision,
     detect,
@@ -29,6 +30,7 @@ from training.detector.judging import (
     score_for,
 )
 from training.detector.scenes import KINDS, Part, Scene, face_sources, load_groceries, load_scenes
+from training.detector.teacher import Teacher
 from training.measure.statistics import share
 
 STANDARD_SIDE = 320
@@ -65,7 +67,20 @@ def evaluate(model: Path, data: Path, part: Part) -> dict[str, Any]:
     }
 
 
-def _look(detector: Detector, scenes: list[Scene], goods: list[Scene]) -> Photographs:
+def evaluate_teacher(model: Path, data: Path, part: Part) -> dict[str, Any]:
+    """How much of the marked faces the teacher finds, by the protocol of `evaluate`: a limit for its student.
+
+    Raises DatasetError, or RunError for a file that is not the teacher.
+    """
+    scenes, goods = load_scenes(data, part), load_groceries(data, part)
+    sides = {"compared": STANDARD_SIDE, "running": LONGEST_SIDE}
+    return {"part": part, "scenes": len(scenes), "goods": len(goods)} | {
+        name: {"longest_side": side} | _curve(_look(Teacher(model, longest_side=side), scenes, goods))
+        for name, side in sides.items()
+    }
+
+
+def _look(detector: FaceDetector, scenes: list[Scene], goods: list[Scene]) -> Photographs:
     found = [detect(detector, scene) for scene in track(scenes + goods, "photographs", transient=True)]
     return Photographs(found[: len(scenes)], found[len(scenes) :])
 

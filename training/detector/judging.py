@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.detector import Detector, Faces
+from inference.detector import Faces
 from training.detector.scenes import Scene
 
 MATCH = 0.5
@@ -18,6 +19,18 @@ NEAR = MATCH / 2
 SMALLEST = 24.0
 """Size in pixels, as the network sees it, from which a face counts by default."""
 LOWEST_SCORE = 0.02
+
+
+class FaceDetector(Protocol):
+    """What is judged: Mien's own detector or the teacher."""
+
+    def detect(self, grey: NDArray[np.uint8], lowest: float, /) -> Faces:
+        """The faces of a grey picture (h, w) uint8 with scores from `lowest` on, best first."""
+        ...
+
+    def scale(self, height: int, width: int) -> float:
+        """The factor by which a picture is scaled before it is searched."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class Detected:
     scale: float
 
 
-def detect(detector: Detector, scene: Scene) -> Detected:
+def detect(detector: FaceDetector, scene: Scene) -> Detected:
     """Everything that a detector finds in a photograph."""
     return Detected(scene, detector.detect(scene.pixels, LOWEST_SCORE), detector.scale(*scene.pixels.shape))
 

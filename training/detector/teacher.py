@@ -36,20 +36,26 @@ class Teacher:
     Args:
         path: the file as published, whose graph is fixed to ten pictures of 32 x 32 pixels.
         threads: CPU threads of one call; all cores where 0.
+        longest_side: pixels to which the longer side of a picture is scaled.
 
     Raises RunError for a file that is missing or is another network.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, longest_side: int = LONGEST_SIDE) -> None:
         self._session = onnxruntime.InferenceSession(
             _free_sides(path).SerializeToString(), make_session_options(threads), ["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
+        self._longest_side = longest_side
+
+    def scale(self, height: int, width: int) -> float:
+        """The factor by which a picture of `height` x `width` pixels is scaled before it is searched."""
+        return min(self._longest_side / max(height, width), LARGEST_ZOOM)
 
     def detect(self, grey: NDArray[np.uint8], lowest: float) -> Faces:
         """The faces of a grey picture (h, w) uint8 with scores from `lowest` on, best first."""
         height, width = grey.shape
-        zoom = min(LONGEST_SIDE / max(height, width), LARGEST_ZOOM)
+        zoom = self.scale(height, width)
         heat, sizes, offsets = self._look(grey, zoom)
         rows, columns = np.nonzero(heat >= lowest)
         scores = heat[rows, columns]

