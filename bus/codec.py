@@ -1,7 +1,7 @@
 """Encoding of frames for the bus: the JPEG is the record's value, every other field is a header.
 
-Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`. Later versions only add
-fields; a reader refuses an unknown major version. Records are untrusted: every field has a limit.
+Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged` where it is not
+0. Later versions only add fields; a reader refuses an unknown major version. Records are untrusted: every field has a limit.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bus.errors import BadFrame
-from bus.messages import MICROSECONDS, Frame
+from bus.messages import MICROSECONDS, Frame, check_camera_id
 
 Headers = Sequence[tuple[str, bytes]]
 """Names and values, as Kafka carries them: a name may occur several times."""
@@ -27,12 +27,12 @@ MAX_AHEAD_US = 86_400 * MICROSECONDS
 _JPEG_START = b"\xff\xd8"
 _MAX_DIGITS = 19
 _MAX_SHOWN = 40
-_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h")
+_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged")
 
 
 def encode(frame: Frame) -> tuple[Headers, bytes]:
     """The headers and the value of the record for `frame`."""
-    headers = (
+    headers = [
         ("v", VERSION),
         ("camera", frame.camera_id.encode("ascii")),
         ("epoch", b"%d" % frame.epoch),
@@ -40,7 +40,9 @@ def encode(frame: Frame) -> tuple[Headers, bytes]:
         ("captured_at", b"%d" % frame.captured_at),
         ("w", b"%d" % frame.width),
         ("h", b"%d" % frame.height),
-    )
+    ]
+    if frame.unchanged:
+        headers.append(("unchanged", b"%d" % frame.unchanged))
     return headers, frame.jpeg
 
 
@@ -72,6 +74,7 @@ def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Fram
             width=_number(fields, "w", 1, MAX_SIDE),
             height=_number(fields, "h", 1, MAX_SIDE),
             jpeg=value,
+            unchanged=_number(fields, "unchanged", 0, MAX_NUMBER) if "unchanged" in fields else 0,
         )
     except ValueError as error:
         raise BadFrame(str(error)) from error
@@ -91,13 +94,13 @@ def captured_at_of(headers: Headers) -> int | None:
         return None
 
 
-def sequence_of(headers: Headers) -> tuple[tuple[bytes, bytes], int] | None:
-    """The run of a capture (camera and epoch) and the sequence number; None where one is not valid."""
+def sequence_of(headers: Headers) -> tuple[str, int, int] | None:
+    """Camera, epoch and sequence number that a record names; None where one of them is not valid."""
     try:
         fields = _unique(headers)
-        _number(fields, "epoch", 0, MAX_NUMBER)
-        return (_field(fields, "camera"), fields["epoch"]), _number(fields, "seq", 0, MAX_NUMBER)
-    except BadFrame:
+        camera_id = check_camera_id(_field(fields, "camera").decode("ascii", "replace"))
+        return camera_id, _number(fields, "epoch", 0, MAX_NUMBER), _number(fields, "seq", 0, MAX_NUMBER)
+    except (BadFrame, ValueError):
         return None
 
 

@@ -49,8 +49,10 @@ class Frame:
     """One sampled picture of one camera, as grey JPEG.
 
     `captured_at` is set once, at capture. `epoch` identifies one run of a capture (the time at which its
-    source was opened), `seq` counts its frames from 0: (camera_id, epoch, seq) is unique, and gaps in `seq`
-    are drops. `width` and `height` are those of the JPEG in pixels.
+    source was opened) and is greater than every earlier epoch of this camera, `seq` counts its pictures from
+    0: (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
+    showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those of
+    the JPEG in pixels.
     """
 
     camera_id: str
@@ -60,10 +62,11 @@ class Frame:
     width: int
     height: int
     jpeg: bytes
+    unchanged: int = 0
 
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)
-        for name in ("captured_at", "seq", "epoch"):
+        for name in ("captured_at", "seq", "epoch", "unchanged"):
             _check_at_least(name, getattr(self, name), 0)
         for name in ("width", "height"):
             _check_at_least(name, getattr(self, name), 1)
@@ -107,21 +110,27 @@ class CameraHealth:
 class CameraMinute:
     """Outcomes of the frames of one camera in one minute: an increment, to be added.
 
-    Every sampled frame is in `captured` and in exactly one of the other counts: `analysed`, `stale` (too old
-    when a worker read it), `failed` (can never be processed) and `dropped` (by reason, before it reached a
-    worker). A frame in transit is in none of them, and so is a lost one: Kafka deleted it before it was read,
-    or its capture ended before Kafka acknowledged it. No frame is in two.
+    Every sampled frame is in `captured` and in exactly one of the other counts: `unchanged` (it showed what
+    the frame before it showed and was not published), `analysed`, `stale` (too old when a worker read it),
+    `failed` (can never be processed), `superseded` (of an earlier epoch than a frame that was analysed) and
+    `dropped` (by reason, before it reached a worker). A frame in transit is in none of them, and so is a lost
+    one: Kafka deleted it before it was read, or its capture ended before Kafka acknowledged it. No frame is
+    in two. `repeated` counts frames that a worker read again or after a newer frame of their epoch: they are
+    in another count already.
 
-    `watched_us` is the time that analysed frames cover, `age_sum_us` the sum of the ages of analysed frames
-    after analysis, `faces` the number of detections.
+    `watched_us` is the time that analysed frames and the unchanged ones before them cover, `age_sum_us` the
+    sum of the ages of analysed frames after analysis, `faces` the number of detections.
     """
 
     camera_id: str
     minute: int
     captured: int = 0
+    unchanged: int = 0
     analysed: int = 0
     stale: int = 0
     failed: int = 0
+    superseded: int = 0
+    repeated: int = 0
     faces: int = 0
     watched_us: int = 0
     age_sum_us: int = 0
@@ -193,15 +202,30 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class LastFrame:
+    """The last frame that was processed of one epoch of a camera.
+
+    `analysed`: whether a frame of this epoch has been analysed. From then on frames of earlier epochs are
+    superseded: another capture has replaced theirs.
+    """
+
+    camera_id: str
+    epoch: int
+    seq: int
+    analysed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """The results of one batch of frames, in order."""
+    """The results of one batch of frames, in order, and the last frame of each camera and epoch in it."""
 
     visits: tuple[Visit, ...] = ()
     observations: tuple[Observation, ...] = ()
     minutes: tuple[CameraMinute, ...] = ()
+    last_frames: tuple[LastFrame, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.visits or self.observations or self.minutes)
+        return bool(self.visits or self.observations or self.minutes or self.last_frames)
 
 
 def _check_at_least(name: str, value: float, least: float) -> None:

@@ -10,10 +10,10 @@ Any other exception of a sink is a wrong configuration or a bug, and ends the ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from bus.messages import CameraHealth, CameraMinute, Partition, Positions, Results
+from bus.messages import CameraHealth, CameraMinute, LastFrame, Partition, Positions, Results
 
 
 class SinkError(Exception):
@@ -43,12 +43,20 @@ class ResultSink(Protocol):
 
         Raises:
             SinkUnavailable: call again with the same arguments.
-            SinkFenced: a position is not where the caller last wrote or read it.
+            SinkFenced: a position is not where the caller last wrote or read it, or another worker stored
+                frames of a camera that are not older than these, or of a later epoch.
             SinkRefused: a value cannot be stored.
         """
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         """The stored positions of those partitions that have one.
+
+        Raises:
+            SinkUnavailable: call again later.
+        """
+
+    def last_frames(self, camera_id: str) -> Sequence[LastFrame]:
+        """The last stored frame of each epoch of a camera, the latest epochs at least.
 
         Raises:
             SinkUnavailable: call again later.

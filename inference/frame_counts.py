@@ -35,6 +35,14 @@ class FrameCounts:
         """Count a frame that could not be decoded."""
         self._counts[camera_id, minute_of(time_us)]["failed"] += 1
 
+    def add_superseded(self, camera_id: str, captured_at: int) -> None:
+        """Count a frame of a capture that another one has replaced."""
+        self._counts[camera_id, minute_of(captured_at)]["superseded"] += 1
+
+    def add_repeated(self, camera_id: str, time_us: int) -> None:
+        """Count a frame that was read again, or after a newer one of its epoch."""
+        self._counts[camera_id, minute_of(time_us)]["repeated"] += 1
+
     def take(self) -> tuple[CameraMinute, ...]:
         """The counts since the last call, one increment per camera and minute."""
         minutes = tuple(
@@ -44,6 +52,8 @@ class FrameCounts:
                 analysed=counts["analysed"],
                 stale=counts["stale"],
                 failed=counts["failed"],
+                superseded=counts["superseded"],
+                repeated=counts["repeated"],
                 faces=counts["faces"],
                 watched_us=counts["watched_us"],
                 age_sum_us=counts["age_sum_us"],

@@ -16,6 +16,7 @@ from bus.transport import Batch, FrameReader, Record
 from common.clock import wall_clock_us
 from inference.analyser import Analyser
 from inference.frame_counts import FrameCounts
+from inference.frame_order import FrameOrder, Order
 from media.errors import ImageError
 from media.images import decode_gray
 
@@ -89,6 +90,7 @@ class Worker:
         self._batch = batch
         self._clock = clock
         self._counts = FrameCounts()
+        self._order = FrameOrder()
         self._partition_of: dict[str, Partition] = {}
         self._last_frame_at: dict[str, float] = {}
         self._stored: dict[Partition, int] = {}
@@ -137,22 +139,56 @@ class Worker:
         try:
             frame = codec.decode(record.headers, record.value, self._max_time(now))
         except BadFrame as error:
-            self._reject(record, now, error, stop)
+            return self._process_bad_frame(record, now, error, stop)
+        order = self._find_order(frame.camera_id, frame.epoch, frame.seq, stop)
+        if order is Order.REPEATED:
+            self._counts.add_repeated(frame.camera_id, frame.captured_at)
             return Results()
+        if order is Order.SUPERSEDED:
+            self._counts.add_superseded(frame.camera_id, frame.captured_at)
+            return self._note(frame.camera_id, frame.epoch, frame.seq)
         self._partition_of[frame.camera_id] = record.partition
         self._last_frame_at[frame.camera_id] = time.monotonic()
         if self._live_limits and now - frame.captured_at > self._live_limits.max_age_us:
             self._counts.add_stale(frame.camera_id, frame.captured_at)
-            return Results()
+            return self._note(frame.camera_id, frame.epoch, frame.seq)
         try:
             gray = decode_gray(frame.jpeg)
         except ImageError as error:
             self._reject(record, frame.captured_at, error, stop)
-            return Results()
+            return self._note(frame.camera_id, frame.epoch, frame.seq)
         analysis = self._analyser.analyse(frame.camera_id, frame.captured_at, gray)
         age = max(self._clock() - frame.captured_at, 0) if self._live_limits else 0
         self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age)
-        return analysis.results
+        last = self._order.note(frame.camera_id, frame.epoch, frame.seq, analysed=True)
+        return replace(analysis.results, last_frames=(last,))
+
+    def _process_bad_frame(self, record: Record, now: int, error: BadFrame, stop: threading.Event) -> Results:
+        """Reject a record that is no frame, unless it names a frame that was rejected before."""
+        identity = codec.sequence_of(record.headers)
+        if identity is None:
+            self._reject(record, now, error, stop)
+            return Results()
+        camera_id, epoch, seq = identity
+        if self._find_order(camera_id, epoch, seq, stop) is Order.REPEATED:
+            self._counts.add_repeated(camera_id, now)
+            return Results()
+        self._reject(record, now, error, stop)
+        return self._note(camera_id, epoch, seq)
+
+    def _find_order(self, camera_id: str, epoch: int, seq: int, stop: threading.Event) -> Order:
+        """The order of a frame; the first one of a camera reads what the sink has stored."""
+        if not self._order.has(camera_id):
+
+            def restore() -> None:
+                self._order.restore(camera_id, self._sink.last_frames(camera_id))
+
+            self._retry(restore, "the last frames of a camera cannot be read", stop)
+        return self._order.classify(camera_id, epoch, seq)
+
+    def _note(self, camera_id: str, epoch: int, seq: int) -> Results:
+        """The results of a frame that was counted and not analysed."""
+        return Results(last_frames=(self._order.note(camera_id, epoch, seq, analysed=False),))
 
     def _max_time(self, now: int) -> int:
         """The latest capture time that is accepted."""
@@ -207,7 +243,8 @@ class Worker:
             _log.error("%s: the sink refuses the last results of closed visits: %s", part.partition, error)
         else:
             self._reject(part.record, self._clock(), error, stop)
-        return self._write(Results(minutes=self._counts.take()), after, stop)
+        last = tuple(replace(each, analysed=False) for each in part.results.last_frames)
+        return self._write(Results(minutes=self._counts.take(), last_frames=last), after, stop)
 
     def _write(self, results: Results, positions: Positions, stop: threading.Event) -> bool:
         """Write until it succeeds; False if another worker stores one of these partitions."""
@@ -264,6 +301,8 @@ class Worker:
         return [_Part(self._partition_of[camera], self._analyser.close(camera)) for camera in tuple(cameras)]
 
     def _drop_state(self, lost: frozenset[Partition]) -> None:
+        if lost:
+            self._order.clear()  # Other workers may have stored frames of their cameras.
         for partition in lost:
             self._stored.pop(partition, None)
         for camera_id, partition in list(self._partition_of.items()):
@@ -278,4 +317,5 @@ def _merge(parts: Iterable[Results]) -> Results:
         visits=tuple(visit for part in every for visit in part.visits),
         observations=tuple(seen for part in every for seen in part.observations),
         minutes=tuple(minute for part in every for minute in part.minutes),
+        last_frames=tuple(last for part in every for last in part.last_frames),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from typing_extensions import override
 
 from bus.codec import captured_at_of
-from bus.messages import MICROSECONDS, CameraHealth, CameraMinute, CameraState, Partition, Positions, Results
+from bus.messages import (
+    MICROSECONDS,
+    CameraHealth,
+    CameraMinute,
+    CameraState,
+    LastFrame,
+    Partition,
+    Positions,
+    Results,
+)
 from bus.sinks import Store
 from bus.transport import Batch, FrameReader, Record
 from common.clock import wall_clock_us
@@ -73,7 +82,7 @@ class Metrics:
 
     def count_frames(self, minute: CameraMinute) -> None:
         """Add an increment of frames by outcome."""
-        for outcome in ("captured", "analysed", "stale", "failed"):
+        for outcome in ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "repeated"):
             if frames := getattr(minute, outcome):
                 self.frames.labels(minute.camera_id, outcome).inc(frames)
         for reason, frames in minute.dropped.items():
@@ -105,6 +114,10 @@ class MeasuredStore(Store):
     @override
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return self._store.positions(partitions)
+
+    @override
+    def last_frames(self, camera_id: str) -> Sequence[LastFrame]:
+        return self._store.last_frames(camera_id)
 
     @override
     def report(self, health: CameraHealth) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from bus.messages import CameraHealth, CameraMinute, Partition, Positions, Results
+from bus.messages import CameraHealth, CameraMinute, LastFrame, Partition, Positions, Results
 from bus.sinks import Store
 
 
@@ -18,7 +18,7 @@ class CameraTotals:
     """Frames and visits of one camera."""
 
     frames: Counter[str] = field(default_factory=Counter)
-    """By outcome: captured, analysed, stale, failed."""
+    """By outcome: captured, unchanged, analysed, stale, failed, superseded, repeated."""
     dropped: Counter[str] = field(default_factory=Counter)
     """By reason."""
     visits: int = 0
@@ -71,12 +71,16 @@ class CountingStore(Store):
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return self._store.positions(partitions)
 
+    @override
+    def last_frames(self, camera_id: str) -> Sequence[LastFrame]:
+        return self._store.last_frames(camera_id)
+
     def totals(self) -> Mapping[str, CameraTotals]:
         """The totals by camera id; to be read when the run has ended."""
         return dict(sorted(self._cameras.items()))
 
     def _add(self, minute: CameraMinute) -> None:
         camera = self._cameras[minute.camera_id]
-        for name in ("captured", "analysed", "stale", "failed"):
+        for name in ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "repeated"):
             camera.frames[name] += getattr(minute, name)
         camera.dropped.update(minute.dropped)

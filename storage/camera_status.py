@@ -44,8 +44,9 @@ class CameraStatus:
     """One registered camera now and over the last hour. Times are UTC microseconds.
 
     `fps` is the rate of the last seconds, `fps_expected` the camera's own rate or None. `reconnects` counts
-    since its capture started. The frames of the last hour are `captured`, and of these `analysed`, `stale`
-    (too old to be analysed), `failed` (not decodable) and `dropped` by reason. `frame_age_us` is the mean age
+    since its capture started. The frames of the last hour are `captured`, and of these `unchanged` (not
+    analysed, because they showed no change), `analysed`, `stale` (too old to be analysed), `failed` (not
+    decodable) and `dropped` by reason. `frame_age_us` is the mean age
     of the analysed frames at the end of their analysis, None without any.
     """
 
@@ -61,6 +62,7 @@ class CameraStatus:
     last_frame_at: int | None
     reconnects: int
     captured: int
+    unchanged: int
     analysed: int
     stale: int
     failed: int
@@ -98,11 +100,13 @@ def _status(
 ) -> CameraStatus:
     condition, reason, since = _condition(row, now)
     frames = {
-        name: int(counts[name]) if counts else 0 for name in ("captured", "analysed", "stale", "failed")
+        name: int(counts[name]) if counts else 0
+        for name in ("captured", "unchanged", "analysed", "stale", "failed", "superseded")
     }
     analysed = frames["analysed"]
     # A capture stores its counts about once a second, so the counts of a worker may be ahead of them.
-    known = analysed + frames["stale"] + frames["failed"] + sum(drops.values())
+    known = frames["unchanged"] + analysed + frames["stale"] + frames["failed"] + sum(drops.values())
+    known += frames["superseded"]
     return CameraStatus(
         camera_id=row["id"],
         name=row["name"] or row["id"],
@@ -116,6 +120,7 @@ def _status(
         last_frame_at=row["last_frame_at"],
         reconnects=row["reconnects"] or 0,
         captured=max(frames["captured"], known),
+        unchanged=frames["unchanged"],
         analysed=analysed,
         stale=frames["stale"],
         failed=frames["failed"],
@@ -149,7 +154,7 @@ def _condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None
 
 def _counts(connection: sa.Connection, begin: int) -> dict[str, Any]:
     minutes = tables.camera_minutes.c
-    sums = ("captured", "analysed", "stale", "failed", "age_sum_us")
+    sums = ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "age_sum_us")
     query = sa.select(minutes.camera_id, *(sa.func.sum(minutes[name]).label(name) for name in sums))
     rows = connection.execute(query.where(minutes.minute >= begin).group_by(minutes.camera_id)).mappings()
     return {row["camera_id"]: row for row in rows}

@@ -66,9 +66,13 @@ class Fence:
             before = _stored(connection, positions) | {each: self._known.get(each) for each in moved}
             if before == positions and all(self._committing.get(p) == n for p, n in positions.items()):
                 return False
-        self._fenced.update(positions)
+        self.refuse(positions)
         names = ", ".join(f"{partition.topic} {partition.number}" for partition in sorted(positions))
         raise Fenced(f"positions of {names}: another writer moved them; nothing was stored")
+
+    def refuse(self, partitions: Iterable[Partition]) -> None:
+        """Refuse these partitions until their positions are read again."""
+        self._fenced.update(partitions)
 
     def note_committing(self, positions: Positions) -> None:
         """Record that the commit of `positions` is about to start."""

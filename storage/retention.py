@@ -16,8 +16,9 @@ from storage.day_partitions import DAY_US, start_of_day
 from storage.versions import require_owner
 
 _BATCH = 5000
+_POSITION_TIMES: tuple[sa.Column[int], ...] = (tables.offsets.c.written_at, tables.last_frames.c.written_at)
 _POSITION_DAYS = 30
-"""Days after its last write for which a position is kept: the bus deletes frames much earlier."""
+"""Days after its last write for which a position or a last frame is kept: the bus deletes frames much earlier."""
 
 Cutoffs = dict[sa.Column[int], int]
 """The earliest time that is kept, by the time column of a table."""
@@ -25,6 +26,9 @@ Cutoffs = dict[sa.Column[int], int]
 _TIME_COLUMNS: tuple[sa.Column[int], ...] = (
     tables.visits.c.first_seen,
     tables.visit_minutes.c.minute,
+    tables.camera_hours.c.hour,
+    tables.camera_days.c.day,
+    tables.rollup_changes.c.hour,
     tables.observations.c.observed_at,
     tables.camera_minutes.c.minute,
     tables.camera_drops.c.minute,
@@ -42,8 +46,8 @@ class Retention:
     def cutoffs(self, now_us: int) -> Cutoffs:
         """The cutoffs at the time `now_us`."""
         observations = min(self.observations, self.visits)
-        kept = (self.visits, self.visits, observations, self.coverage, self.coverage)
-        days = dict(zip(_TIME_COLUMNS, kept, strict=True)) | {tables.offsets.c.written_at: _POSITION_DAYS}
+        kept = (*([self.visits] * 5), observations, self.coverage, self.coverage)
+        days = dict(zip(_TIME_COLUMNS, kept, strict=True)) | dict.fromkeys(_POSITION_TIMES, _POSITION_DAYS)
         return {time: start_of_day(now_us) - number * DAY_US for time, number in days.items()}
 
 

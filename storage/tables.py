@@ -21,6 +21,9 @@ PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
 REASON_LENGTH = 500
 """The maximum number of characters of the reason for a camera's state."""
 
+PROCESS_LENGTH = 200
+"""The maximum number of characters of the description of a process."""
+
 metadata = sa.MetaData()
 
 
@@ -48,6 +51,7 @@ cameras = sa.Table(
     sa.Column("partition", sa.Integer),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("open_hours", sa.String(200), nullable=False, server_default=sa.text("''")),
 )
 
 camera_states = sa.Table(
@@ -94,7 +98,7 @@ observations = sa.Table(
     postgresql_partition_by="RANGE (observed_at)",
 )
 
-COUNTS = ("captured", "analysed", "stale", "failed", "dropped", "faces", "watched_us", "age_sum_us")
+COUNTS = ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "repeated", "dropped", "faces", "watched_us", "age_sum_us")
 
 camera_minutes = sa.Table(
     "camera_minutes",
@@ -129,6 +133,38 @@ visit_minutes = sa.Table(
     sqlite_with_rowid=False,
 )
 
+last_frames = sa.Table(
+    "last_frames",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.BigInteger, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("analysed", sa.Boolean, nullable=False),
+    sa.Column("written_at", sa.BigInteger, nullable=False),
+)
+
+camera_leases = sa.Table(
+    "camera_leases",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("process", sa.String(PROCESS_LENGTH), nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("next_token", sa.BigInteger, nullable=False),
+    sa.Column("renewed_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+
+capture_processes = sa.Table(
+    "capture_processes",
+    metadata,
+    sa.Column("holder", sa.String(32), primary_key=True),
+    sa.Column("process", sa.String(PROCESS_LENGTH), nullable=False),
+    sa.Column("shares", sa.Boolean, nullable=False),
+    sa.Column("renewed_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+
 offsets = sa.Table(
     "offsets",
     metadata,
@@ -136,4 +172,65 @@ offsets = sa.Table(
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("next_offset", sa.BigInteger, nullable=False),
     sa.Column("written_at", sa.BigInteger, nullable=False),
+)
+
+DWELL_EDGES_S = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 90, 120, 180, 300, 600, 1200)
+"""The edges in seconds between the bins of the histogram of dwell; `dwell_<number>` counts one bin."""
+
+CROSS_COUNTS = tuple(
+    f"n_{expression}_{gender}" for expression in (*EXPRESSIONS, "unknown") for gender in (*GENDERS, "unknown")
+)
+"""The columns that count the closed visits of one expression and gender."""
+
+DWELL_BINS = tuple(f"dwell_{number}" for number in range(len(DWELL_EDGES_S) + 1))
+VISIT_COUNTS = ("visits", "simulated", *CROSS_COUNTS)
+VISIT_SUMS = ("mood", "mood_squared", "dwell_us", "dwell_squared")
+"""Sums over closed visits; `dwell_squared` is in square seconds."""
+
+COVERAGE_SUMS = (*COUNTS, "scheduled_us")
+
+
+def _long_rollup(name: str, time: str) -> sa.Table:
+    """Sums of the closed visits and of the coverage of one camera in one local hour or day."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column(time, sa.BigInteger, primary_key=True),
+        sa.Column("camera_id", sa.String(64), primary_key=True),
+        *[sa.Column(each, sa.Integer, nullable=False) for each in VISIT_COUNTS],
+        *[sa.Column(each, sa.Float, nullable=False) for each in VISIT_SUMS],
+        *[sa.Column(each, sa.Integer, nullable=False) for each in DWELL_BINS],
+        *[sa.Column(each, sa.BigInteger, nullable=False) for each in COVERAGE_SUMS],
+        sqlite_with_rowid=False,
+    )
+
+
+camera_hours, camera_days = _long_rollup("camera_hours", "hour"), _long_rollup("camera_days", "day")
+
+rollup_state = sa.Table(
+    "rollup_state",
+    metadata,
+    sa.Column("level", sa.String(10), primary_key=True),
+    sa.Column("timezone", sa.String(64), nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+)
+
+rollup_changes = sa.Table("rollup_changes", metadata, sa.Column("hour", sa.BigInteger, primary_key=True))
+"""UTC hours of which rows were stored after the hour was rolled up."""
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("start_at", sa.BigInteger, nullable=False),
+    sa.Column("end_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+event_cameras = sa.Table(
+    "event_cameras",
+    metadata,
+    sa.Column("event_id", sa.String(32), primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
 )

@@ -18,6 +18,7 @@ from bus.messages import (
     CameraHealth,
     CameraMinute,
     Estimate,
+    LastFrame,
     Observation,
     Partition,
     Positions,
@@ -26,10 +27,13 @@ from bus.messages import (
     minute_of,
 )
 from bus.sinks import Store
+from common.clock import wall_clock_us
 from storage import tables
-from storage.errors import StorageError
+from storage.errors import Fenced, StorageError
 from storage.fence import Fence
+from storage.frame_fence import FrameFence
 from storage.mood import mood_of
+from storage.rollups import late_hours
 
 Row = dict[str, Any]
 Merge = Callable[[Any, Any], Any]
@@ -47,6 +51,7 @@ class Writer(Store):
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         self._statements = _Statements(dialect)
         self._fence = Fence(dialect)
+        self._frame_fence = FrameFence(dialect)
         self._committing: dict[Partition, Results] = {}
         self._counts_topic = f"counts/{uuid.uuid4().hex}"
         self._unconfirmed: defaultdict[Partition, list[CameraMinute]] = defaultdict(list)
@@ -61,7 +66,7 @@ class Writer(Store):
 
         Raises:
             StorageError: an estimate has other expressions than the tables.
-            Fenced: another writer moved one of the positions.
+            Fenced: another writer moved one of the positions, or stored later frames of one of the cameras.
             DatabaseUnavailable: the database cannot store at present; call again with the same arguments.
             DataRefused: the database refuses a value.
         """
@@ -76,6 +81,15 @@ class Writer(Store):
         """
         with self._lock, self._engine.connect() as connection:
             return self._fence.read(connection, partitions)
+
+    @override
+    def last_frames(self, camera_id: str) -> tuple[LastFrame, ...]:
+        """The last stored frame of the latest epochs of a camera.
+
+        Raises DatabaseUnavailable while the database cannot be read.
+        """
+        with self._lock, self._engine.connect() as connection:
+            return self._frame_fence.read(connection, camera_id)
 
     @override
     def report(self, health: CameraHealth) -> None:
@@ -125,14 +139,25 @@ class Writer(Store):
         with self._engine.begin() as connection:
             # First of all, so that of two writers of one partition the later one waits here.
             if self._fence.move(connection, positions):
+                self._store_frames(connection, results.last_frames, positions)
                 self._store_visits(connection, visits)
                 _execute(connection, self._statements.observations, observations)
                 self._add_minutes(connection, results.minutes)
                 self._fence.note_committing(positions)
                 self._committing.update(dict.fromkeys(positions, results))
         self._fence.note_committed(positions)
+        self._frame_fence.note_stored(results.last_frames)
         stored = [self._committing.pop(partition, results) for partition in positions]
         return stored[0] if stored else results
+
+    def _store_frames(
+        self, connection: sa.Connection, frames: Sequence[LastFrame], positions: Positions
+    ) -> None:
+        try:
+            self._frame_fence.store(connection, frames)
+        except Fenced:
+            self._fence.refuse(positions)
+            raise
 
     def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Upsert visits, and add those that this statement closes to the rollup: each exactly once."""
@@ -140,7 +165,9 @@ class Writer(Store):
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
         if closing:
             closed = connection.scalars(self._statements.closed_visits, list(closing.values()))
-            self._roll_up(connection, [closing[visit_id] for visit_id in closed])
+            rows = [closing[visit_id] for visit_id in closed]
+            self._roll_up(connection, rows)
+            self._note_late(connection, (row["first_seen"] for row in rows))
 
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
         sums: dict[tuple[int, str, str, str], Row] = {}
@@ -173,6 +200,12 @@ class Writer(Store):
             for (m, c, reason), frames in drops.items()
         ]
         _execute(connection, self._statements.camera_drops, dropped)
+        self._note_late(connection, (row["minute"] for row in rows))
+
+    def _note_late(self, connection: sa.Connection, times: Iterable[int]) -> None:
+        """Note the hours that `storage.rollups` has to roll up again."""
+        late = [{"hour": hour} for hour in sorted(late_hours(times, wall_clock_us()))]
+        _execute(connection, self._statements.rollup_changes, late)
 
 
 class _Statements:
@@ -181,6 +214,7 @@ class _Statements:
     def __init__(self, dialect: ModuleType) -> None:
         self._insert = dialect.insert
         self.observations = self._insert(tables.observations).on_conflict_do_nothing()
+        self.rollup_changes = self._insert(tables.rollup_changes).on_conflict_do_nothing()
         self.camera_states = self._upsert(tables.camera_states, _new)
         self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
         self.camera_drops = self._upsert(tables.camera_drops, _sum)

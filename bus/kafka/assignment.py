@@ -15,8 +15,6 @@ from bus.sinks import SinkUnavailable
 from bus.transport import Resume
 
 _LOOKUP_MS = 2000
-_LOOK_BACK = 128
-"""Records before a stored position that are fetched again, so that repetitions of them are recognised."""
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +117,7 @@ class Assignment:
             last_reported=-1 if stored is None else start,
             drain_until=self._ends.get(partition, 0),
         )
-        self._consumer.seek(key_of(partition), max(first, start - _LOOK_BACK))
+        self._consumer.seek(key_of(partition), start)
 
 
 def key_of(partition: Partition) -> TopicPartition:

@@ -54,7 +54,7 @@ class KafkaWriter(FrameWriter):
     twice. So only frames that were never sent are dropped.
 
     The client's idempotence is off: with it, one batch that expires blocks the client for ever. A batch whose
-    acknowledgement is lost is therefore sent again, and readers skip the repeated frames (`Deduplicator`).
+    acknowledgement is lost is therefore sent again, and workers count and skip the repeated frames.
 
     Args:
         settings: where frames go.

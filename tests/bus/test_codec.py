@@ -189,11 +189,12 @@ def test_the_camera_of_a_bad_record_is_the_one_that_it_names(headers: Headers, c
 
 def test_invalid_times_and_sequence_numbers_are_none() -> None:
     assert codec.captured_at_of(headers_with()) == FRAME.captured_at
-    assert codec.sequence_of(headers_with()) == ((b"entrance", b"1699999999000000"), 7)
+    assert codec.sequence_of(headers_with()) == ("entrance", 1_699_999_999_000_000, 7)
     assert codec.captured_at_of(headers_with(captured_at=b"9" * 5000)) is None
     assert codec.captured_at_of(()) is None
     assert codec.sequence_of(headers_with(seq=b"9" * 5000)) is None
     assert codec.sequence_of((*headers_with(), ("seq", b"8"))) is None
+    assert codec.sequence_of(headers_with(camera=b"No camera")) is None
 
 
 def test_messages_refuse_values_that_cannot_be_stored() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader
 from bus.errors import BrokerUnavailable
-from bus.messages import CameraMinute, Frame, Partition, Positions, Results
+from bus.messages import CameraMinute, Frame, LastFrame, Partition, Positions, Results
 from bus.sinks import SinkFenced, SinkRefused, SinkUnavailable
 from bus.transport import Record
 from inference.analyser import Analyser
@@ -45,6 +45,7 @@ class Sink:
     attempts: int = 0
     written: list[Results] = field(default_factory=list)
     stored: dict[Partition, int] = field(default_factory=dict)
+    frames: dict[str, list[LastFrame]] = field(default_factory=dict)
 
     def write(self, results: Results, positions: Positions) -> None:
         self.attempts += 1
@@ -52,6 +53,11 @@ class Sink:
             raise SinkUnavailable("database is unavailable")
         self.written.append(results)
         self.stored.update(positions)
+        for last in results.last_frames:
+            self.frames.setdefault(last.camera_id, []).append(last)
+
+    def last_frames(self, camera_id: str) -> list[LastFrame]:
+        return self.frames.get(camera_id, [])
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return {each: self.stored[each] for each in partitions if each in self.stored}
@@ -134,10 +140,71 @@ def test_partitions_are_held_while_the_sink_is_unavailable(
 
 def test_stale_frames_are_skipped_and_counted(classifier: Classifier, frame: Frame) -> None:
     sink = Sink()
-    frames = [replace(frame, captured_at=NOW - 5_000_000), *later(frame, 3)]
+    frames = [replace(frame, epoch=NOW - 9, captured_at=NOW - 5_000_000), *later(frame, 3)]
     work(frames, sink, classifier, LiveLimits(max_age_us=2_000_000))
     assert (sink.total("stale"), sink.total("analysed")) == (1, 3)
     assert sink.total("age_sum_us") == 1_000_000 + 800_000 + 600_000
+
+
+def test_a_repeated_frame_is_counted_as_repeated_and_analysed_once(
+    classifier: Classifier, frame: Frame
+) -> None:
+    sink, frames = Sink(), later(frame, 10)
+    work([*frames, *frames[3:7], frames[9]], sink, classifier)
+    assert (sink.total("analysed"), sink.total("repeated"), sink.total("failed")) == (10, 5, 0)
+    assert sink.stored == {PARTITION: 15}
+
+
+def test_a_frame_that_an_earlier_worker_stored_is_not_analysed_again(
+    classifier: Classifier, frame: Frame
+) -> None:
+    """Each run of `work` is another worker, which knows what the sink has stored."""
+    sink, frames = Sink(), later(frame, 10)
+    for part in (frames[:6], frames):
+        sink.stored.clear()  # The bus of each run is new.
+        work(part, sink, classifier)
+    assert (sink.total("analysed"), sink.total("repeated")) == (10, 6)
+
+
+def test_frames_of_a_capture_that_was_replaced_are_counted_as_superseded(
+    classifier: Classifier, frame: Frame
+) -> None:
+    sink, old = Sink(), later(frame, 6)
+    new = [replace(each, epoch=frame.epoch + 1, captured_at=each.captured_at + 10_000_000) for each in old]
+    work([*old[:3], *new[:2], *old[1:], *new], sink, classifier)
+    assert (sink.total("analysed"), sink.total("superseded"), sink.total("repeated")) == (3 + 6, 3, 2 + 2)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xd8 no picture", b"PNG"])
+def test_a_damaged_frame_supersedes_no_frame_and_is_rejected_once(
+    classifier: Classifier, frame: Frame, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    rejected, sink, frames = RejectedRecords(monkeypatch), Sink(), later(frame, 5)
+    poison = replace(frame, epoch=frame.epoch + 1_000_000, jpeg=damage)
+    work([frames[0], poison, poison, *frames[1:]], sink, classifier)
+    assert (sink.total("analysed"), sink.total("failed"), sink.total("repeated")) == (5, 1, 1)
+    assert rejected.offsets == [(0, 1)]
+
+
+def test_stale_frames_supersede_no_frame(classifier: Classifier, frame: Frame) -> None:
+    sink = Sink()
+    old = replace(frame, epoch=frame.epoch + 1_000_000, captured_at=NOW - 5_000_000)
+    work([old, *later(frame, 3)], sink, classifier, LiveLimits(max_age_us=2_000_000))
+    assert (sink.total("stale"), sink.total("analysed"), sink.total("superseded")) == (1, 3, 0)
+
+
+def test_the_last_frames_are_read_until_the_sink_is_available(classifier: Classifier, frame: Frame) -> None:
+    sink = Sink()
+    failures = iter([SinkUnavailable("database is unavailable")] * 2)
+
+    def last_frames(camera_id: str) -> list[LastFrame]:
+        if failure := next(failures, None):
+            raise failure
+        return []
+
+    sink.last_frames = last_frames  # type: ignore[method-assign]
+    work(later(frame, 10), sink, classifier)
+    assert sink.total("analysed") == 10
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xd8 no picture", b"PNG", None])

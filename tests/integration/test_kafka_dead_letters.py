@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 
 import pytest
@@ -16,7 +16,7 @@ from bus.kafka import dead_letters
 from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import create_topics
-from bus.messages import Partition, Positions, Results
+from bus.messages import LastFrame, Partition, Positions, Results
 from bus.sinks import ResultSink
 from inference.analyser import Analyser
 from inference.worker import Worker
@@ -39,6 +39,9 @@ class MemorySink(ResultSink):
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return {each: self.stored[each] for each in partitions if each in self.stored}
+
+    def last_frames(self, camera_id: str) -> Sequence[LastFrame]:
+        return ()
 
 
 class UnusedAnalyser(Analyser):

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from typer.testing import CliRunner
 
 from bus.embedded import EmbeddedBus
-from bus.messages import Frame, Partition, Positions, Results
+from bus.messages import Frame, LastFrame, Partition, Positions, Results
 from bus.sinks import ResultSink
 from common.clock import wall_clock_us
 from inference.worker import Worker
@@ -81,6 +81,9 @@ class _Sink:
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return {}
+
+    def last_frames(self, camera_id: str) -> Sequence[LastFrame]:
+        return ()
 
     analysed = False
 
