@@ -13,6 +13,7 @@ from mien.settings import Settings
 from storage import maintenance
 from storage.engine import Database
 from storage.retention import Retention
+from storage.rollups import roll_up
 from storage.versions import is_owner
 
 _RETRY_S = 30.0
@@ -34,6 +35,7 @@ def maintain_if_owner(engine: Database, settings: Settings) -> None:
     """
     if is_owner(engine):
         maintenance.maintain(engine, retention(settings), wall_clock_us())
+        roll_up(engine, wall_clock_us(), settings.timezone)
 
 
 def repeat(

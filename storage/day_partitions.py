@@ -7,7 +7,7 @@ no row is refused, and moves when the day partition is created. Retention drops 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -89,6 +89,17 @@ def create_missing(engine: sa.Engine, time: sa.Column[int], now_us: int) -> list
         existing = {day.start for day in read_day_partitions(connection, time)}
     missing = {*with_rows, *range(today, last + 1, DAY_US)} - existing
     return [day for start in sorted(missing) if (day := _create(engine, time, start))]
+
+
+def create_days(engine: sa.Engine, time: sa.Column[int], starts: Iterable[int]) -> None:
+    """Create the day partitions that are missing of the days that start at `starts`, microseconds UTC.
+
+    Raises `storage.errors.DatabaseUnavailable` where others use the table for too long.
+    """
+    with engine.connect() as connection:
+        existing = {day.start for day in read_day_partitions(connection, time)}
+    for start in sorted(set(starts) - existing):
+        _create(engine, time, start)
 
 
 def drop_before(engine: sa.Engine, time: sa.Column[int], before_us: int) -> int:

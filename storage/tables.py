@@ -54,6 +54,14 @@ cameras = sa.Table(
     sa.Column("open_hours", sa.String(200), nullable=False, server_default=sa.text("''")),
 )
 
+camera_identities = sa.Table(
+    "camera_identities",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(64), nullable=False),
+)
+"""The source that each id belongs to, also of removed cameras: `common.source_identity`, empty where unknown."""
+
 camera_states = sa.Table(
     "camera_states",
     metadata,

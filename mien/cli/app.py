@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+import typer.main
 
 from mien.cli import cameras, db, topics
 from mien.cli.analyze import analyze
@@ -14,8 +15,10 @@ from mien.cli.errors import one_line_errors
 from mien.cli.ingest import ingest
 from mien.cli.run import run
 from mien.cli.show import dashboard
+from mien.cli.simulate import simulate
 from mien.cli.train import app as train
 from mien.cli.work import work
+from mien.logs import print_uncaught
 
 app = typer.Typer(
     help="Trends of visitors' estimated expression and perceived gender from shop cameras. No image is kept.",
@@ -29,6 +32,7 @@ app.command()(analyze)
 app.command()(ingest)
 app.command()(work)
 app.command()(dashboard)
+app.command()(simulate)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
@@ -36,10 +40,20 @@ app.add_typer(train.app, name="train")
 app.command()(doctor)
 
 
-def main() -> None:
-    """Run the command that the arguments name."""
+def run_command() -> int:
+    """Run the command that the arguments name; returns its exit code."""
+    sys.excepthook = print_uncaught
     try:
         with one_line_errors():
-            app()
+            return _call_typer()
     except typer.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        return leaving.exit_code
+
+
+def _call_typer() -> int:
+    try:
+        # Not `app()`, which would replace `sys.excepthook`.
+        typer.main.get_command(app)()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

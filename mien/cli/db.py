@@ -92,15 +92,18 @@ def maintain_database(
     from mien.signals import stop_on_signal
     from mien.upkeep import repeat, retention
     from storage.maintenance import maintain
+    from storage.rollups import roll_up
 
     with _opened(config, database) as (engine, settings):
 
         def maintain_once() -> None:
             done = maintain(engine, retention(settings), wall_clock_us())
+            hours = roll_up(engine, wall_clock_us(), settings.timezone)
             _print(
                 _format_rows("deleted", done.deleted),
                 *_format_days(done.created),
                 f"closed {done.closed} visits whose worker died",
+                f"rolled up {hours} hours",
             )
 
         if every is None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from mien.cli.options import Port
 
+if TYPE_CHECKING:
+    from mien.settings import Settings
+
 CAMERAS = {"entrance": "Entrance", "shelf": "Shelf", "till": "Till"}
+SITE = "Demo shop"
+HISTORY_DAYS = 91
 
 
 def demo(
@@ -20,7 +25,8 @@ def demo(
 ) -> None:
     """Simulate three cameras in a drawn shop and show the dashboard. Ctrl-C stops; the history stays.
 
-    Each face is the mean of many faces, none is a real person. All other parts are those of `mien run`.
+    Each face is the mean of many faces, none is a real person. All other parts are those of `mien run`. A new
+    database starts with a simulated history of 13 weeks.
     """
     from mien import logs
     from mien.cli.run import create_dashboard, print_address
@@ -34,12 +40,37 @@ def demo(
     settings = load(database=database, dashboard_port=port, suppress_below=1)
     logs.configure("warning")
     console = Console()
+    _seed(settings, console)
     console.print("Starting three simulated cameras and the dashboard ...", highlight=False)
     cameras = [
-        CameraRow(camera_id, f"demo://{camera_id}", name, site="Demo shop")
-        for camera_id, name in CAMERAS.items()
+        CameraRow(camera_id, f"demo://{camera_id}", name, site=SITE) for camera_id, name in CAMERAS.items()
     ]
     options = RunOptions(frozenset(CAMERAS))
     dashboard = create_dashboard(settings)
     result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
     console.print(build_table(result))
+
+
+def _seed(settings: Settings, console: Console) -> None:
+    """Store a simulated history of the demo's cameras where the database has no visits yet."""
+    from zoneinfo import ZoneInfo
+
+    from common.clock import wall_clock_us
+    from mien.wiring.parts import open_settings_database
+    from storage.local_time import date_of
+    from storage.registry import CameraRegistry
+    from storage.simulation.load import has_real_visits, has_simulated_visits, load_history
+    from storage.simulation.scenario import create_demo_scenario
+
+    engine = open_settings_database(settings)
+    try:
+        known = {camera.id for camera in CameraRegistry(engine).cameras()}
+        if has_real_visits(engine) or has_simulated_visits(engine) or known & set(CAMERAS):
+            return
+        console.print("Simulating a history of 13 weeks ...", highlight=False)
+        now = wall_clock_us()
+        today = date_of(now, ZoneInfo(settings.timezone))
+        scenario = create_demo_scenario(list(CAMERAS.items()), SITE, HISTORY_DAYS, today)
+        load_history(engine, scenario, settings.timezone, now)
+    finally:
+        engine.dispose()

@@ -26,7 +26,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{newest}"
 
 
 def upgrade() -> None:
@@ -44,7 +44,8 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def become(more: str = "") -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(versions.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+        newest = max(path.name[:4] for path in (folder / "versions").glob("0*.py"))
+        (folder / "versions" / "next.py").write_text(NEXT.format(more=more, newest=newest))
         monkeypatch.setattr(versions, "MIGRATIONS", folder)
 
     return become
@@ -105,7 +106,7 @@ def test_an_older_database_is_migrated_with_all_its_rows(database_url: str, next
         open_database(database_url, read_only=True)
     engine = open_database(database_url)
     with engine.connect() as connection:
-        assert versions.read_version(connection) == versions.Version("0002", "0002")
+        assert versions.read_version(connection) == versions.Version("next", "next")
         masks = connection.exec_driver_sql("SELECT mask FROM visits").scalars().all()
         assert [bool(mask) for mask in masks] == [False, False]
         (zone,) = (each for each in sa.inspect(connection).get_columns("cameras") if each["name"] == "zone")
@@ -119,12 +120,13 @@ def test_an_older_database_is_migrated_with_all_its_rows(database_url: str, next
 
 def test_a_failed_upgrade_does_not_change_the_older_database(database_url: str, next_version: Any) -> None:
     before = filled(database_url)
+    current = max(path.name[:4] for path in (versions.MIGRATIONS / "versions").glob("0*.py"))
     next_version('op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(StorageError, match="nowhere"):
         open_database(database_url)
     engine = sa.create_engine(database_url)
     with engine.connect() as connection:
-        assert MigrationContext.configure(connection).get_current_revision() == "0001"
+        assert MigrationContext.configure(connection).get_current_revision() == current
     assert contents(engine) == before
     engine.dispose()
 

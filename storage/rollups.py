@@ -1,0 +1,198 @@
+"""Roll-ups of closed visits and coverage by local hour and day, kept by `storage.maintenance`.
+
+A long period is read from them, so its cost does not depend on its visits. Hours are rolled up two hours
+after their end. Rows that are stored later note their hour in `rollup_changes`, in the same transaction, and
+the next maintenance rolls that hour up again. The roll-ups are those of one time zone; for another one they
+are built again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import sqlalchemy as sa
+
+from storage import tables
+from storage.local_time import HOUR_US, date_of, dates, day_start, hour_edges, hour_start
+from storage.sums import ALL_COLUMNS, Sums, read_coverage_sums, read_scheduled_sums, read_visit_sums
+
+SETTLED_US = 2 * HOUR_US
+"""The age of an hour's end from which on it is rolled up."""
+
+LATE_US = HOUR_US
+"""The age from which on a row notes its hour when it is stored; less than `SETTLED_US`, so none is missed."""
+
+_LOCK = 0x6D696572
+_SCHEDULED = ALL_COLUMNS.index("scheduled_us")
+_WATCHED = ALL_COLUMNS.index("watched_us")
+
+
+def roll_up(
+    engine: sa.Engine, now_us: int, timezone: str, report: Callable[[date], None] = lambda _: None
+) -> int:
+    """Bring the roll-ups up to date, one local day in each transaction; the number of hours written.
+
+    `report` is called with each day that is complete. Any number of processes may call this.
+
+    Raises DatabaseUnavailable while the database cannot be written.
+    """
+    zone = ZoneInfo(timezone)
+    target = hour_start(now_us - SETTLED_US, zone)
+    with engine.begin() as connection:
+        until = _prepare(connection, timezone, zone)
+    written = 0
+    if until is None:
+        return written
+    for day in dates(date_of(until, zone), date_of(max(target, until), zone)):
+        with engine.begin() as connection:
+            written += _advance(connection, day, target, now_us, zone)
+        report(day)
+    return written + _repeat_changed(engine, now_us, zone)
+
+
+def read_until(connection: sa.Connection, timezone: str) -> tuple[int, int]:
+    """The times before which hours and days are rolled up in a time zone; 0 for none."""
+    state = tables.rollup_state.c
+    rows = connection.execute(sa.select(state.level, state.until).where(state.timezone == timezone)).all()
+    found = {row.level: row.until for row in rows}
+    return found.get("hour", 0), found.get("day", 0)
+
+
+def late_hours(times: Iterable[int], now_us: int) -> set[int]:
+    """The UTC hours of those times that are so old that their hour may be rolled up already."""
+    return {time - time % HOUR_US for time in times if time < now_us - LATE_US}
+
+
+def _prepare(connection: sa.Connection, timezone: str, zone: ZoneInfo) -> int | None:
+    """Start again where the time zone has changed; the time to continue at, None where there are no rows."""
+    _lock(connection)
+    hour_until, _ = read_until(connection, timezone)
+    if hour_until:
+        return hour_until
+    first = _first_time(connection)
+    if first is None:
+        return None
+    for table in (tables.camera_hours, tables.camera_days, tables.rollup_state, tables.rollup_changes):
+        connection.execute(sa.delete(table))
+    start = day_start(date_of(first, zone), zone)
+    connection.execute(
+        sa.insert(tables.rollup_state),
+        [{"level": level, "timezone": timezone, "until": start} for level in ("hour", "day")],
+    )
+    return start
+
+
+def _first_time(connection: sa.Connection) -> int | None:
+    oldest = (
+        sa.select(sa.func.min(tables.visits.c.first_seen)),
+        sa.select(sa.func.min(tables.camera_minutes.c.minute)),
+    )
+    times = [time for query in oldest if (time := connection.scalar(query)) is not None]
+    return min(times, default=None)
+
+
+def _advance(connection: sa.Connection, day: date, target: int, now_us: int, zone: ZoneInfo) -> int:
+    """Roll up the complete hours of a day that are missing, and the day once all its hours are."""
+    _lock(connection)
+    hour_until, day_until = read_until(connection, zone.key)
+    edges = hour_edges(day, zone)
+    missing = [edge for edge in edges if max(edges[0], hour_until) <= edge <= target]
+    written = 0
+    if len(missing) > 1:
+        written = _store_hours(connection, missing, now_us, zone)
+        _set_until(connection, "hour", missing[-1])
+    if edges[-1] <= target and day_until <= edges[0]:
+        _store_day(connection, edges[0], edges[-1])
+        _set_until(connection, "day", edges[-1])
+    return written
+
+
+def _repeat_changed(engine: sa.Engine, now_us: int, zone: ZoneInfo) -> int:
+    """Roll up again the hours of which rows were stored late."""
+    changes = tables.rollup_changes
+    with engine.connect() as connection:
+        hours = connection.scalars(sa.select(changes.c.hour).order_by(changes.c.hour)).all()
+    written = 0
+    for day in sorted({date_of(time, zone) for hour in hours for time in (hour, hour + HOUR_US - 1)}):
+        with engine.begin() as connection:
+            written += _repeat_day(connection, day, now_us, zone)
+    return written
+
+
+def _repeat_day(connection: sa.Connection, day: date, now_us: int, zone: ZoneInfo) -> int:
+    _lock(connection)
+    changes = tables.rollup_changes
+    hour_until, day_until = read_until(connection, zone.key)
+    edges = [edge for edge in hour_edges(day, zone) if edge <= hour_until]
+    if len(edges) > 1:
+        _store_hours(connection, edges, now_us, zone)
+    if edges and edges[0] < day_until:
+        _store_day(connection, edges[0], edges[-1])
+    inside = changes.c.hour.between(day_start(day, zone), day_start(day + timedelta(days=1), zone) - HOUR_US)
+    connection.execute(sa.delete(changes).where(inside | (changes.c.hour >= hour_until)))
+    return len(edges)
+
+
+def _store_hours(connection: sa.Connection, edges: list[int], now_us: int, zone: ZoneInfo) -> int:
+    """Replace the rows of the hours between neighbouring edges, all of one day; the number of hours."""
+    start, end = edges[0], edges[-1]
+    watched = read_coverage_sums(connection, start, end, HOUR_US)
+    parts = (
+        read_visit_sums(connection, start, end, HOUR_US, which="closed"),
+        watched,
+        read_scheduled_sums(connection, edges, now_us, zone, watched),
+    )
+    rows = []
+    for (hour, camera), values in _merge(parts).items():
+        # Watching counts as scheduled, so that coverage is a share.
+        values[_SCHEDULED] = max(values[_SCHEDULED], values[_WATCHED])
+        rows.append({"hour": hour, "camera_id": camera, **_typed(values)})
+    hours = tables.camera_hours
+    connection.execute(sa.delete(hours).where(hours.c.hour >= start, hours.c.hour < end))
+    if rows:
+        connection.execute(sa.insert(hours), rows)
+    return len(edges) - 1
+
+
+def _merge(parts: Iterable[Sums]) -> dict[tuple[int, str], Any]:
+    merged: dict[tuple[int, str], Any] = {}
+    for part in parts:
+        places = [ALL_COLUMNS.index(name) for name in part.columns]
+        for start, camera, values in zip(part.starts.tolist(), part.cameras, part.values, strict=True):
+            row = merged.setdefault((start, camera), np.zeros(len(ALL_COLUMNS)))
+            row[places] += values
+    return merged
+
+
+def _typed(values: Any) -> dict[str, float | int]:
+    return {
+        name: value if name in tables.VISIT_SUMS else round(value)
+        for name, value in zip(ALL_COLUMNS, values.tolist(), strict=True)
+    }
+
+
+def _store_day(connection: sa.Connection, start: int, end: int) -> None:
+    """Replace the rows of a day by the sums of its hours."""
+    days, hours = tables.camera_days, tables.camera_hours
+    connection.execute(sa.delete(days).where(days.c.day >= start, days.c.day < end))
+    sums = sa.select(
+        sa.literal(start), hours.c.camera_id, *(sa.func.sum(hours.c[name]) for name in ALL_COLUMNS)
+    ).where(hours.c.hour >= start, hours.c.hour < end)
+    connection.execute(
+        sa.insert(days).from_select(("day", "camera_id", *ALL_COLUMNS), sums.group_by(hours.c.camera_id))
+    )
+
+
+def _set_until(connection: sa.Connection, level: str, until: int) -> None:
+    state = tables.rollup_state
+    connection.execute(sa.update(state).where(state.c.level == level).values(until=until))
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Let one process roll up at a time; on SQLite a transaction that writes is alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -1,0 +1,154 @@
+"""Sums of visits and coverage by slot and camera, from the finest rows: the source of every roll-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from bus.messages import MICROSECONDS, UNKNOWN
+from storage import schedules, tables
+from storage.mood import mood_of
+from storage.tables import EXPRESSIONS, GENDERS
+
+SIMULATED_MODEL = "simulation"
+"""The model that the rows of a simulated history name."""
+
+VISIT_COLUMNS = (*tables.VISIT_COUNTS, *tables.VISIT_SUMS, *tables.DWELL_BINS)
+ALL_COLUMNS = (*VISIT_COLUMNS, *tables.COVERAGE_SUMS)
+Which = Literal["all", "open", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums by time and camera: row i of `values` has `columns`, of `cameras[i]`, from `starts[i]` on."""
+
+    columns: tuple[str, ...]
+    starts: NDArray[np.int64]
+    cameras: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+def read_visit_sums(
+    connection: sa.Connection,
+    start: int,
+    end: int,
+    step: int,
+    *,
+    which: Which = "all",
+    columns: Sequence[str] = VISIT_COLUMNS,
+) -> Sums:
+    """The sums of the visits that started from `start` to `end`, in steps of `step` microseconds."""
+    query = _visit_query(which, tuple(columns))
+    limits = {"start": start, "end": end, "step": step}
+    return _sums(connection.execute(query, limits).all(), columns, start, step)
+
+
+def read_coverage_sums(connection: sa.Connection, start: int, end: int, step: int) -> Sums:
+    """The sums of the frame counts and of the watched time from `start` to `end`; no scheduled time."""
+    limits = {"start": start, "end": end, "step": step}
+    return _sums(connection.execute(_coverage_query(), limits).all(), tables.COUNTS, start, step)
+
+
+def read_scheduled_sums(
+    connection: sa.Connection, edges: Sequence[int], now: int, zone: ZoneInfo, watched: Sums
+) -> Sums:
+    """The scheduled time between neighbouring `edges`, of registered cameras; zeros are left out."""
+    first: dict[str, int] = {}
+    for camera, start in zip(watched.cameras, watched.starts.tolist(), strict=True):
+        first[camera] = min(first.get(camera, start), start)
+    cameras = schedules.read_scheduled(connection, now, first)
+    times = schedules.scheduled_time(cameras, edges, zone)
+    found = [
+        (edges[slot], camera, time)
+        for camera, by_slot in times.items()
+        for slot, time in enumerate(by_slot.tolist())
+        if time
+    ]
+    return Sums(
+        ("scheduled_us",),
+        np.asarray([start for start, _, _ in found], np.int64),
+        tuple(camera for _, camera, _ in found),
+        np.asarray([time for _, _, time in found], np.float64).reshape(-1, 1),
+    )
+
+
+def _sums(rows: Sequence[Any], columns: Sequence[str], start: int, step: int) -> Sums:
+    return Sums(
+        tuple(columns),
+        start + step * np.asarray([row[0] for row in rows], np.int64),
+        tuple(row[1] for row in rows),
+        np.asarray([tuple(row)[2:] for row in rows], np.float64).reshape(len(rows), len(columns)),
+    )
+
+
+@cache
+def _visit_query(which: Which, columns: tuple[str, ...]) -> sa.Select[Any]:
+    """The query of `read_visit_sums`, built once, since building takes longer than a short read."""
+    visits = tables.visits.c
+    query = _grouped(visits.first_seen, visits.camera_id, [_visit_column(name) for name in columns])
+    if which == "open":
+        return query.where(~visits.closed)
+    return query.where(visits.closed) if which == "closed" else query
+
+
+@cache
+def _coverage_query() -> sa.Select[Any]:
+    minutes = tables.camera_minutes.c
+    return _grouped(minutes.minute, minutes.camera_id, [sa.func.sum(minutes[name]) for name in tables.COUNTS])
+
+
+def _grouped(
+    time: sa.ColumnElement[int], camera: sa.ColumnElement[str], sums: Sequence[sa.ColumnElement[Any]]
+) -> sa.Select[Any]:
+    """The sums by slot of time and by camera; `start`, `end` and `step` are given at execution."""
+    start, end, step = (sa.bindparam(name, type_=sa.BigInteger) for name in ("start", "end", "step"))
+    rows = sa.select(((time - start) // step).label("slot"), camera, *sums)
+    return rows.where(time >= start, time < end).group_by(sa.text("1"), sa.text("2"))
+
+
+def _visit_column(name: str) -> sa.ColumnElement[Any]:
+    """The SQL of one column of `VISIT_COLUMNS`, over the rows of `visits`."""
+    visits = tables.visits.c
+    if name == "visits":
+        return sa.func.count()
+    if name == "simulated":
+        return sa.func.count().filter(visits.model == SIMULATED_MODEL)
+    if name.startswith("n_"):
+        expression, gender = name[2:].split("_")
+        return sa.func.count().filter(
+            _labelled(visits.expression, expression, EXPRESSIONS), _labelled(visits.gender, gender, GENDERS)
+        )
+    dwell = visits.last_seen - visits.first_seen
+    if name.startswith("dwell_") and name[6:].isdigit():
+        return sa.func.count().filter(_in_bin(dwell, int(name[6:])))
+    seconds = sa.cast(dwell, sa.Float) / MICROSECONDS
+    mood = mood_of(dict(visits))
+    values = {
+        "mood": mood,
+        "mood_squared": mood * mood,
+        "dwell_us": sa.cast(dwell, sa.Float),
+        "dwell_squared": seconds * seconds,
+    }
+    return sa.func.sum(values[name])
+
+
+def _labelled(column: sa.ColumnElement[str], label: str, known: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Rows of one label; every label that is not known counts as unknown."""
+    return column.not_in(known) if label == UNKNOWN else column == label
+
+
+def _in_bin(dwell: sa.ColumnElement[int], number: int) -> sa.ColumnElement[bool]:
+    edges = [edge * MICROSECONDS for edge in tables.DWELL_EDGES_S]
+    conditions = []
+    if number:
+        conditions.append(dwell >= edges[number - 1])
+    if number < len(edges):
+        conditions.append(dwell < edges[number])
+    return sa.and_(*conditions)
