@@ -21,10 +21,11 @@ from bus.messages import Partition, Positions
 from bus.transport import Batch, FrameReader, Record
 from common.clock import wall_clock_us
 from ingest.cameras import Camera, CameraList
+from ingest.leases import LeaseKeeper
 from mien.loops.run import Pipeline
 from mien.loops.work import WorkerPool
 from mien.settings import load as load_settings
-from mien.wiring.parts import AnalyserFactory, RunOptions, create_supervisor, create_worker
+from mien.wiring.parts import AnalyserFactory, RunOptions, create_supervisor, create_worker, keep_leases
 from storage import tables
 from storage.engine import open_database
 from storage.writer import Writer
@@ -68,9 +69,9 @@ def measure(load: Load) -> LiveLatency:
     latencies: list[int] = []
     with tempfile.TemporaryDirectory() as name:
         engine = open_database(f"sqlite:///{name}/mien.db")
-        pipeline = _make_pipeline(load, Writer(engine), latencies)
-        stop = threading.Event()
-        with ThreadPoolExecutor(1) as pool:
+        options, stop = RunOptions(loop=True), threading.Event()
+        with keep_leases(engine, options) as leases, ThreadPoolExecutor(1) as pool:
+            pipeline = _make_pipeline(load, Writer(engine), leases, options, latencies)
             running = pool.submit(pipeline.run, stop)
             time.sleep(load.warm_up_s)
             before = _LoadSnapshot.now(engine, latencies)
@@ -96,7 +97,9 @@ def measure(load: Load) -> LiveLatency:
     )
 
 
-def _make_pipeline(load: Load, writer: Writer, latencies: list[int]) -> Pipeline:
+def _make_pipeline(
+    load: Load, writer: Writer, leases: LeaseKeeper, options: RunOptions, latencies: list[int]
+) -> Pipeline:
     settings, analysers = load_settings(), AnalyserFactory()
     bus = EmbeddedBus(load.workers)
     frames = bus.writer()
@@ -111,7 +114,7 @@ def _make_pipeline(load: Load, writer: Writer, latencies: list[int]) -> Pipeline
         for number in range(load.workers)
     ]
     cameras = [Camera(f"camera-{n}", str(load.video), load.fps) for n in range(load.cameras)]
-    supervisor = create_supervisor(settings, _FixedCameras(cameras), frames, writer, RunOptions(loop=True))
+    supervisor = create_supervisor(settings, _FixedCameras(cameras), leases, frames, writer, options)
     return Pipeline(supervisor, frames, WorkerPool(workers), lambda: None)
 
 

@@ -28,7 +28,7 @@ from mien.loops.run import Pipeline
 from mien.loops.work import WorkerPool
 from mien.settings import Settings
 from mien.wiring.embedded import create_parts
-from mien.wiring.parts import RunOptions, open_settings_database
+from mien.wiring.parts import RunOptions, keep_leases, open_settings_database
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
@@ -159,11 +159,13 @@ def run_pipeline(video: Path, cameras: int, frames: int) -> float:
         engine = open_settings_database(settings)
         rows = [CameraRow(f"camera-{n}", str(video)) for n in range(cameras)]
         CameraRegistry(engine).sync(rows)
-        parts = create_parts(settings, engine, RunOptions(fast=True))
-        pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
-        began = time.perf_counter()
-        failures = pipeline.run(threading.Event())
-        seconds = time.perf_counter() - began
+        options = RunOptions(fast=True)
+        with keep_leases(engine, options) as leases:
+            parts = create_parts(settings, engine, options, leases)
+            pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
+            began = time.perf_counter()
+            failures = pipeline.run(threading.Event())
+            seconds = time.perf_counter() - began
         engine.dispose()
         analysed = sum(each.frames["analysed"] for each in parts.store.totals().values())
         if failures or analysed != frames:

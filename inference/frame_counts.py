@@ -1,13 +1,20 @@
-"""Frame counts by camera and minute, collected between two writes."""
+"""Frame counts by camera and minute, collected between two writes.
+
+A frame counts as captured together with its outcome, so that both are stored or neither is.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 
 from bus.messages import MICROSECONDS, CameraMinute, minute_of
+from inference.spacing import Spacing
 
+_OUTCOMES = ("analysed", "stale", "failed", "superseded")
 _MAX_STEP_US = 2 * MICROSECONDS
-"""A frame covers the time since the previous frame, but at most this long."""
+_MAX_SPACINGS = 2
+"""A picture covers the time since the previous one, but at most this long, or this many times the camera's usual
+spacing where that is more."""
 
 
 class FrameCounts:
@@ -15,17 +22,23 @@ class FrameCounts:
 
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-        self._last_analysed: dict[str, int] = {}
+        self._spacings: defaultdict[str, Spacing] = defaultdict(Spacing)
 
-    def add_analysed(self, camera_id: str, captured_at: int, faces: int, age_us: int) -> None:
-        """Count an analysed frame with `faces` faces; the analysis ended `age_us` after the capture."""
+    def add_analysed(
+        self, camera_id: str, captured_at: int, faces: int, age_us: int, unchanged: int = 0
+    ) -> None:
+        """Count an analysed frame with `faces` faces; the analysis ended `age_us` after the capture.
+
+        It covers the time of the `unchanged` pictures before it, which were not published, too.
+        """
         counts = self._counts[camera_id, minute_of(captured_at)]
-        step = captured_at - self._last_analysed.get(camera_id, captured_at)
-        self._last_analysed[camera_id] = captured_at
+        spacing = self._spacings[camera_id]
+        step = spacing.add(captured_at, unchanged)
+        longest = max(_MAX_STEP_US, _MAX_SPACINGS * spacing.usual_us)
         counts["analysed"] += 1
         counts["faces"] += faces
         counts["age_sum_us"] += age_us
-        counts["watched_us"] += min(max(step, 0), _MAX_STEP_US)
+        counts["watched_us"] += min(step.time_us, (unchanged + 1) * longest)
 
     def add_stale(self, camera_id: str, captured_at: int) -> None:
         """Count a frame that was skipped because it was too old."""
@@ -49,6 +62,7 @@ class FrameCounts:
             CameraMinute(
                 camera_id,
                 minute,
+                captured=sum(counts[outcome] for outcome in _OUTCOMES),
                 analysed=counts["analysed"],
                 stale=counts["stale"],
                 failed=counts["failed"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,15 +12,18 @@ from bus.messages import CameraState
 from bus.sinks import CaptureSink
 from bus.transport import FrameWriter
 from common.clock import wall_clock_us
+from common.redaction import redact
+from common.source_parts import explain_literal_secret, find_literal_secret
 from ingest.backoff import Backoff
 from ingest.camera_source import CameraSource
-from ingest.cameras import Camera, expand
+from ingest.cameras import Camera
 from ingest.counts import CaptureCounts
 from ingest.errors import IngestError, SourceError, SourceLost
 from ingest.health import HealthMonitor
+from ingest.leases import CameraLease
 from ingest.publisher import Publisher
 from ingest.reader import ReadSettings, SourceReader
-from ingest.sources import is_recording, open_source
+from ingest.sources import SourceRules, is_recording, open_source
 from ingest.stillness import StillnessDetector
 
 PAUSED = "paused by an operator"
@@ -51,6 +54,7 @@ class CaptureSettings:
         last_retry: the longest such wait; after so many healthy seconds the first wait applies again.
         fast: read recordings as quickly as the bus accepts their frames, and drop none.
         loop: restart recordings when they end.
+        motion_gate: publish pictures without a change rarely (`ingest.motion`).
     """
 
     longest_side: int = 1280
@@ -62,6 +66,7 @@ class CaptureSettings:
     last_retry: float = 60.0
     fast: bool = False
     loop: bool = False
+    motion_gate: bool = True
 
     def __post_init__(self) -> None:
         if not 16 <= self.longest_side <= _LONGEST_SIDE:
@@ -79,8 +84,9 @@ class Capture:
     Args:
         camera: the camera; a paused one is reported as paused and not opened.
         writer: the capture's side of the bus.
+        lease: of the camera; the capture must be stopped when it expires.
         settings: how it is read.
-        environ: the variables to which the camera's source may refer.
+        rules: what the camera's source may refer to, and where it may lead.
         on_change: called, in any thread, when the camera's state changes.
     """
 
@@ -88,22 +94,24 @@ class Capture:
         self,
         camera: Camera,
         writer: FrameWriter,
+        lease: CameraLease,
         settings: CaptureSettings,
-        environ: Mapping[str, str],
+        rules: SourceRules,
         on_change: Callable[[], None],
     ) -> None:
         self.camera = camera
+        self.lease = lease
         self.health = HealthMonitor(camera.id)
         self.failure = ""
         """Why a recording could not be read to its end; empty otherwise."""
         self._counts = CaptureCounts(camera.id)
         self._writer = writer
         self._settings = settings
-        self._environ = environ
+        self._rules = rules
+        self._secrets = rules.secrets(camera.source)
         self._on_change = on_change
         self._stillness = StillnessDetector(settings.frozen_after)
         self._backoff = Backoff(settings.first_retry, settings.last_retry)
-        self._epoch = 0
         self._stuck: list[SourceReader] = []
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -128,8 +136,13 @@ class Capture:
         return self._thread.is_alive()
 
     @property
+    def captured(self) -> int:
+        """Number of sampled pictures so far."""
+        return self._counts.captured
+
+    @property
     def unstored_pictures(self) -> int:
-        """Number of sampled pictures whose counts are not stored yet."""
+        """Number of sampled pictures that were not published and whose counts are not stored yet."""
         return self._counts.unstored
 
     def store_counts(self, sink: CaptureSink) -> None:
@@ -148,13 +161,23 @@ class Capture:
             if self.camera.paused:
                 self._set_state(CameraState.PAUSED, self.camera.pause_reason or PAUSED)
             else:
-                self._keep_reading(expand(self.camera.source, self._environ))
+                self._warn_of_literal_secrets()
+                self._keep_reading(self._rules.expand(self.camera.source))
         except SourceError as error:
             self._end(error)
         finally:
             if self._is_open and not self._stop.is_set():
                 self._end(IngestError("the capture failed: see the log"))
             self._on_change()
+
+    def _warn_of_literal_secrets(self) -> None:
+        """Older versions stored some secrets that are written out; they still work."""
+        if literal := find_literal_secret(self.camera.source, self._rules.parameters):
+            _log.warning(
+                "camera %s: its registered %s; remove the camera and add it again",
+                self.camera.id,
+                explain_literal_secret(literal),
+            )
 
     @property
     def _is_open(self) -> bool:
@@ -168,7 +191,7 @@ class Capture:
             if error is None or is_recording(source) or self._is_permanent(error):
                 self._end(error)
                 return
-            self._set_state(CameraState.RETRYING, str(error))
+            self._set_state(CameraState.RETRYING, redact(str(error), self._secrets))
             wait = self._backoff.next_wait(healthy_for)
             _log.debug("camera %s: opening it again in %.1f s", self.camera.id, wait)
             self._stop.wait(wait)
@@ -204,9 +227,8 @@ class Capture:
 
     def _make_reader(self, source: str) -> SourceReader:
         settings = self._settings
-        self._epoch = max(wall_clock_us(), self._epoch + 1)
         publisher = Publisher(
-            self.camera.id, self._epoch, self._writer, self.health, self._counts, settings.jpeg_quality
+            self.camera.id, self.lease, self._writer, self.health, self._counts, settings.jpeg_quality
         )
         read_settings = ReadSettings(
             fps=self.camera.fps,
@@ -214,6 +236,7 @@ class Capture:
             open_timeout=settings.open_timeout,
             read_timeout=settings.read_timeout,
             fast=settings.fast,
+            motion_gate=settings.motion_gate,
         )
         return SourceReader(
             partial(self._open, source), read_settings, publisher, self._stillness, self._notify
@@ -226,10 +249,11 @@ class Capture:
             open_timeout=self._settings.open_timeout,
             read_timeout=self._settings.read_timeout,
             loop=self._settings.loop,
+            policy=self._rules.policy,
         )
 
     def _end(self, error: IngestError | None) -> None:
-        self.failure = str(error or "")
+        self.failure = redact(str(error or ""), self._secrets)
         self._set_state(CameraState.ENDED, self.failure)
 
     def _set_state(self, state: CameraState, reason: str) -> None:

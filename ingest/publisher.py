@@ -1,4 +1,4 @@
-"""Publisher: sampled pictures become numbered frames on the bus, or are counted as dropped."""
+"""Publisher: sampled pictures become numbered frames on the bus, or are counted as unchanged or dropped."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from bus.transport import FrameWriter
 from ingest.counts import CaptureCounts
 from ingest.encoding import encode_jpeg
 from ingest.health import HealthMonitor
+from ingest.leases import CameraLease
 from media.images import Gray
+
+NO_LEASE = "lease expired"
+"""The reason for a drop while another process may capture the camera."""
 
 
 class Publisher:
     """Numbers, encodes and publishes the pictures of one opening of a source.
 
-    After `close` nothing is published, however late a reader that was stuck resumes.
+    While the lease is not valid, pictures are dropped. After `close` nothing is published or counted, however
+    late a reader that was stuck resumes.
 
     Args:
         camera_id: of the frames.
-        epoch: when the source was opened, microseconds UTC; distinguishes one opening from the next.
+        lease: of the camera; each publisher is one opening of the source, with an epoch of its own.
         writer: the capture's side of the bus.
         health: is set to online.
         counts: count every picture.
@@ -29,19 +34,21 @@ class Publisher:
     def __init__(
         self,
         camera_id: str,
-        epoch: int,
+        lease: CameraLease,
         writer: FrameWriter,
         health: HealthMonitor,
         counts: CaptureCounts,
         quality: int,
     ) -> None:
         self.camera_id = camera_id
-        self.epoch = epoch
+        self.epoch = lease.next_epoch()
+        self._lease = lease
         self._writer = writer
         self._health = health
         self._counts = counts
         self._quality = quality
         self._seq = 0
+        self._unchanged = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -53,28 +60,53 @@ class Publisher:
         jpeg = encode_jpeg(gray, self._quality)
         height, width = gray.shape
         with self._lock:
-            if self._closed:
+            if not self._may_publish(captured_at):
                 return False
-            self._counts.add_captured(captured_at)
-            frame = Frame(self.camera_id, captured_at, self._seq, self.epoch, width, height, jpeg)
+            frame = Frame(
+                self.camera_id, captured_at, self._seq, self.epoch, width, height, jpeg, self._unchanged
+            )
             self._seq += 1
+            self._unchanged = 0
             self._writer.publish(frame)
+            self._health.count_published(captured_at)
+            return self._health.set_state(CameraState.ONLINE, reason)
+
+    def pass_over(self, captured_at: int, reason: str = "") -> bool:
+        """Count a picture that shows what the frame before it shows; otherwise as `publish`."""
+        with self._lock:
+            if not self._may_publish(captured_at):
+                return False
+            self._counts.add_unchanged(captured_at)
+            self._seq += 1
+            self._unchanged += 1
             self._health.count_published(captured_at)
             return self._health.set_state(CameraState.ONLINE, reason)
 
     def drop(self, captured_at: int, reason: str) -> None:
         """Count a picture that was sampled and is not published."""
         with self._lock:
-            if not self._closed:
-                self._counts.add_captured(captured_at)
-                self._counts.add_dropped(captured_at, reason)
-                self._seq += 1
+            if self._may_publish(captured_at):
+                self._drop(captured_at, reason)
 
     def wait_for_room(self, timeout: float) -> bool:
-        """Wait until the bus accepts a frame without dropping another, at most `timeout` seconds."""
-        return self._writer.wait_for_room(self.camera_id, timeout)
+        """Wait until a frame can be published without dropping another, at most about `timeout` seconds."""
+        return self._lease.wait_until_valid(timeout) and self._writer.wait_for_room(self.camera_id, timeout)
 
     def close(self) -> None:
         """Publish and count nothing from now on."""
         with self._lock:
             self._closed = True
+
+    def _may_publish(self, captured_at: int) -> bool:
+        """Count a picture as captured; drop it without a valid lease. Nothing is counted after `close`."""
+        if self._closed:
+            return False
+        self._counts.add_captured()
+        if not self._lease.is_valid:
+            self._drop(captured_at, NO_LEASE)
+            return False
+        return True
+
+    def _drop(self, captured_at: int, reason: str) -> None:
+        self._counts.add_dropped(captured_at, reason)
+        self._seq += 1

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import MappingProxyType
 
 from bus.messages import CameraState
 from bus.sinks import CaptureSink, SinkUnavailable
 from bus.transport import FrameWriter
 from ingest.cameras import Camera, CameraList
 from ingest.capture import Capture, CaptureSettings
+from ingest.leases import LeaseKeeper, Wishes
+from ingest.sources import NO_VARIABLES, SourceRules, is_recording
 
 _STORE_EVERY = 1.0
 _STOP_TIMEOUT = 3.0
@@ -25,28 +27,33 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """Captures the cameras of a list, independently of each other, and follows the list as it changes.
 
-    A new camera is started, a removed or paused one is stopped, a changed one is restarted; the others are
-    not affected. Health and counts are stored about once per second; while the sink is unavailable they are
-    kept.
+    A camera is captured while this process holds its lease. A new camera is started, a removed or paused one
+    is stopped, a changed one is restarted; the others are not affected. Health and counts are stored about
+    once per second; while the sink is unavailable they are kept.
+
+    A recording that another process reads is not read again: it counts as failed. A capture of a recording
+    continues after its lease has expired, as long as no other process took it over.
 
     Args:
         cameras: the list.
+        leases: of the cameras; `stop` leaves the keeper running.
         writer: the capture's side of the bus; `stop` leaves it open.
         sink: stores health and counts.
         settings: how cameras are read.
         follow_every: seconds between two readings of the list.
-        environ: the variables to which sources may refer.
+        rules: what sources may refer to, and where they may lead.
     """
 
     def __init__(
         self,
         cameras: CameraList,
+        leases: LeaseKeeper,
         writer: FrameWriter,
         sink: CaptureSink,
         settings: CaptureSettings,
         *,
         follow_every: float = 2.0,
-        environ: Mapping[str, str] = MappingProxyType({}),
+        rules: SourceRules = NO_VARIABLES,
     ) -> None:
         self.ended = threading.Event()
         """Set once every capture has ended and its counts are stored, or the supervisor has stopped.
@@ -54,14 +61,18 @@ class Supervisor:
         Paused cameras do not matter; a live camera never ends.
         """
         self._list = cameras
+        self._leases = leases
         self._writer = writer
         self._sink = sink
         self._settings = settings
         self._follow_every = follow_every
-        self._environ = environ
+        self._rules = rules
         self._listed: dict[str, Camera] = {}
         self._captures: dict[str, Capture] = {}
         self._stopping: list[Capture] = []
+        self._read_elsewhere: dict[str, str] = {}
+        self._captured: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._sink_unavailable = False
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -70,6 +81,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the supervisor's thread; returns at once."""
+        self._leases.on_change = self._wake.set
         self._thread.start()
 
     def stop(self, timeout: float = _STOP_TIMEOUT) -> None:
@@ -84,7 +96,16 @@ class Supervisor:
 
     def failures(self) -> Mapping[str, str]:
         """Recordings that could not be read to their end: the reason by camera id."""
-        return {key: capture.failure for key, capture in list(self._captures.items()) if capture.failure}
+        failed = {key: capture.failure for key, capture in list(self._captures.items()) if capture.failure}
+        return failed | dict(self._read_elsewhere)
+
+    def captured(self) -> Mapping[str, int]:
+        """Number of sampled pictures so far, by camera id."""
+        with self._counting:
+            total = Counter(self._captured)
+            for capture in [*self._stopping, *list(self._captures.values())]:
+                total[capture.camera.id] += capture.captured
+            return total
 
     def _run(self) -> None:
         with ExitStack() as cleanup:
@@ -113,13 +134,20 @@ class Supervisor:
 
     def _reconcile(self) -> None:
         for key, capture in list(self._captures.items()):
-            if self._listed.get(key) != capture.camera:
+            if self._listed.get(key) != capture.camera or self._must_end(capture):
                 capture.stop()
-                self._stopping.append(self._captures.pop(key))
+                with self._counting:
+                    self._stopping.append(self._captures.pop(key))
+        self._find_recordings_elsewhere()
         still_open = {capture.camera.id for capture in self._stopping if capture.is_running}
-        for key, camera in self._listed.items():
-            if key not in self._captures and key not in still_open:
-                capture = Capture(camera, self._writer, self._settings, self._environ, self._wake.set)
+        in_use = frozenset(self._captures) | still_open
+        wanted = frozenset(self._listed) - self._read_elsewhere.keys()
+        movable = frozenset(key for key in wanted if not self._is_finite(self._listed[key]))
+        self._leases.update(Wishes(wanted, movable, in_use))
+        for key in sorted(wanted - in_use):
+            camera, lease = self._listed[key], self._leases.lease_of(key)
+            if lease is not None:
+                capture = Capture(camera, self._writer, lease, self._settings, self._rules, self._wake.set)
                 self._captures[key] = capture
                 capture.start()
 
@@ -131,18 +159,49 @@ class Supervisor:
                 capture.store_counts(self._sink)
             for capture in self._captures.values():
                 capture.store_counts(self._sink)
-                capture.health.report(self._sink)
+                if capture.lease.is_valid:
+                    capture.health.report(self._sink)
         except SinkUnavailable as error:
             if not self._sink_unavailable:
                 _log.error("health and counts cannot be stored, they are kept: %s", error)
             self._sink_unavailable = True
             return False
-        self._stopping = [capture for capture in self._stopping if capture not in ended]
+        with self._counting:
+            for capture in ended:
+                self._stopping.remove(capture)
+                self._captured[capture.camera.id] += capture.captured
         self._sink_unavailable = False
         return True
 
+    def _must_end(self, capture: Capture) -> bool:
+        """Whether another process may capture this camera now."""
+        if self._is_finite(capture.camera):
+            return capture.lease.is_lost
+        return self._leases.lease_of(capture.camera.id) is not capture.lease
+
+    def _is_finite(self, camera: Camera) -> bool:
+        return is_recording(camera.source) and not self._settings.loop
+
+    def _find_recordings_elsewhere(self) -> None:
+        """Note the recordings that another process reads; they stay with it."""
+        for key, camera in self._listed.items():
+            holder = self._leases.holder_of(key)
+            if (
+                holder
+                and key not in self._captures
+                and key not in self._read_elsewhere
+                and self._is_finite(camera)
+            ):
+                self._read_elsewhere[key] = f"is read by {holder}"
+                _log.warning("camera %s: the recording is read by %s, and not a second time", key, holder)
+        for key in self._read_elsewhere.keys() - self._listed.keys():
+            del self._read_elsewhere[key]
+
     def _all_ended(self) -> bool:
+        if self._listed.keys() - self._captures.keys() - self._read_elsewhere.keys():
+            return False
         states = [capture.health.current.state for capture in self._captures.values()]
+        states += [CameraState.ENDED] * len(self._read_elsewhere)
         return CameraState.ENDED in states and set(states) <= {CameraState.ENDED, CameraState.PAUSED}
 
     def _stop_captures(self) -> None:

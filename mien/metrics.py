@@ -66,8 +66,14 @@ class Metrics:
         self.lag = Gauge(
             "mien_lag_records", "Records on the bus that were not read yet", ["partition"], registry=registry
         )
+        self.clock_offset = Gauge(
+            "mien_clock_offset_seconds",
+            "This machine's clock less the broker's, as far as it is certain",
+            registry=registry,
+        )
         self.cameras = Gauge("mien_cameras", "Cameras by state", ["state"], registry=registry)
         self._states: dict[str, CameraState] = {}
+        self._captured: dict[str, int] = {}
         self._clock = clock
         self._last_heartbeat = clock()
 
@@ -81,12 +87,19 @@ class Metrics:
         return self._clock() - self._last_heartbeat < ALIVE_S
 
     def count_frames(self, minute: CameraMinute) -> None:
-        """Add an increment of frames by outcome."""
-        for outcome in ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "repeated"):
+        """Add an increment of frames by outcome; `update_captured` counts those that were captured."""
+        for outcome in ("unchanged", "analysed", "stale", "failed", "superseded", "repeated"):
             if frames := getattr(minute, outcome):
                 self.frames.labels(minute.camera_id, outcome).inc(frames)
         for reason, frames in minute.dropped.items():
             self.drops.labels(minute.camera_id, reason).inc(frames)
+
+    def update_captured(self, captured: Mapping[str, int]) -> None:
+        """Count the pictures that were captured since the last call; `captured` are totals by camera."""
+        for camera_id, total in captured.items():
+            if (more := total - self._captured.get(camera_id, 0)) > 0:
+                self.frames.labels(camera_id, "captured").inc(more)
+                self._captured[camera_id] = total
 
     def update_state(self, health: CameraHealth) -> None:
         """Set a camera's state."""
@@ -155,7 +168,7 @@ class MeasuredReader(FrameReader):
         self._metrics = metrics
         self._max_age_us = max_age_us
         self._clock = clock
-        self._read: deque[tuple[Partition, int, int]] = deque()
+        self._read: deque[tuple[Record, int]] = deque()
 
     @override
     def poll(self, limit: int, timeout: float) -> Batch:
@@ -164,10 +177,11 @@ class MeasuredReader(FrameReader):
         now = self._clock()
         for record in batch.records:
             captured_at = captured_at_of(record.headers)
-            if captured_at is not None and now - captured_at <= self._max_age_us:
-                self._read.append((record.partition, record.offset, captured_at))
+            if captured_at is not None and record.waited_us(now, captured_at) <= self._max_age_us:
+                self._read.append((record, captured_at))
         if self._read and batch.records:
-            self._metrics.frame_age.set((now - self._read[-1][2]) / MICROSECONDS)
+            record, captured_at = self._read[-1]
+            self._metrics.frame_age.set(record.age_us(now, captured_at) / MICROSECONDS)
         for partition, waiting in self._reader.lag().items():
             self._metrics.lag.labels(str(partition.number)).set(waiting)
         return batch
@@ -176,9 +190,9 @@ class MeasuredReader(FrameReader):
     def acknowledge(self, positions: Positions) -> None:
         self._reader.acknowledge(positions)
         now = self._clock()
-        for partition, offset, captured_at in self._read:
-            if offset < positions.get(partition, 0):
-                self._metrics.capture_to_row.observe((now - captured_at) / MICROSECONDS)
+        for record, captured_at in self._read:
+            if record.offset < positions.get(record.partition, 0):
+                self._metrics.capture_to_row.observe(record.age_us(now, captured_at) / MICROSECONDS)
         self._read.clear()
 
     @override
@@ -211,6 +225,8 @@ class MeasuredAnalyser(Analyser):
         self._metrics = metrics
 
     @override
-    def analyse(self, camera_id: str, captured_at: int, gray: NDArray[np.uint8]) -> Analysis:
+    def analyse(
+        self, camera_id: str, captured_at: int, gray: NDArray[np.uint8], unchanged: int = 0
+    ) -> Analysis:
         with self._metrics.inference.time():
-            return super().analyse(camera_id, captured_at, gray)
+            return super().analyse(camera_id, captured_at, gray, unchanged)

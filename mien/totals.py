@@ -36,6 +36,16 @@ class RunResult:
     """Recordings that could not be read to their end: the reason by camera id."""
 
 
+def with_captured(
+    totals: Mapping[str, CameraTotals], captured: Mapping[str, int]
+) -> Mapping[str, CameraTotals]:
+    """The totals of captures: `captured` has all sampled pictures, a store only those that were not published."""
+    result = {camera_id: totals.get(camera_id, CameraTotals()) for camera_id in sorted({*totals, *captured})}
+    for camera_id, pictures in captured.items():
+        result[camera_id].frames["captured"] = pictures
+    return result
+
+
 class CountingStore(Store):
     """A store that passes everything on to another one and counts what was stored; thread-safe."""
 

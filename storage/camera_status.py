@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraState, minute_of
 from storage import tables
+from storage.leases import database_clock_us, read_leases
 
 REPORT_TIMEOUT_US = 20 * MICROSECONDS
 """The age from which on a reported state is out of date: the capture reports every few seconds."""
@@ -47,7 +48,8 @@ class CameraStatus:
     since its capture started. The frames of the last hour are `captured`, and of these `unchanged` (not
     analysed, because they showed no change), `analysed`, `stale` (too old to be analysed), `failed` (not
     decodable) and `dropped` by reason. `frame_age_us` is the mean age
-    of the analysed frames at the end of their analysis, None without any.
+    of the analysed frames at the end of their analysis, None without any. `captured_by` is the process that
+    captures the camera, "HOST pid N", empty while none does.
     """
 
     camera_id: str
@@ -68,6 +70,7 @@ class CameraStatus:
     failed: int
     dropped: dict[str, int]
     frame_age_us: float | None
+    captured_by: str = ""
 
 
 def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
@@ -92,7 +95,14 @@ def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
         rows = connection.execute(query).mappings().all()
         counts = _counts(connection, begin)
         drops = _drops(connection, begin)
-    return [_status(row, counts.get(row["id"]), drops.get(row["id"], {}), now) for row in rows]
+        holders = _holders(connection)
+    return [
+        replace(
+            _status(row, counts.get(row["id"]), drops.get(row["id"], {}), now),
+            captured_by=holders.get(row["id"], ""),
+        )
+        for row in rows
+    ]
 
 
 def _status(
@@ -104,9 +114,6 @@ def _status(
         for name in ("captured", "unchanged", "analysed", "stale", "failed", "superseded")
     }
     analysed = frames["analysed"]
-    # A capture stores its counts about once a second, so the counts of a worker may be ahead of them.
-    known = frames["unchanged"] + analysed + frames["stale"] + frames["failed"] + sum(drops.values())
-    known += frames["superseded"]
     return CameraStatus(
         camera_id=row["id"],
         name=row["name"] or row["id"],
@@ -119,7 +126,7 @@ def _status(
         fps_expected=row["fps"],
         last_frame_at=row["last_frame_at"],
         reconnects=row["reconnects"] or 0,
-        captured=max(frames["captured"], known),
+        captured=frames["captured"],
         unchanged=frames["unchanged"],
         analysed=analysed,
         stale=frames["stale"],
@@ -158,6 +165,12 @@ def _counts(connection: sa.Connection, begin: int) -> dict[str, Any]:
     query = sa.select(minutes.camera_id, *(sa.func.sum(minutes[name]).label(name) for name in sums))
     rows = connection.execute(query.where(minutes.minute >= begin).group_by(minutes.camera_id)).mappings()
     return {row["camera_id"]: row for row in rows}
+
+
+def _holders(connection: sa.Connection) -> dict[str, str]:
+    """The processes that capture cameras, by camera."""
+    leases = read_leases(connection, database_clock_us(connection))
+    return {camera: lease.process for camera, lease in leases.items() if not lease.expired}
 
 
 def _drops(connection: sa.Connection, begin: int) -> dict[str, dict[str, int]]:

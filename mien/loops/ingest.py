@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from bus.messages import CameraMinute, minute_of
 from bus.sinks import SinkUnavailable
 from common.clock import wall_clock_us
+from mien.loops.claims import claim_sources
 from mien.loops.process import open_process
+from mien.metrics import Metrics
 from mien.settings import Settings
-from mien.totals import RunResult
+from mien.totals import RunResult, with_captured
 from mien.wiring import scaled
-from mien.wiring.parts import RunOptions
-from storage.registry import CameraRegistry, CameraRow
+from mien.wiring.parts import RunOptions, create_registry, keep_leases
+from storage.registry import CameraRow
 
 CAPTURES_STOP_S = 3.0
 """How long captures may take to stop; one that takes longer is abandoned."""
@@ -23,29 +25,31 @@ _TICK_S = 0.1
 _log = logging.getLogger(__name__)
 
 
-def run_ingestion(
-    settings: Settings, cameras: Collection[CameraRow], options: RunOptions
-) -> RunResult | None:
+def run_ingestion(settings: Settings, cameras: Sequence[CameraRow], options: RunOptions) -> RunResult | None:
     """Register `cameras`, then capture until a signal arrives or all recordings are read and acknowledged.
 
     Returns None where a signal arrived before a broker answered. Raises the errors of the parts that cannot
     start.
     """
-    with open_process(settings) as (stop, metrics, engine):
-        CameraRegistry(engine).sync(cameras)
-        partitions = scaled.wait_for_partitions(settings, stop)
+    with open_process(settings) as (stop, metrics, engine), keep_leases(engine, options) as leases:
+        registry = create_registry(settings, engine)
+        cameras, options = claim_sources(leases, registry, cameras, options, stop)
+        registry.sync(cameras)
+        partitions = scaled.wait_for_partitions(settings, stop, metrics.record_heartbeat)
         if partitions is None:
             return None
-        parts = scaled.create_ingest_parts(settings, engine, options, partitions, metrics)
-        _capture(parts, stop)
-        return RunResult(parts.store.totals(), dict(parts.supervisor.failures()))
+        parts = scaled.create_ingest_parts(settings, engine, options, leases, partitions, metrics)
+        _capture(parts, metrics, stop)
+        totals = with_captured(parts.store.totals(), parts.supervisor.captured())
+        return RunResult(totals, dict(parts.supervisor.failures()))
 
 
-def _capture(parts: scaled.IngestParts, stop: threading.Event) -> None:
+def _capture(parts: scaled.IngestParts, metrics: Metrics, stop: threading.Event) -> None:
     """Capture until `stop` is set or every recording has been read and its frames are acknowledged."""
     parts.supervisor.start()
     try:
         while not (stop.is_set() or parts.supervisor.ended.is_set()):
+            metrics.update_captured(parts.supervisor.captured())
             stop.wait(_TICK_S)
     finally:
         parts.supervisor.stop(CAPTURES_STOP_S)
@@ -59,6 +63,7 @@ def _count_last_drops(parts: scaled.IngestParts) -> None:
     try:
         for camera in parts.registry.cameras():
             if dropped := parts.frames.take_drops(camera.id):
-                parts.store.count(CameraMinute(camera.id, minute, dropped=dropped))
+                captured = sum(dropped.values())
+                parts.store.count(CameraMinute(camera.id, minute, captured, dropped=dropped))
     except SinkUnavailable as error:
         _log.error("the counts of frames that were dropped at the end were not stored: %s", error)

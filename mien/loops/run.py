@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from bus.sinks import SinkUnavailable
 from bus.transport import FrameWriter
 from ingest.supervisor import Supervisor
-from mien.dashboard_process import Dashboard
+from mien.dashboard_process import Dashboard, DashboardMonitor
 from mien.errors import StartError
+from mien.loops.claims import claim_sources
 from mien.loops.ingest import CAPTURES_STOP_S
 from mien.loops.work import WorkerPool
 from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
 from mien.wiring import embedded
-from mien.wiring.parts import RunOptions, open_settings_database
+from mien.wiring.parts import RunOptions, create_registry, keep_leases, open_settings_database
 from storage.errors import StorageError
 from storage.hung_connections import abort_hung_connections
 from storage.registry import CameraRegistry, CameraRow
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 def run_pipeline(
     settings: Settings,
-    cameras: Collection[CameraRow],
+    cameras: Sequence[CameraRow],
     options: RunOptions,
     *,
     dashboard: Dashboard | None,
@@ -40,8 +41,8 @@ def run_pipeline(
 ) -> RunResult:
     """Register `cameras`, run until a signal arrives or every recording has ended, then stop everything.
 
-    `announce` is called with the dashboard's address once the dashboard answers. Raises the errors of the
-    parts that cannot start.
+    `announce` is called with the dashboard's address once the dashboard answers; without it everything else
+    continues. Raises the errors of the parts that cannot start.
     """
     if settings.bus != EMBEDDED:
         raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
@@ -50,19 +51,21 @@ def run_pipeline(
         stack.callback(engine.dispose)
         stop = stack.enter_context(stop_on_signal())
         stack.enter_context(abort_hung_connections(engine, stop))
-        registry = CameraRegistry(engine)
+        registry = create_registry(settings, engine)
+        leases = stack.enter_context(keep_leases(engine, options))
+        cameras, options = claim_sources(leases, registry, cameras, options, stop)
         registered_before = {camera.id for camera in registry.cameras()}
         registry.sync(cameras)
         if not registry.cameras():
             raise StartError("no cameras: pass --source, list them in mien.yaml or use `mien cameras add`")
         if options.temporary_cameras:
             stack.callback(_unregister, registry, options.temporary_cameras - registered_before)
-        parts = embedded.create_parts(settings, engine, options)
+        parts = embedded.create_parts(settings, engine, options, leases)
         pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
         tick: Callable[[], None] = _do_nothing
         if dashboard:
             stack.enter_context(dashboard)
-            tick = _DashboardMonitor(dashboard, stop, announce).tick
+            tick = DashboardMonitor(dashboard, announce).tick
         failures = pipeline.run(stop, tick)
         return RunResult(parts.store.totals(), failures)
 
@@ -102,8 +105,8 @@ class Pipeline:
         `tick` is called several times a second. Returns the recordings that could not be read to their end,
         with the reason, by camera id. Raises the exception that ended a worker.
         """
-        self._workers.start()
         try:
+            self._workers.start()
             self._supervisor.start()
             try:
                 self._wait(stop, tick)
@@ -129,18 +132,3 @@ class Pipeline:
             self._maintain()
         except SinkUnavailable as error:
             _log.error("upkeep of the database failed and is tried again later: %s", error)
-
-
-class _DashboardMonitor:
-    """Announces the dashboard once it answers, and logs when its process ends."""
-
-    def __init__(self, dashboard: Dashboard, stop: threading.Event, announce: Callable[[str], None]) -> None:
-        self._dashboard, self._stop, self._announce = dashboard, stop, announce
-        self._announced = False
-
-    def tick(self) -> None:
-        if not self._announced:
-            self._announced = True
-            self._dashboard.wait_until_ready(self._stop)
-            self._announce(self._dashboard.url)
-        self._dashboard.log_if_ended()

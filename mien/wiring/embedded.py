@@ -10,6 +10,7 @@ from bus.codec import MAX_AHEAD_US
 from bus.embedded import EmbeddedBus
 from bus.transport import FrameWriter
 from inference.worker import Worker
+from ingest.leases import LeaseKeeper
 from ingest.supervisor import Supervisor
 from mien.settings import Settings
 from mien.totals import CountingStore
@@ -33,7 +34,9 @@ class EmbeddedParts:
     store: CountingStore
 
 
-def create_parts(settings: Settings, engine: Database, options: RunOptions) -> EmbeddedParts:
+def create_parts(
+    settings: Settings, engine: Database, options: RunOptions, leases: LeaseKeeper
+) -> EmbeddedParts:
     """Create all parts.
 
     Raises ModelError where a model file cannot be used.
@@ -55,5 +58,5 @@ def create_parts(settings: Settings, engine: Database, options: RunOptions) -> E
         for number in range(settings.workers)
     ]
     cameras = RegisteredCameras(CameraRegistry(engine), options, settings.fps)
-    supervisor = create_supervisor(settings, cameras, frames, store, options)
+    supervisor = create_supervisor(settings, cameras, leases, frames, store, options)
     return EmbeddedParts(supervisor, frames, workers, lambda: maintain_if_owner(engine, settings), store)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -11,17 +12,24 @@ from bus.codec import MAX_AHEAD_US
 from bus.messages import MICROSECONDS
 from bus.sinks import CaptureSink, ResultSink
 from bus.transport import FrameReader, FrameWriter
+from common.source_identity import whole_source
 from inference.analyser import Analyser
 from inference.worker import LiveLimits, Worker
 from ingest.cameras import Camera, CameraList
 from ingest.capture import CaptureSettings
+from ingest.leases import LeaseKeeper
 from ingest.supervisor import Supervisor
 from media.native import configure_opencv
 from mien.metrics import MeasuredAnalyser, Metrics
 from mien.settings import Settings
 from mien.wiring.models import create_classifier, create_detector
+from mien.wiring.source_rules import create_source_rules
 from storage.engine import Database, open_database
+from storage.leases import CameraLeases
 from storage.registry import CameraRegistry, CameraRow
+
+LEASES_STOP_S = 3.0
+"""How long the release of leases may take at the end; those of a database that does not answer expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +75,25 @@ def open_settings_database(settings: Settings) -> Database:
     return open_database(settings.database)
 
 
-def open_registry(settings: Settings) -> CameraRegistry:
-    """Open the camera registry in the database of the settings."""
-    return CameraRegistry(open_settings_database(settings))
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[CameraRegistry]:
+    """Open the camera registry in the database of the settings, and close it at the end of the block."""
+    engine = open_settings_database(settings)
+    try:
+        yield create_registry(settings, engine)
+    finally:
+        engine.dispose()
+
+
+def create_registry(settings: Settings, engine: Database) -> CameraRegistry:
+    """Create the camera registry of an open database."""
+    return CameraRegistry(engine, settings.source_parameters)
 
 
 def configured_cameras(settings: Settings) -> list[CameraRow]:
     """List the cameras of the configuration file."""
     return [
-        CameraRow(each.id, each.source, each.name or each.id, each.site, each.zone, each.fps)
+        CameraRow(each.id, whole_source(each.source), each.name or each.id, each.site, each.zone, each.fps)
         for each in settings.cameras
     ]
 
@@ -120,21 +138,40 @@ def create_worker(
     return Worker(reader, sink, analyser, live_limits=live_limits, max_ahead_us=max_ahead_us)
 
 
+@contextmanager
+def keep_leases(engine: Database, options: RunOptions) -> Iterator[LeaseKeeper]:
+    """Keep the leases of this process's cameras, and release them after the block."""
+    shares = options.only is None
+    keeper = LeaseKeeper(CameraLeases(engine, shares=shares), shares=shares)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop(LEASES_STOP_S)
+
+
 def create_supervisor(
-    settings: Settings, cameras: CameraList, frames: FrameWriter, sink: CaptureSink, options: RunOptions
+    settings: Settings,
+    cameras: CameraList,
+    leases: LeaseKeeper,
+    frames: FrameWriter,
+    sink: CaptureSink,
+    options: RunOptions,
 ) -> Supervisor:
     """Create the supervisor of the captures, which publish to `frames`."""
     return Supervisor(
         cameras,
+        leases,
         frames,
         sink,
         CaptureSettings(
             longest_side=settings.longest_side,
             jpeg_quality=settings.jpeg_quality,
+            motion_gate=settings.motion_gate,
             fast=options.fast,
             loop=options.loop,
         ),
-        environ=os.environ,
+        rules=create_source_rules(settings),
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bus.errors import BrokerUnavailable
 from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import partition_count
 from bus.kafka.writer import KafkaWriter
+from bus.messages import MICROSECONDS
 from bus.transport import FrameWriter
 from inference.worker import Worker
 from ingest.cameras import Camera, CameraList
+from ingest.leases import LeaseKeeper
 from ingest.supervisor import Supervisor
 from mien.errors import SettingsError
 from mien.metrics import MeasuredReader, MeasuredStore, Metrics
@@ -34,6 +38,8 @@ from storage.registry import CameraRegistry
 from storage.writer import Writer
 
 _RETRY_S = 2.0
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
@@ -55,14 +61,22 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
 class PartitionedCameras(CameraList):
     """Registered cameras, each assigned to a partition of the topic before it is captured."""
 
-    def __init__(self, cameras: RegisteredCameras, registry: CameraRegistry, count: int) -> None:
+    def __init__(
+        self,
+        cameras: RegisteredCameras,
+        registry: CameraRegistry,
+        count: int,
+        record_heartbeat: Callable[[], None],
+    ) -> None:
         self._cameras = cameras
         self._registry = registry
         self._count = count
+        self._record_heartbeat = record_heartbeat
         self._partitions: dict[str, int] = {}
 
     def cameras(self) -> list[Camera]:
         """All of them, also paused ones; raises SinkUnavailable."""
+        self._record_heartbeat()  # The supervisor's loop calls this, also while this process stands by.
         self._partitions |= self._registry.assign_partitions(self._count)
         return self._cameras.cameras()
 
@@ -71,18 +85,33 @@ class PartitionedCameras(CameraList):
         return self._partitions[camera_id]
 
 
-def wait_for_partitions(settings: Settings, stop: threading.Event) -> int | None:
+def wait_for_partitions(
+    settings: Settings, stop: threading.Event, heartbeat: Callable[[], None]
+) -> int | None:
     """Wait for a broker and return the number of partitions of the topic; None if `stop` is set before.
 
     Raises:
-        BrokerRefused, TopicError: errors that remain however long one waits.
+        AdvertisedNameError, BrokerRefused, TopicError: errors that remain however long one waits.
     """
     cluster = kafka_settings(settings)
+    return _wait_for_broker(lambda: partition_count(cluster), stop, heartbeat)
+
+
+def _wait_for_broker(
+    call: Callable[[], Result], stop: threading.Event, heartbeat: Callable[[], None]
+) -> Result | None:
+    """Call until a broker is available; None if `stop` is set before. `heartbeat` is called meanwhile.
+
+    The reason is logged again only where it changes.
+    """
+    logged = ""
     while not stop.is_set():
+        heartbeat()
         try:
-            return partition_count(cluster)
+            return call()
         except BrokerUnavailable as error:
-            _log.warning("waiting for a broker: %s", error)
+            if logged != (logged := str(error)):
+                _log.warning("waiting for a broker: %s", error)
             stop.wait(_RETRY_S)
     return None
 
@@ -99,29 +128,51 @@ class IngestParts:
 
 
 def create_ingest_parts(
-    settings: Settings, engine: Database, options: RunOptions, partitions: int, metrics: Metrics
+    settings: Settings,
+    engine: Database,
+    options: RunOptions,
+    leases: LeaseKeeper,
+    partitions: int,
+    metrics: Metrics,
 ) -> IngestParts:
     """Create the parts of `mien ingest` for a topic with that many partitions."""
     configure_libraries()
     registry = CameraRegistry(engine)
-    cameras = PartitionedCameras(RegisteredCameras(registry, options, settings.fps), registry, partitions)
+    cameras = PartitionedCameras(
+        RegisteredCameras(registry, options, settings.fps), registry, partitions, metrics.record_heartbeat
+    )
     frames = KafkaWriter(kafka_settings(settings), cameras.partition_of, capacity=settings.buffer_frames)
+    metrics.clock_offset.set_function(lambda: frames.clock_offset_us / MICROSECONDS)
     store = CountingStore(MeasuredStore(Writer(engine), metrics))
-    supervisor = create_supervisor(settings, cameras, frames, store, options)
+    supervisor = create_supervisor(settings, cameras, leases, frames, store, options)
     return IngestParts(supervisor, frames, registry, store)
 
 
-def create_workers(
-    settings: Settings, engine: Database, count: int, drain: bool, metrics: Metrics
-) -> list[Worker]:
-    """Create the workers of `mien work`, members of the consumer group.
+def wait_for_workers(
+    settings: Settings, engine: Database, count: int, drain: bool, metrics: Metrics, stop: threading.Event
+) -> list[Worker] | None:
+    """Wait for a broker and create the workers of `mien work`, members of the consumer group.
+
+    Returns None if `stop` is set before a broker is available.
 
     Raises:
-        BrokerUnavailable, BrokerRefused, TopicError: a worker cannot join the group.
+        AdvertisedNameError, BrokerRefused, TopicError: a worker cannot join the group.
         ModelError: a model file cannot be used.
     """
     analysers = AnalyserFactory()
-    return [_create_member(settings, engine, analysers, drain, metrics) for _ in range(count)]
+    workers: list[Worker] = []
+    for _ in range(count):
+        worker = _wait_for_broker(
+            lambda: _create_member(settings, engine, analysers, drain, metrics),
+            stop,
+            metrics.record_heartbeat,
+        )
+        if worker is None:
+            for each in workers:
+                each.run(stop)  # A worker that is stopped already only leaves the group.
+            return None
+        workers.append(worker)
+    return workers
 
 
 def _create_member(
@@ -129,6 +180,12 @@ def _create_member(
 ) -> Worker:
     # A writer for each worker: it remembers the positions of its partitions.
     store = MeasuredStore(Writer(engine), metrics)
-    reader = KafkaReader(kafka_settings(settings), store.positions, drain=drain)
+    reader = KafkaReader(
+        kafka_settings(settings),
+        store.positions,
+        drain=drain,
+        dead_letter_originals=settings.dead_letter_originals,
+    )
+    metrics.clock_offset.set_function(lambda: reader.clock_offset_us / MICROSECONDS)
     measured = MeasuredReader(reader, metrics, max_frame_age_us(settings))
     return create_worker(settings, measured, store, analysers.create_measured(metrics), drain)

@@ -67,7 +67,7 @@ def test_a_camera_is_sampled_published_and_counted(door: MjpegCamera) -> None:
         assert_undisturbed(running, "door")
         running.finish()
         frames = running.consumer.of("door")
-        assert (running.sink.captured("door"), running.sink.dropped("door")) == (len(frames), {})
+        assert (running.captured("door"), running.sink.dropped("door")) == (len(frames), {})
         for frame in frames:
             decoded = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_UNCHANGED)
             assert decoded is not None
@@ -121,7 +121,7 @@ def test_a_frozen_picture_is_reported_and_not_published_until_it_moves(door: Mjp
         running.finish()
         assert running.sink.dropped("door")["frozen picture"] > 0
         assert (
-            running.sink.captured("door")
+            running.captured("door")
             == len(running.consumer.of("door")) + running.sink.dropped("door").total()
         )
 
@@ -149,7 +149,7 @@ def test_damaged_pictures_are_counted_and_a_camera_that_sends_nothing_else_is_lo
         running.finish()
         dropped = running.sink.dropped("door")
         assert dropped["damaged picture"] > 0
-        assert running.sink.captured("door") == len(running.consumer.of("door")) + dropped.total()
+        assert running.captured("door") == len(running.consumer.of("door")) + dropped.total()
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -184,8 +184,8 @@ def test_dropped_frames_are_counted_and_the_totals_agree(door: MjpegCamera) -> N
         frames = running.consumer.of("door")
         dropped = running.sink.dropped("door")
         assert set(dropped) == {"buffer full"}
-        assert running.sink.captured("door") == len(frames) + dropped.total()
-        assert frames[-1].seq == running.sink.captured("door") - 1, "the newest is kept"
+        assert running.captured("door") == len(frames) + dropped.total()
+        assert frames[-1].seq == running.captured("door") - 1, "the newest is kept"
 
 
 def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamera, till: MjpegCamera) -> None:
@@ -219,7 +219,7 @@ def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamer
         assert all(each.camera_id == "till" for each in running.sink.healths[reported:])
         assert_undisturbed(running, "till")
         running.finish()
-        assert running.sink.captured("door") == len(running.consumer.of("door"))
+        assert running.captured("door") == len(running.consumer.of("door"))
 
 
 def test_the_previous_list_stays_in_force_while_the_list_is_unavailable(door: MjpegCamera) -> None:
@@ -242,15 +242,17 @@ def test_counts_are_kept_during_an_outage_of_the_sink(
         running.sink.unavailable = False
         running.finish()
         frames, dropped = running.consumer.of("door"), running.sink.dropped("door")
-        assert running.sink.captured("door") == len(frames) + dropped.total()
+        assert running.captured("door") == len(frames) + dropped.total()
 
 
 def test_counts_that_could_not_be_stored_before_the_stop_are_logged(
     door: MjpegCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with capturing(Camera("door", door.url(), 20)) as running:
+    with capturing(Camera("door", door.url(), 20), capacity=2, pause=0.2) as running:
         running.consumer.wait_for_frames("door", 2)
         running.sink.unavailable = True
+        before = running.captured("door")
+        running.consumer.wait_for(lambda: running.captured("door") > before + 20)
         running.supervisor.stop(1.0)
         running.sink.wait_for(
             lambda: any("pictures were not stored" in each.getMessage() for each in caplog.records)
@@ -354,7 +356,7 @@ def test_stopping_does_not_wait_for_a_stuck_source(stuck: type[StuckSource], til
             thread.join(PATIENCE)
         running.finish()
         assert len(running.consumer.of("webcam")) == published
-        assert running.sink.captured("till") == len(running.consumer.of("till"))
+        assert running.captured("till") == len(running.consumer.of("till"))
 
 
 def test_a_pipe_without_a_writer_does_not_delay_the_others(till: MjpegCamera, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_server_that_is_killed_and_restarted() -> None:
         running.finish()
         for camera in cameras:
             published = len(running.consumer.of(camera.id))
-            assert running.sink.captured(camera.id) == published + running.sink.dropped(camera.id).total()
+            assert running.captured(camera.id) == published + running.sink.dropped(camera.id).total()
 
 
 def test_a_server_that_hangs_and_continues() -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import socket
+
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, CameraHealth, CameraMinute, CameraState
 from storage.camera_status import Condition, read_camera_status
+from storage.leases import CameraLeases
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
 from tests.support.databases import T0
@@ -81,6 +85,18 @@ def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
     assert (door.captured, door.analysed, door.stale, door.failed) == (110, 44, 22, 11)
     assert door.dropped == {"full": 22, "resized": 11}
     assert door.frame_age_us == 80_000
+
+
+def test_the_process_that_captures_a_camera_is_named(engine: sa.Engine) -> None:
+    registry = CameraRegistry(engine)
+    for camera in ("door", "till"):
+        registry.add(CameraRow(camera, "0"))
+    leases = CameraLeases(engine, shares=True)
+    (token,) = leases.take({"door": None}).values()
+    found = {each.camera_id: each.captured_by for each in read_camera_status(engine, NOW)}
+    assert found == {"door": f"{socket.gethostname()} pid {os.getpid()}", "till": ""}
+    leases.release({"door": token + 1})
+    assert {each.captured_by for each in read_camera_status(engine, NOW)} == {""}
 
 
 def test_a_camera_without_frames(engine: sa.Engine) -> None:

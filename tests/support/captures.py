@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from typing_extensions import override
 
 from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader, EmbeddedWriter
+from bus.leases import Lease, LeaseSnapshot, LeaseStore
 from bus.messages import CameraHealth, CameraMinute, CameraState, Frame
 from bus.sinks import SinkUnavailable
+from common.clock import wall_clock_us
 from ingest.cameras import Camera
 from ingest.capture import CaptureSettings
+from ingest.leases import CameraLease, LeaseKeeper
+from ingest.sources import SourceRules
 from ingest.supervisor import Supervisor
 from media.native import configure_opencv
 
@@ -74,6 +80,7 @@ class SinkRecorder(Observed):
         return reports()[0]
 
     def captured(self, camera_id: str) -> int:
+        """Stored as captured: pictures that were not published."""
         return sum(each.captured for each in self.minutes if each.camera_id == camera_id)
 
     def dropped(self, camera_id: str) -> Counter[str]:
@@ -136,6 +143,51 @@ class FrameConsumer(Observed):
         self._reader.close()
 
 
+class MemoryLeases(LeaseStore):
+    """Leases that no other process competes for, and that a test can make unavailable or another's."""
+
+    holder = "this process"
+
+    def __init__(self) -> None:
+        self.unavailable = False
+        self.leases: dict[str, Lease] = {}
+
+    @override
+    def exchange(self) -> LeaseSnapshot:
+        self._check_available()
+        return LeaseSnapshot(wall_clock_us(), dict(self.leases), ())
+
+    @override
+    def take(self, seen: Mapping[str, Lease | None]) -> Mapping[str, int]:
+        self._check_available()
+        now = wall_clock_us()
+        self.leases |= {
+            camera: Lease(camera, self.holder, self.holder, now, now, expired=False) for camera in seen
+        }
+        return dict.fromkeys(seen, now)
+
+    @override
+    def release(self, next_tokens: Mapping[str, int]) -> None:
+        self._check_available()
+        for camera in next_tokens:
+            self.leases.pop(camera, None)
+
+    @override
+    def leave(self) -> None:
+        self._check_available()
+
+    def _check_available(self) -> None:
+        if self.unavailable:
+            raise SinkUnavailable("the database is unavailable")
+
+
+def valid_lease() -> CameraLease:
+    """A lease that stays valid for a test without renewal; its first epoch is about now."""
+    lease = CameraLease(wall_clock_us())
+    lease.extend(time.monotonic() + PATIENCE, wall_clock_us())
+    return lease
+
+
 class ChangingCameraList:
     """A list of cameras that a test changes or makes unavailable."""
 
@@ -154,17 +206,24 @@ class ChangingCameraList:
 
 @dataclass
 class RunningCaptures:
-    """A supervisor with its list of cameras, sink, bus and consumer."""
+    """A supervisor with its list of cameras, leases, sink, bus and consumer."""
 
     camera_list: ChangingCameraList
     sink: SinkRecorder
     consumer: FrameConsumer
     supervisor: Supervisor
     writer: EmbeddedWriter
+    leases: MemoryLeases
+    keeper: LeaseKeeper
+
+    def captured(self, camera_id: str) -> int:
+        """Number of sampled pictures so far."""
+        return self.supervisor.captured().get(camera_id, 0)
 
     def finish(self) -> None:
         """Stop the captures and read the remaining frames."""
         self.supervisor.stop()
+        self.keeper.stop(PATIENCE)
         self.writer.close()
         self.consumer.finish()
 
@@ -181,10 +240,13 @@ def capturing(
     configure_opencv()
     bus = EmbeddedBus(capacity=capacity)
     camera_list, sink, writer = ChangingCameraList(cameras), SinkRecorder(), bus.writer()
-    supervisor = Supervisor(camera_list, writer, sink, settings, follow_every=0.1, environ=environ or {})
-    running = RunningCaptures(
-        camera_list, sink, FrameConsumer(bus.reader([0], lambda _: {}), pause), supervisor, writer
-    )
+    rules = SourceRules(environ or {}, variables=("*",))
+    leases = MemoryLeases()
+    keeper = LeaseKeeper(leases, shares=True)
+    supervisor = Supervisor(camera_list, keeper, writer, sink, settings, follow_every=0.1, rules=rules)
+    consumer = FrameConsumer(bus.reader([0], lambda _: {}), pause)
+    running = RunningCaptures(camera_list, sink, consumer, supervisor, writer, leases, keeper)
+    keeper.start()
     supervisor.start()
     try:
         yield running
