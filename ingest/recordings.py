@@ -14,6 +14,9 @@ from media.errors import ImageError, VideoError
 from media.images import PICTURE_FILE, Gray, decode_gray, read_bytes
 from media.videos import VideoDecoder
 
+LONGEST_GAP = 10.0
+"""Seconds that a recording may have without a picture: a longer pause of a recorder is shortened to it. It
+separates two visits, and a live run need not wait for hours where the clock of a recording jumps."""
 PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
@@ -28,13 +31,11 @@ class VideoFile(CameraSource):
 
     def __init__(self, path: Path) -> None:
         try:
-            self._video = VideoDecoder(path, threads=1)
+            self._video = VideoDecoder(path, longest_gap=LONGEST_GAP)
         except VideoError as error:
             raise SourceError(f"{path}: {error}") from error
-        self.period = 1 / self._video.fps
+        self.period = self._video.period
         """Seconds from one picture to the next, usually."""
-        self._start = 0.0
-        self._offset = -self.period
 
     @override
     def read(self) -> UndecodedPicture | None:
@@ -43,13 +44,7 @@ class VideoFile(CameraSource):
                 return None
         except VideoError as error:
             raise SourceLost(str(error)) from error
-        time_s = self._video.time_s
-        if self._video.frames == 1:
-            self._start = time_s
-        # Where the container has no times, or times that run backwards, the next picture is a period later.
-        offset = time_s - self._start
-        self._offset = offset if offset > self._offset else self._offset + self.period
-        return UndecodedPicture(self._offset, self._video.decode)
+        return UndecodedPicture(self._video.time_s, self._video.gray)
 
     @override
     def close(self) -> None:

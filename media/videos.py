@@ -1,19 +1,31 @@
-"""Decoder of a video file, on OpenCV and FFmpeg: frame by frame; frames that are not wanted are skipped."""
+"""Video files: opened without access to the network or to other files, and decoded frame by frame.
+
+The kind is told by the content. Formats that name further files or addresses, such as playlists and session
+descriptions, are not among the accepted ones.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import av
 
-from media.errors import ImageError, VideoError
+from media.clock import LONGEST_GAP
+from media.decoder import CODEC_OPTIONS, FrameDecoder
+from media.errors import VideoError
+from media.images import Color, Gray
 
+FORMATS = (
+    *("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf"),
+    *("mpegvideo", "h264", "hevc", "m4v", "mjpeg", "ivf", "obu", "av1", "dhav", "dv", "gxf", "nut"),
+    *("rm", "wtv", "yuv4mpegpipe", "vc1", "mpjpeg", "swf", "nuv", "pmp"),
+)
+"""Formats of containers and raw streams that are accepted, by FFmpeg's names."""
 _COMPLETE = 0.9
-"""Share of the announced frames below which a video counts as truncated: some announce an estimate."""
-_USUAL_FPS = 25.0
-_MOST_FPS = 1000
+"""Share of the frames that the container states below which a video counts as truncated."""
+_FEW = 3
+"""Frames by which a complete video may differ from what its container states."""
 
 
 class VideoDecoder:
@@ -21,68 +33,79 @@ class VideoDecoder:
 
     Args:
         path: the file.
-        threads: of the decoder; 0 leaves the number to it.
+        longest_gap: see `MediaClock`.
 
     Raises:
-        VideoError: the file cannot be read, or is not a video.
+        VideoError: the file cannot be read, is not a video or not one that is accepted.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, longest_gap: float = LONGEST_GAP) -> None:
         try:
             path.open("rb").close()
         except OSError as error:
             raise VideoError(f"cannot be read: {error.strerror}") from error
-        settings = [cv2.CAP_PROP_N_THREADS, threads] if threads else []
-        self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG, settings)
-        if not self._capture.isOpened():
-            raise VideoError("not a video that can be decoded")
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps < _MOST_FPS else _USUAL_FPS
+        self._frames = FrameDecoder(_open(path), longest_gap)
+        self.fps = self._frames.fps
         """Frames per second, 25 where the container does not announce them."""
-        self.announced = max(0, round(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        """Number of frames that the container announces, which may be an estimate; 0 where it does not."""
-        self.frames = 0
-        """Number of frames that were grabbed."""
+        self.period = self._frames.period
+        """Seconds from one frame to the next, usually."""
+        self.announced = self._frames.announced
+        """Number of frames that the container itself states; 0 where it does not."""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames up to the current one, without those that cannot be decoded."""
+        return self._frames.frames
+
+    @property
+    def time_s(self) -> float:
+        """Time of the current frame in seconds from the first one; rises from frame to frame."""
+        return self._frames.time_s
 
     def grab(self) -> bool:
         """Move to the next frame; False at the end.
 
         Raises:
-            VideoError: the file ends before the frames that it announces.
+            VideoError: the file is damaged, or ends before the frames that its container states.
         """
-        if self._capture.grab():
-            self.frames += 1
-            return True
+        try:
+            if self._frames.step():
+                return True
+        except av.FFmpegError as error:
+            raise VideoError(f"damaged video: {error.strerror} after {self.frames} frames") from error
         if not self.frames:
             raise VideoError("damaged video: no frame can be decoded")
-        if self.frames < _COMPLETE * self.announced:
-            raise VideoError(f"damaged video: it ends after {self.frames} of {self.announced} frames")
+        seen = self.frames + self._frames.refused
+        if seen < min(_COMPLETE * self.announced, self.announced - _FEW):
+            raise VideoError(f"damaged video: it ends after {seen} of {self.announced} frames")
         return False
 
-    @property
-    def time_s(self) -> float:
-        """Time of the grabbed frame in seconds, 0 where the container does not announce it."""
-        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+    def gray(self) -> Gray:
+        """The luminance (height, width) uint8 of the current frame.
 
-    def decode(self) -> NDArray[np.uint8]:
-        """The grabbed frame, see `decode_grabbed`."""
-        return decode_grabbed(self._capture)
+        Raises:
+            ImageError: it cannot be decoded.
+        """
+        return self._frames.gray()
+
+    def color(self) -> Color:
+        """The current frame as (height, width, 3) uint8 blue, green, red; raises ImageError like `gray`."""
+        return self._frames.color()
 
     def close(self) -> None:
         """Close the file."""
-        self._capture.release()
+        self._frames.close()
 
 
-def decode_grabbed(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
-    """The frame that was grabbed last, (height, width, 3) uint8 blue, green, red.
-
-    Raises:
-        ImageError: it cannot be decoded.
-    """
+def _open(path: Path) -> av.container.InputContainer:
+    options = {
+        **CODEC_OPTIONS,
+        "format_whitelist": ",".join(FORMATS),
+        # Whatever a file refers to, only this one is opened.
+        "protocol_whitelist": "file",
+    }
     try:
-        done, pixels = capture.retrieve()
-    except cv2.error as error:
-        raise ImageError(f"a frame that cannot be decoded: {error.err}") from error
-    if not done:
-        raise ImageError("a frame that cannot be decoded")
-    return np.asarray(pixels, np.uint8)
+        # With a scheme, no name of a file can be taken for an address.
+        return av.open(f"file:{os.path.abspath(path)}", options=options, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise VideoError("not a video that can be decoded") from error

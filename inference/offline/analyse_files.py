@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -102,10 +101,8 @@ def _analyse_video(
         copy = copies.open_video(file, fps) if copies else None
         with copy or nullcontext():
             for frame in clip.frames(every):
-                faces = analyser.analyse(
-                    np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY), np.uint8)
-                )
+                faces = analyser.analyse(frame.gray)
                 if copy:
-                    copy.write_frame(frame.picture, faces)
-                height, width = frame.picture.shape[:2]
+                    copy.write_frame(clip.color(), faces)
+                height, width = frame.gray.shape
                 yield FrameResult(file.name, frame.number, frame.time_s, width, height, faces)

@@ -7,34 +7,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from media.errors import ImageError
-from media.native import diverted_stderr
+from media.errors import ImageError, VideoError
+from media.images import Color, Gray
 from media.videos import VideoDecoder
+
+_ROUNDING = 1e-6
 
 
 class ClipFrame(NamedTuple):
-    """One frame: its number from 0, its time in seconds, and (height, width, 3) uint8 in BGR."""
+    """One frame: its number from 0, its time in seconds, and its luminance (height, width) uint8."""
 
     number: int
     time_s: float
-    picture: NDArray[np.uint8]
+    gray: Gray
 
 
 class Clip:
-    """An open video file; a context manager.
-
-    Decoder messages do not reach standard error (see `diverted_stderr`: not for threads). Raises VideoError
-    where the file cannot be read or is not a video.
-    """
+    """An open video file; a context manager. Raises VideoError where it cannot be read or is not a video."""
 
     def __init__(self, path: Path) -> None:
-        with diverted_stderr():
-            self._video = VideoDecoder(path)
+        self._video = VideoDecoder(path)
         self.announced = self._video.announced
-        """Number of frames that the container announces, which may be an estimate; 0 where it does not."""
+        """Number of frames that the container states; 0 where it does not."""
         self.fps = self._video.fps
         """Frames per second, 25 where the container does not announce them."""
 
@@ -52,23 +46,25 @@ class Clip:
         A frame that cannot be decoded is left out. Raises VideoError at the end where frames are missing,
         after all that can be decoded.
         """
-        number, due = 0, 0.0
-        while True:
-            with diverted_stderr():
-                if not self._video.grab():
-                    return
-                time_s = self._video.time_s
-                if time_s <= 0:
-                    time_s = number / self.fps
-                picture = self._decode() if time_s >= due - 1e-6 else None
-            if picture is not None:
-                yield ClipFrame(number, time_s, picture)
-                if every:
-                    due = (time_s // every + 1) * every
+        number, due, failed = 0, 0.0, 0
+        reason = ""
+        while self._video.grab():
+            time_s = self._video.time_s
+            if time_s >= due - _ROUNDING:
+                try:
+                    gray = self._video.gray()
+                except ImageError as error:
+                    failed, reason = failed + 1, reason or str(error)
+                else:
+                    yield ClipFrame(number, time_s, gray)
+                    if every:
+                        due = ((time_s + _ROUNDING) // every + 1) * every
             number += 1
+        if failed:
+            raise VideoError(
+                f"damaged video: {failed} of {number} frames cannot be decoded, the first: {reason}"
+            )
 
-    def _decode(self) -> NDArray[np.uint8] | None:
-        try:
-            return self._video.decode()
-        except ImageError:
-            return None
+    def color(self) -> Color:
+        """The frame that was yielded last, as (height, width, 3) uint8 in blue, green, red."""
+        return self._video.color()

@@ -33,10 +33,7 @@ def frames(name: str, every: float = 0.0) -> Iterator[tuple[float, NDArray[np.ui
     """Time in seconds and grey picture of each frame, or of one frame per `every` seconds."""
     with Clip(data_folder() / "videos" / f"{name}.mp4") as clip:
         for frame in clip.frames(every):
-            yield (
-                frame.time_s,
-                through_jpeg(np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY), np.uint8)),
-            )
+            yield frame.time_s, through_jpeg(frame.gray)
 
 
 def through_jpeg(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,116 @@
+"""Streams of network cameras in RTSP, read over TCP within time limits."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+
+import av
+
+from media.decoder import CODEC_OPTIONS, FrameDecoder
+from media.errors import VideoError
+from media.images import Gray
+
+_MICROSECONDS = 1_000_000
+_SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+"""Where Debian and Fedora keep the certificates that they trust, in one file."""
+_TIMED_OUT = 0.9
+"""Share of a time-out after which a failure counts as timed out."""
+
+
+class StreamError(VideoError):
+    """A network stream that cannot be opened or read; `timed_out` tells whether a time limit passed."""
+
+    def __init__(self, message: str, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+
+
+class RtspDecoder:
+    """An open RTSP stream; one thread reads it and closes it.
+
+    Args:
+        url: with the login, percent-encoded.
+        open_timeout: seconds for the camera's answer, and again for its first picture.
+        read_timeout: seconds within which each picture must arrive.
+
+    Raises:
+        StreamError: there is no stream.
+        VideoError: it holds no picture that can be decoded.
+    """
+
+    def __init__(self, url: str, open_timeout: float, read_timeout: float) -> None:
+        self._timeout = read_timeout
+        self._frames = FrameDecoder(_open(url, open_timeout, read_timeout), patience=read_timeout)
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec, such as h264."""
+        return self._frames.codec
+
+    def grab(self) -> None:
+        """Wait for the next frame.
+
+        Raises:
+            StreamError: the stream ended or broke.
+            VideoError: data arrives of which no picture can be decoded.
+        """
+        began = time.monotonic()
+        try:
+            if self._frames.step():
+                return
+        except av.FFmpegError as error:
+            raise _stream_error(error, began, self._timeout) from error
+        raise StreamError(
+            "the camera ended the stream", time.monotonic() - began >= _TIMED_OUT * self._timeout
+        )
+
+    def gray(self) -> Gray:
+        """The luminance (height, width) uint8 of the current frame; raises ImageError."""
+        return self._frames.gray()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._frames.close()
+
+
+def _open(url: str, open_timeout: float, read_timeout: float) -> av.container.InputContainer:
+    options = {
+        **CODEC_OPTIONS,
+        "rtsp_transport": "tcp",
+        "allowed_media_types": "video",
+        # Without rtsp among them no redirection is followed: it needs a further connection of that protocol.
+        "protocol_whitelist": "rtp,tcp,tls",
+        "format_whitelist": "rtsp",
+        # Longer than both limits, which interrupt whatever FFmpeg waits for.
+        "timeout": str(round(2 * max(open_timeout, read_timeout) * _MICROSECONDS)),
+        # Without a wait for frames that only serve to measure the rate.
+        "fpsprobesize": "0",
+        # FFmpeg by itself accepts any certificate.
+        "tls_verify": "1",
+        **_trusted_certificates(),
+    }
+    began = time.monotonic()
+    try:
+        return av.open(
+            url,
+            format="rtsp",
+            options=options,
+            metadata_errors="replace",
+            timeout=(open_timeout, read_timeout),
+        )
+    except av.FFmpegError as error:
+        raise _stream_error(error, began, open_timeout) from error
+
+
+def _trusted_certificates() -> dict[str, str]:
+    """The file of trusted certificates, which `SSL_CERT_FILE` may name, as for HTTPS."""
+    named = ssl.get_default_verify_paths().cafile
+    found = next((path for path in (named, *_SYSTEM_CERTIFICATES) if path and Path(path).exists()), None)
+    return {"ca_file": found} if found else {}
+
+
+def _stream_error(error: av.FFmpegError, began: float, timeout: float) -> StreamError:
+    timed_out = time.monotonic() - began >= _TIMED_OUT * timeout
+    return StreamError(error.strerror or "the connection failed", timed_out)
