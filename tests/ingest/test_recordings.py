@@ -31,7 +31,7 @@ def test_fast_loses_no_frame_however_small_the_bus_is(tmp_path: Path) -> None:
         frames = running.consumer.of("clip")
         assert [frame.seq for frame in frames] == list(range(120))
         assert np.abs(np.diff([bar_position(frame) for frame in frames]) - 1 / 119).max() < 0.05
-        assert (running.sink.captured("clip"), running.sink.dropped("clip")) == (120, {})
+        assert (running.captured("clip"), running.sink.dropped("clip")) == (120, {})
         assert running.supervisor.failures() == {}
 
 
@@ -43,7 +43,7 @@ def test_fast_pictures_have_the_times_of_the_recording(tmp_path: Path) -> None:
         offsets = [(frame.captured_at - frame.epoch) / MICROSECONDS for frame in frames]
         assert offsets == pytest.approx([n / 5 for n in range(10)], abs=0.002)
         assert len({frame.epoch for frame in frames}) == 1
-        assert running.sink.captured("clip") == 10
+        assert running.captured("clip") == 10
 
 
 def test_several_recordings_are_read_in_parallel_to_their_ends(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_readable_part_of_a_damaged_file_is_published_and_the_reason_reporte
         ended(running)
         published = len(running.consumer.of("cut"))
         assert 20 < published < 40
-        assert running.sink.captured("cut") == published + running.sink.dropped("cut").total()
+        assert running.captured("cut") == published + running.sink.dropped("cut").total()
         assert "damaged video: it ends after" in running.supervisor.failures()["cut"]
         running.sink.wait_for_state("cut", CameraState.ENDED, "damaged video")
 
@@ -123,7 +123,7 @@ def test_damaged_pictures_of_a_folder_are_counted_and_named_and_the_others_publi
     with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as running:
         ended(running)
         assert [frame.seq for frame in running.consumer.of("folder")] == [0, 1, 3, 5]
-        assert running.sink.captured("folder") == 6
+        assert running.captured("folder") == 6
         assert running.sink.dropped("folder") == {"damaged picture": 2}
         assert running.supervisor.failures()["folder"].startswith(
             "2 pictures cannot be decoded, the first: 2.jpg: "
@@ -154,4 +154,4 @@ def test_the_demo_is_captured_like_a_camera() -> None:
         assert {(frame.width, frame.height) for frame in frames} == {(640, 480)}
         assert not running.supervisor.ended.is_set()
         running.finish()
-        assert running.sink.captured("entrance") == len(running.consumer.of("entrance"))
+        assert running.captured("entrance") == len(running.consumer.of("entrance"))
