@@ -1,26 +1,26 @@
-"""Cameras to be watched; a source can be shown without its passwords."""
+"""Cameras to be watched, and the values of the environment in their sources."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from fnmatch import fnmatchcase
 from typing import Protocol
 from urllib.parse import quote
 
 from bus.messages import check_camera_id
+from common.log_lines import one_line
+from common.source_identity import is_webcam, path_of
+from common.source_parts import Part, split_source
 from ingest.errors import SourceError
 
-_HIDDEN = "***"
-# Greedy up to the last @: a password may itself contain @, / or #. Too much is hidden rather than too little.
-_PASSWORD = re.compile(r"(://[^\s/:]*:)\S*@")
-_SECRET_PARAMETER = re.compile(
-    r"([?&;][\w.-]*(?:pass|pwd|pw|token|secret|key|auth|sig|cred)[\w.-]*=)[^&\s]*", re.IGNORECASE
-)
-_REFERENCE = re.compile(r"\$\{(\w+)\}")
+DEFAULT_VARIABLES = ("MIEN_CAMERA_*",)
+"""Patterns of the names of environment variables that cameras may refer to."""
+
 _NOT_IN_AN_ID = re.compile(r"[^a-z0-9._-]+")
 _LONGEST_ID = 64
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,43 @@ class CameraList(Protocol):
         """
 
 
-def redact(text: str) -> str:
-    """`text` with the passwords of every URL in it hidden, in the login and in the query."""
-    return _SECRET_PARAMETER.sub(rf"\1{_HIDDEN}", _PASSWORD.sub(rf"\1{_HIDDEN}@", text))
-
-
-def expand(source: str, environ: Mapping[str, str]) -> str:
+def expand(source: str, environ: Mapping[str, str], variables: Collection[str] = DEFAULT_VARIABLES) -> str:
     """`source` with each `${NAME}` replaced by that variable's value.
 
-    In the login and the query of a URL the value is percent-encoded, so that a variable holds a password
-    unencoded, whatever characters it has.
+    A reference is a whole user name, password or value of a parameter, and nothing else of an address. The
+    value is percent-encoded, so that a variable holds a password unencoded, whatever characters it has.
+
+    Args:
+        source: a camera's source.
+        environ: the environment.
+        variables: patterns (`fnmatch`) of the names that cameras may refer to.
 
     Raises:
-        SourceError: names the variable that is missing.
+        SourceError: names the variable that is missing or not allowed, or the part that may not be a
+        reference.
     """
-    login_ends = source.rfind("@") if "://" in source else -1
-    query_begins = source.find("?") if "://" in source else -1
+    return "".join(_expand_part(part, environ, variables) for part in split_source(source))
 
-    def value(reference: re.Match[str]) -> str:
-        name, at = reference[1], reference.start()
-        if name not in environ:
-            raise SourceError(f"${{{name}}} is not set: set the environment variable {name}")
-        in_login = source.find("://") < at < login_ends
-        in_query = 0 <= query_begins < at
-        return quote(environ[name], safe=":") if in_login or in_query else environ[name]
 
-    return _REFERENCE.sub(value, source)
+def _expand_part(part: Part, environ: Mapping[str, str], variables: Collection[str]) -> str:
+    name = part.reference
+    if name is None:
+        if "${" in part.text:
+            raise SourceError(
+                f"{part.field}: a reference such as ${{MIEN_CAMERA_DOOR}} is a whole user name, password or "
+                "value of a parameter; it cannot be a part of one, nor anything else of a source"
+            )
+        return part.text
+    if not any(fnmatchcase(name, pattern) for pattern in variables):
+        allowed = ", ".join(variables) or "none"
+        raise SourceError(
+            f"${{{name}}}: cameras may not refer to this variable (allowed: {allowed}); rename it to "
+            f"MIEN_CAMERA_{name}, or add its name to source_variables"
+        )
+    if name not in environ:
+        raise SourceError(f"${{{name}}} is not set: set the environment variable {name}")
+    # One variable may hold `user:password`.
+    return quote(environ[name], safe=":" if part.kind == "user" else "")
 
 
 def camera_id_of(source: str) -> str:
@@ -88,8 +99,16 @@ def camera_id_of(source: str) -> str:
     "0" gives "webcam-0", "rtsp://host/door" "host-door", "demo://entrance" "entrance", a path its name
     without the suffix. Logins and queries never become part of it.
     """
-    if source.isdigit():
-        return f"webcam-{source}"[:_LONGEST_ID]
-    scheme, separator, rest = source.partition("://")
-    text = rest.rpartition("@")[2].partition("?")[0] if separator else PurePath(scheme).stem
+    if is_webcam(source):
+        return f"webcam-{source}"
+    path = path_of(source)
+    rest = source.partition("://")[2]
+    text = rest.rpartition("@")[2].partition("?")[0] if path is None else path.stem
     return _NOT_IN_AN_ID.sub("-", text.lower())[:_LONGEST_ID].strip("-._") or "camera"
+
+
+def camera_name_of(source: str) -> str:
+    """A name for people derived from a source: the name of a file in any script, otherwise the id."""
+    path = path_of(source)
+    name = one_line(path.stem)[:_LONGEST_NAME] if path else ""
+    return name or camera_id_of(source)

@@ -7,50 +7,38 @@ configuration file, else it has the default that is defined here. `docs/configur
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 from pydantic_settings import (
     SettingsError as UnreadableSetting,
 )
 
 from bus.messages import check_camera_id
+from common.redaction import redact_source
+from common.timezones import UnknownTimezone, find_local_timezone, open_timezone
+from ingest.address_policy import DEFAULT_NETWORKS, parse_network
+from ingest.cameras import DEFAULT_VARIABLES
 from mien.errors import SettingsError
+from mien.settings_file import read_settings_file
 
 DEFAULT_FILE = Path("mien.yaml")
 PREFIX = "MIEN_"
 EMBEDDED = "embedded:"
 """The bus inside one process."""
+_LONGEST_SHOWN = 80
+_BASE_PATH = re.compile(r"[\w.~-]*(/[\w.~-]+)*", re.ASCII)
 _SECRET = {"database", "bus", "source", "writer_password", "reader_password"}
 """Settings whose values may contain a password: error messages do not show them."""
-
-
-def local_timezone() -> str:
-    """The IANA name of this machine's time zone, "UTC" where the machine names none."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
-    for name in (named, linked):
-        if name and _is_timezone(name):
-            return name
-    return "UTC"
-
-
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return False
-    return True
 
 
 def _usable_id(camera_id: str) -> str:
@@ -61,15 +49,44 @@ def _usable_id(camera_id: str) -> str:
 
 
 def _known_timezone(name: str) -> str:
-    if not _is_timezone(name):
-        raise ValueError("expected an IANA time zone such as Europe/Berlin")
+    try:
+        open_timezone(name)
+    except UnknownTimezone:
+        raise ValueError(
+            "expected an IANA time zone such as Europe/Berlin, a file or a rule of one"
+        ) from None
     return name
+
+
+def streamlit_path() -> str:
+    """The base path that Streamlit's own variable names, "" without one."""
+    return os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+
+
+def _usable_path(path: str) -> str:
+    path = path.strip("/")
+    if not _BASE_PATH.fullmatch(path):
+        raise ValueError("expected a path such as shop/mien, of a-z A-Z 0-9 . _ ~ - and /")
+    return path
 
 
 def _known_bus(url: str) -> str:
     if url != EMBEDDED and not url.startswith("kafka://"):
         raise ValueError(f"expected {EMBEDDED} or kafka://HOST[:PORT][/TOPIC]")
     return url
+
+
+def _known_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            parse_network(text)
+        except ValueError as error:
+            raise ValueError(f"networks such as 192.168.7.0/24; {error}") from None
+    return texts
+
+
+def _in_lower_case(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(text.lower() for text in texts)
 
 
 class CameraSettings(BaseModel):
@@ -93,14 +110,19 @@ class Settings(BaseSettings):
     database: str = "sqlite:///mien.db"
     bus: Annotated[str, AfterValidator(_known_bus)] = EMBEDDED
     cameras: tuple[CameraSettings, ...] = ()
+    source_networks: Annotated[tuple[str, ...], AfterValidator(_known_networks)] = DEFAULT_NETWORKS
+    source_variables: tuple[str, ...] = DEFAULT_VARIABLES
+    source_parameters: Annotated[tuple[str, ...], AfterValidator(_in_lower_case)] = ()
 
     fps: float = Field(default=5.0, gt=0, le=120)
     longest_side: int = Field(default=1280, ge=160, le=4096)
     jpeg_quality: int = Field(default=85, ge=30, le=100)
+    motion_gate: bool = True
     buffer_frames: int = Field(default=16, ge=1, le=1000)
     partitions: int = Field(default=16, ge=1, le=1000)
     topic_minutes: int = Field(default=5, ge=1, le=1440)
     topic_copies: int = Field(default=1, ge=1, le=9)
+    dead_letter_originals: bool = False
 
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1, le=64)
     max_frame_age: float = Field(default=2.0, gt=0, le=3600)
@@ -115,9 +137,12 @@ class Settings(BaseSettings):
     dashboard_address: str = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
     dashboard_trusted_network: bool = False
+    dashboard_base_path: Annotated[str, AfterValidator(_usable_path)] = Field(default_factory=streamlit_path)
     refresh_seconds: float = Field(default=2.0, ge=0.5, le=3600)
     suppress_below: int = Field(default=10, ge=1)
-    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(default_factory=local_timezone)
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
+        default_factory=lambda: find_local_timezone().name
+    )
 
     health_address: str = "127.0.0.1"
     health_port: int | None = Field(default=None, ge=0, le=65535)
@@ -132,8 +157,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, configuration file, in this order."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        """Arguments, then environment; `load` adds the configuration file."""
+        return init_settings, env_settings
 
 
 def load(file: Path | None = None, **given: Any) -> Settings:
@@ -148,21 +173,30 @@ def load(file: Path | None = None, **given: Any) -> Settings:
         raise SettingsError(f"configuration {file}: there is no such file")
     path = file or DEFAULT_FILE
     given = {name: value for name, value in given.items() if value is not None}
-
-    class Configured(Settings):
-        model_config = SettingsConfigDict(yaml_file=path)
-
     try:
-        return Configured(**given)
+        in_file = read_settings_file(path) if path.is_file() else {}
+        return _with_file(in_file)(**given)
     except ValidationError as error:
         raise SettingsError(_first(error, path, given)) from None
-    except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise SettingsError(f"{path}:{line} not YAML: {error.problem}") from None
-    except UnreadableSetting as error:
-        raise SettingsError(f"environment: {error}: expected JSON") from None
-    except (ValueError, TypeError, OSError) as error:
-        raise SettingsError(f"{path}: expected settings as `name: value`, one per line") from error
+    except (UnreadableSetting, RecursionError) as error:
+        reason = str(error) if isinstance(error, UnreadableSetting) else "nested too deeply"
+        raise SettingsError(f"environment: {reason}: expected JSON") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:
+    """Settings whose last source is the content of the configuration file."""
+
+    class Configured(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            usual = super().settings_customise_sources(settings_cls, *sources, **named)
+            return *usual, InitSettingsSource(settings_cls, dict(in_file))
+
+    return Configured
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -183,6 +217,14 @@ def _first(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{source}: {where}: is missing"
     secret = _SECRET & {str(part) for part in problem["loc"]}
-    value = "" if secret else f" {problem['input']!r}"
+    value = "" if secret else f" {_shown(problem['input'])}"
     wanted = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{source}: {where}{value}: expected {wanted.removeprefix('expected ')}"
+
+
+def _shown(value: object) -> str:
+    """A value for a message: short, and without secrets wherever a user has put them by mistake."""
+    if isinstance(value, dict | list | tuple):
+        return f"(a {'mapping' if isinstance(value, dict) else 'list'})"
+    text = repr(redact_source(value) if isinstance(value, str) else value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
-from storage import tables, versions
+from storage import postgresql_server, tables, versions
 from storage.errors import DatabaseError, StorageError
-from storage.translation import translate_errors
+from storage.sqlite_file import SqliteFile
 
-_BUSY_MS = 5000
-READER_TIMEOUT_MS = 10_000
-"""The time limit for a statement of a reader on PostgreSQL."""
-
-_LOCK_TIMEOUT_MS = 30_000
-_IDLE_TIMEOUT_MS = 60_000
-_UNAVAILABLE_STATES = frozenset({"25006", "25P03"})
-"""SQLSTATEs that mean "unavailable": the server is not the primary, or it ended an idle transaction."""
-
-_PEER_TIMEOUT_MS = 20_000
-"""A connection to PostgreSQL without any answer for so long is closed, by the client and by the server."""
+_PORT = 5432
 
 Database = sa.Engine
 """An open database, the argument of most functions of this package. `dispose` closes it."""
@@ -37,7 +26,8 @@ def open_database(url: str, read_only: bool = False) -> Database:
     program, or is older and the user may not migrate it; read-only also where it does not exist or is older.
     """
     parsed = _parse(url)
-    engine = _sqlite(parsed, read_only) if _is_sqlite(parsed) else _postgresql(parsed, read_only)
+    file = _sqlite(parsed, read_only) if _is_sqlite(parsed) else None
+    engine = file.create_engine() if file else postgresql_server.create_engine(parsed, read_only)
     try:
         with engine.begin() as connection:
             if read_only:
@@ -46,6 +36,8 @@ def open_database(url: str, read_only: bool = False) -> Database:
                 versions.upgrade(connection)
                 # Changes no row, but fails where the database cannot be written.
                 connection.execute(sa.update(tables.offsets).where(sa.false()).values(next_offset=0))
+            if file:
+                file.expect_same(connection)
     except DatabaseError as error:
         engine.dispose()
         raise StorageError(f"database {redact_url(url)}: {error}; check the path or the server") from error
@@ -63,6 +55,33 @@ def redact_url(url: str) -> str:
     return _parse(url).set(query={}).render_as_string(hide_password=True)
 
 
+def server_addresses(url: str) -> list[tuple[str, int]]:
+    """Host and port of each server that a URL of PostgreSQL names; none for SQLite and for Unix sockets.
+
+    Raises StorageError for an invalid URL.
+    """
+    parsed = _parse(url)
+    if _is_sqlite(parsed):
+        return []
+    found = [parsed.host or "", *_listed(parsed, "host"), *_listed(parsed, "hostaddr")]
+    ports = {parsed.port or _PORT, *map(int, filter(str.isdecimal, _listed(parsed, "port")))}
+    addresses = set()
+    for each in found:
+        host, _, own = each.rpartition(":")
+        if each.count(":") == 1 and own.isdecimal():
+            addresses.add((host, int(own)))
+        elif each and not each.startswith("/"):
+            # libpq pairs hosts and ports by their order; one pair too many does no harm.
+            addresses.update((each, port) for port in ports)
+    return sorted(addresses)
+
+
+def _listed(url: sa.URL, option: str) -> list[str]:
+    """The values of an option that may be repeated and may be a list with commas."""
+    values = url.query.get(option, ())
+    return [each for value in ((values,) if isinstance(values, str) else values) for each in value.split(",")]
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file that a URL of SQLite names; None for other databases.
 
@@ -74,7 +93,7 @@ def sqlite_file(url: str) -> Path | None:
 
 def _parse(url: str) -> sa.URL:
     try:
-        parsed = sa.make_url(url)
+        parsed = _parse_sqlite(url) if url.startswith("sqlite:") else sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         # The error may quote a part of the password.
         raise StorageError(
@@ -88,70 +107,29 @@ def _parse(url: str) -> sa.URL:
     return parsed
 
 
+def _parse_sqlite(url: str) -> sa.URL:
+    """The URL of a file, whose name may contain any character; `%3F` and the like are decoded."""
+    path, mark, rest = url.partition("?")
+    if "=" in rest:
+        name = url.rpartition("/")[2]
+        raise StorageError(f"database {name}: SQLite takes no options after ?; write %3F for a ? in its name")
+    parsed = sa.make_url(path)
+    return parsed.set(database=f"{parsed.database or ''}{unquote(mark + rest)}")
+
+
 def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _sqlite(url: sa.URL, read_only: bool) -> sa.Engine:
+def _sqlite(url: sa.URL, read_only: bool) -> SqliteFile:
     if not url.database or url.database == ":memory:":
         raise StorageError("database: in memory, which no other process can read; write sqlite:///FILE")
     path = Path(url.database).resolve()
-    if url.query:
-        raise StorageError(f"database {path}: takes no options after ?; write %3F for a ? in its name")
     if not path.parent.is_dir():
         raise StorageError(f"database {path}: its folder does not exist; create it or choose another path")
     if read_only and not path.exists():
         raise StorageError(f"database {path}: does not exist yet; start `mien run` first")
-    mode = "ro" if read_only else "rwc"
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": mode, "uri": "true"}),
-        connect_args={"timeout": _BUSY_MS / 1000, "isolation_level": None},
-    )
-
-    def make_durable(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    def begin(connection: sa.Connection) -> None:
-        # A transaction that reads first and writes later fails if another one writes in between; one that
-        # takes the write lock first only waits. BEGIN also makes schema changes a part of the transaction.
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    translate_errors(engine)
-    if not read_only:
-        sa.event.listen(engine, "connect", make_durable)
-    sa.event.listen(engine, "begin", begin)
-    return engine
-
-
-def _postgresql(url: sa.URL, read_only: bool) -> sa.Engine:
-    server: dict[str, object] = {
-        # These release the locks of a client that disappeared.
-        "idle_in_transaction_session_timeout": _IDLE_TIMEOUT_MS,
-        "tcp_keepalives_idle": _PEER_TIMEOUT_MS // 2000,
-        "tcp_keepalives_interval": _PEER_TIMEOUT_MS // 4000,
-        "tcp_keepalives_count": 2,
-        "tcp_user_timeout": _PEER_TIMEOUT_MS,
-    }
-    if read_only:
-        server |= {"default_transaction_read_only": "on", "statement_timeout": READER_TIMEOUT_MS}
-    else:
-        server |= {"lock_timeout": _LOCK_TIMEOUT_MS}
-    engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
-        connect_args={
-            "application_name": "mien",
-            "connect_timeout": 5,
-            "keepalives_idle": _PEER_TIMEOUT_MS // 2000,
-            "keepalives_interval": _PEER_TIMEOUT_MS // 4000,
-            "keepalives_count": 2,
-            "tcp_user_timeout": _PEER_TIMEOUT_MS,
-            "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
-        },
-    )
-    translate_errors(engine, unavailable_states=() if read_only else _UNAVAILABLE_STATES)
-    return engine
+    return SqliteFile(path, read_only)
 
 
 def _check_version(connection: sa.Connection) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import itertools
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,18 +13,18 @@ import sqlalchemy as sa
 
 from bus.messages import check_camera_id
 from common.clock import wall_clock_us
+from common.redaction import redact_source
+from common.source_identity import identify
+from common.source_parts import explain_literal_secret, find_literal_secret
 from storage import tables
 from storage.errors import DataRefused, StorageError
 
-# Up to the last @, since a password may contain @, / or #. The values of some options are secret as well.
-_LITERAL_PASSWORD = re.compile(
-    r"://[^\s/:]*:(?!\$\{\w+\}@)[^\s?]*@"
-    r"|[?&;](?:[\w.-]*(?:password|passwd|passphrase|pwd|secret|token)|pass|pw|auth|(?:api[_-]?)?key)"
-    r"=(?!\$\{\w+\}(?:[&;]|$))[^&;\s]",
-    re.IGNORECASE,
-)
+_LONGEST_STEM = 58
+"""Characters of an id before a number that makes it unique."""
 _TEXTS = ("name", "site", "zone", "source", "pause_reason")
 _SET_BY_OPERATORS = ("enabled", "pause_reason")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,6 @@ class CameraRow:
             check_camera_id(self.id)
         except ValueError as error:
             raise StorageError(str(error)) from error
-        if _LITERAL_PASSWORD.search(self.source):
-            raise StorageError(
-                f"camera {self.id}: source contains a password; write ${{NAME}} in its place and set the "
-                "environment variable NAME"
-            )
         if self.fps is not None and not 0 < self.fps <= 120:
             raise StorageError(f"camera {self.id}: fps {self.fps}: expected more than 0, at most 120")
         if self.partition is not None and self.partition < 0:
@@ -65,10 +61,20 @@ class CameraRow:
 
 
 class CameraRegistry:
-    """The registered cameras of one database. The results of a removed camera are kept."""
+    """The registered cameras of one database. The results of a removed camera are kept.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    An id belongs to one source, also after the camera was removed, so that the visits of two cameras are
+    never counted as those of one. No secret that is written out in a source is stored; rows that an older
+    version stored with one remain.
+
+    Args:
+        engine: the database.
+        parameters: parameters of sources, in lower case, whose values are no secrets.
+    """
+
+    def __init__(self, engine: sa.Engine, parameters: Collection[str] = ()) -> None:
         self._engine = engine
+        self._parameters = parameters
 
     def cameras(self) -> list[CameraRow]:
         """All cameras, by id."""
@@ -87,11 +93,16 @@ class CameraRegistry:
                 return camera
         raise StorageError(f"camera {camera_id!r} is not registered; `mien cameras list` shows all")
 
-    def add(self, camera: CameraRow, partitions: int | None = None) -> None:
+    def add(
+        self, camera: CameraRow, partitions: int | None = None, *, continue_history: bool = False
+    ) -> None:
         """Register a camera; with the number of bus `partitions` given, assign one.
 
-        Raises StorageError where the id is taken.
+        With `continue_history` the id may have belonged to another source before.
+
+        Raises StorageError where the id is taken, belongs to another source, or the source contains a secret.
         """
+        self._check_source(camera)
         now = wall_clock_us()
         row = asdict(camera) | {"created_at": now, "changed_at": now}
         try:
@@ -99,6 +110,11 @@ class CameraRegistry:
                 connection.execute(sa.insert(tables.cameras), [row])
                 if partitions:
                     _assign(connection, partitions)
+                if not (_remember_identity(connection, camera) or continue_history):
+                    raise StorageError(
+                        f"camera id {camera.id!r} belonged to another source, whose visits are stored; "
+                        "choose another id, or add --continue-history if this camera takes its place"
+                    )
         except DataRefused as error:
             if all(each.id != camera.id for each in self.cameras()):
                 raise
@@ -107,14 +123,48 @@ class CameraRegistry:
             ) from error
 
     def sync(self, cameras: Iterable[CameraRow]) -> None:
-        """Register or update the given cameras, without a change to pauses of operators and to partitions."""
-        known = {camera.id for camera in self.cameras()}
+        """Register or update the given cameras, without a change to pauses of operators and to partitions.
+
+        A camera whose source changed keeps its id and its history; this is logged. Raises StorageError where
+        a source contains a secret.
+        """
+        cameras = list(cameras)
+        for camera in cameras:
+            self._check_source(camera)
+        known = {camera.id: camera for camera in self.cameras()}
         for camera in cameras:
             if camera.id not in known:
-                self.add(camera)
+                self._warn_if_changed(camera, None)
+                self.add(camera, continue_history=True)
                 continue
+            self._warn_if_changed(camera, known[camera.id].source)
             kept = _SET_BY_OPERATORS if camera.partition is not None else (*_SET_BY_OPERATORS, "partition")
+            with self._engine.begin() as connection:
+                _remember_identity(connection, camera)
             self._update(camera.id, {k: v for k, v in asdict(camera).items() if k not in kept})
+
+    def assign_id(self, source: str, stem: str, used: Collection[str] = ()) -> str:
+        """The id of a camera that is named by its source alone; it will never belong to another source.
+
+        It is the id that the source has, registered or not, otherwise the first of `stem`, `stem-2`, ... that
+        no source ever had. Ids in `used` are passed over.
+        """
+        identity, table = identify(source), tables.camera_identities
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+            found = connection.execute(
+                sa.select(table.c.camera_id, table.c.identity).order_by(table.c.camera_id)
+            )
+            taken: dict[str, str] = dict(found.all())
+            registered = set(connection.execute(sa.select(tables.cameras.c.id)).scalars())
+            own = [each for each, value in taken.items() if value == identity and each not in used]
+            if own:
+                return min(own, key=lambda each: (each not in registered, each != stem, len(each), each))
+            candidates = (stem if n == 1 else f"{stem[:_LONGEST_STEM]}-{n}" for n in itertools.count(1))
+            free = next(each for each in candidates if each not in taken and each not in used)
+            connection.execute(sa.insert(table).values(camera_id=free, identity=identity))
+        return free
 
     def assign_partitions(self, count: int) -> dict[str, int]:
         """Assign each camera without a partition below `count` the one with the fewest cameras.
@@ -149,10 +199,45 @@ class CameraRegistry:
                 sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id)
             )
 
+    def _check_source(self, camera: CameraRow) -> None:
+        if literal := find_literal_secret(camera.source, self._parameters):
+            raise StorageError(f"camera {camera.id}: {explain_literal_secret(literal)}")
+
+    def _warn_if_changed(self, camera: CameraRow, before: str | None) -> None:
+        with self._engine.connect() as connection:
+            belongs_to = _read_identity(connection, camera.id)
+        if belongs_to in (None, identify(camera.source)):
+            return
+        _log.warning(
+            "camera %s: its source changed from %s to %s; its visits continue under the same id. If this is "
+            "another camera, give it another id",
+            camera.id,
+            "one that is not registered any more" if before is None else redact_source(before),
+            redact_source(camera.source),
+        )
+
     def _update(self, camera_id: str, values: dict[str, Any]) -> None:
         change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
         with self._engine.begin() as connection:
             connection.execute(change.values(**values, changed_at=wall_clock_us()))
+
+
+def _read_identity(connection: sa.Connection, camera_id: str) -> str | None:
+    """The identity of the source that an id belongs to: empty if unknown, None if there is none yet."""
+    table = tables.camera_identities
+    query = sa.select(table.c.identity).where(table.c.camera_id == camera_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _remember_identity(connection: sa.Connection, camera: CameraRow) -> bool:
+    """Let the id of a camera belong to its source; returns whether it belonged to no other one."""
+    table, identity = tables.camera_identities, identify(camera.source)
+    before = _read_identity(connection, camera.id)
+    if before is None:
+        connection.execute(sa.insert(table).values(camera_id=camera.id, identity=identity))
+    elif before != identity:
+        connection.execute(sa.update(table).where(table.c.camera_id == camera.id).values(identity=identity))
+    return before in (None, identity)
 
 
 def _assign(connection: sa.Connection, count: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from benchmarks.readme import CLASSIFIER, DETECTOR, SPEED, render_documents
 from ingest.errors import SourceError
-from ingest.sources import SCHEMES, check_source
+from ingest.sources import SCHEMES, SourceRules, check_source
 from mien.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -79,9 +79,9 @@ def test_every_camera_source_of_the_documentation_is_accepted() -> None:
     documented = set(re.findall(r"`([a-z]+)://[^`]*`", table))
     assert documented == set(SCHEMES)
     for scheme in documented:
-        check_source(f"{scheme}://{'entrance' if scheme == 'demo' else '192.0.2.10/stream1'}", {})
+        check_source(f"{scheme}://{'entrance' if scheme == 'demo' else '192.168.1.10/stream1'}", SourceRules())
     with pytest.raises(SourceError, match="scheme"):
-        check_source("gopher://192.0.2.10/stream1", {})
+        check_source("gopher://192.168.1.10/stream1", SourceRules())
 
 
 def test_the_glossary_defines_the_words_of_messages_and_metrics() -> None:

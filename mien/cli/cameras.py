@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +29,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The camera's id.")]
 def list_cameras(config: Config = None, database: Database = None) -> None:
     """Show every camera with its last reported state."""
     from common.clock import wall_clock_us
-    from ingest.cameras import redact
+    from common.redaction import redact_source
     from mien.settings import load
     from mien.wiring.parts import open_settings_database
     from storage.camera_status import read_camera_status
@@ -38,10 +38,22 @@ def list_cameras(config: Config = None, database: Database = None) -> None:
     engine = open_settings_database(load(config, database=database))
     sources = {camera.id: camera.source for camera in CameraRegistry(engine).cameras()}
     folded = [Column(name, overflow="fold") for name in ("Id", "Name", "Site", "Zone", "Source")]
-    table = Table(*folded, "State", "fps", "Reason")
+    table = Table(*folded, "State", "fps", "Reason", Column("Captured by", overflow="fold"))
     for status in read_camera_status(engine, wall_clock_us()):
-        row = (status.camera_id, status.name, status.site, status.zone, redact(sources[status.camera_id]))
-        table.add_row(*map(escape, row), status.condition.value, f"{status.fps:.1f}", escape(status.reason))
+        row = (
+            status.camera_id,
+            status.name,
+            status.site,
+            status.zone,
+            redact_source(sources[status.camera_id]),
+        )
+        state = (
+            status.condition.value,
+            f"{status.fps:.1f}",
+            escape(status.reason),
+            escape(status.captured_by),
+        )
+        table.add_row(*map(escape, row), *state)
     Console().print(table if table.row_count else "no cameras yet; add one with `mien cameras add ID SOURCE`")
 
 
@@ -49,7 +61,10 @@ def list_cameras(config: Config = None, database: Database = None) -> None:
 def add(
     camera_id: Annotated[str, typer.Argument(metavar="ID", help="1 to 64 of a-z 0-9 . _ -")],
     source: Annotated[
-        str, typer.Argument(help="As for `mien run`. Write a password as ${NAME}, an environment variable.")
+        str,
+        typer.Argument(
+            help="As for `mien run`. Write user and password as ${MIEN_CAMERA_...}, environment variables."
+        ),
     ],
     name: Annotated[str, typer.Option(help="Name on the dashboard.")] = "",
     site: Annotated[str, typer.Option(help="Shop.")] = "",
@@ -57,16 +72,29 @@ def add(
     fps: Annotated[
         float | None, typer.Option(min=0.1, max=120, help="Frames per second (default: the setting fps).")
     ] = None,
+    continue_history: Annotated[
+        bool,
+        typer.Option(
+            "--continue-history",
+            help="The id belonged to another source before, whose place this camera takes.",
+        ),
+    ] = False,
     config: Config = None,
     database: Database = None,
 ) -> None:
     """Register a camera; a running Mien starts to capture it within seconds."""
+    from common.source_identity import whole_source
     from ingest.sources import check_source
+    from mien.settings import load
+    from mien.wiring.parts import open_registry
+    from mien.wiring.source_rules import create_source_rules
     from storage.registry import CameraRow
 
-    row = CameraRow(camera_id, source, name or camera_id, site, zone, fps)
-    check_source(source, os.environ)
-    _registry(config, database).add(row)
+    settings = load(config, database=database)
+    row = CameraRow(camera_id, whole_source(source), name or camera_id, site, zone, fps)
+    check_source(row.source, create_source_rules(settings))
+    with open_registry(settings) as registry:
+        registry.add(row, continue_history=continue_history)
     Console().print(f"added {camera_id}; `mien cameras test {camera_id}` checks it", highlight=False)
 
 
@@ -76,12 +104,15 @@ def sync(config: Config = None, database: Database = None) -> None:
 
     `mien run` and `mien ingest` do this when they start.
     """
+    from mien import logs
     from mien.settings import load
     from mien.wiring.parts import configured_cameras, open_registry
 
     settings = load(config, database=database)
+    logs.configure(settings.log_level)
     cameras = configured_cameras(settings)
-    open_registry(settings).sync(cameras)
+    with open_registry(settings) as registry:
+        registry.sync(cameras)
     ids = ", ".join(camera.id for camera in cameras) or "none: the configuration names no cameras"
     Console().print(f"registered {ids}", highlight=False, soft_wrap=True)
 
@@ -98,15 +129,14 @@ def check_camera(
     Exit code 1: it delivers no picture, or none that can be analysed.
     """
     from mien.cli.probe import judge, probe
-    from storage.errors import DatabaseError, StorageError
+    from mien.settings import load
+    from mien.wiring.parts import open_registry
+    from mien.wiring.source_rules import create_source_rules
 
-    try:
-        source = _registry(config, database).get(camera).source
-    except DatabaseError:
-        raise
-    except StorageError:  # No camera has this id.
-        source = camera
-    report = probe(source, seconds)
+    settings = load(config, database=database)
+    with open_registry(settings) as registry:
+        sources = {row.id: row.source for row in registry.cameras()}
+    report = probe(sources.get(camera, camera), seconds, create_source_rules(settings))
     console = Console()
     verdicts = judge(report)
     for fine, line in verdicts:
@@ -118,7 +148,8 @@ def check_camera(
 @app.command()
 def remove(camera_id: Id, config: Config = None, database: Database = None) -> None:
     """Remove a camera from the registry; its visits stay."""
-    _registry(config, database).remove(camera_id)
+    with _registry(config, database) as registry:
+        registry.remove(camera_id)
     Console().print(f"removed {camera_id}; its visits stay", highlight=False)
 
 
@@ -130,18 +161,20 @@ def pause(
     database: Database = None,
 ) -> None:
     """Stop capturing a camera until it is resumed."""
-    _registry(config, database).pause(camera_id, reason)
+    with _registry(config, database) as registry:
+        registry.pause(camera_id, reason)
     Console().print(f"paused {camera_id}", highlight=False)
 
 
 @app.command()
 def resume(camera_id: Id, config: Config = None, database: Database = None) -> None:
     """Capture a paused camera again."""
-    _registry(config, database).resume(camera_id)
+    with _registry(config, database) as registry:
+        registry.resume(camera_id)
     Console().print(f"resumed {camera_id}", highlight=False)
 
 
-def _registry(config: Config, database: Database) -> CameraRegistry:
+def _registry(config: Config, database: Database) -> AbstractContextManager[CameraRegistry]:
     from mien.settings import load
     from mien.wiring.parts import open_registry
 

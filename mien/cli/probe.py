@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.source_identity import whole_source
 from inference.detector import Faces
 from ingest.camera_source import UndecodedPicture
-from ingest.cameras import expand
-from ingest.sources import open_source
+from ingest.sources import SourceRules, open_source
 from media.native import configure_opencv
 from mien.wiring.models import create_detector
 
@@ -47,7 +46,7 @@ class Report:
         self.greys.append(float(gray.mean()))
 
 
-def probe(source: str, seconds: float) -> Report:
+def probe(source: str, seconds: float, rules: SourceRules) -> Report:
     """Read a source for some seconds; nothing is stored.
 
     Raises IngestError where it cannot be opened or breaks.
@@ -55,7 +54,7 @@ def probe(source: str, seconds: float) -> Report:
     configure_opencv()
     detector = create_detector()
     report = Report()
-    opened = open_source(expand(source, os.environ))
+    opened = open_source(rules.expand(whole_source(source)), policy=rules.policy)
     try:
         started = time.monotonic()
         while report.seconds < seconds:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mien.settings import Settings
     from mien.wiring.parts import RunOptions
-    from storage.registry import CameraRow
+    from storage.registry import CameraRegistry, CameraRow
 
 
 def choose_cameras(
@@ -23,29 +21,46 @@ def choose_cameras(
     Raises:
         SettingsError: `fast` and `loop` contradict each other.
         IngestError: a source can never be opened.
+        StorageError: the registry, which knows the ids of sources, cannot be opened.
     """
     from mien.errors import SettingsError
     from mien.wiring.parts import RunOptions, configured_cameras
 
     if fast and loop:
         raise SettingsError("--fast --loop: with --loop a recording never ends; leave one of them out")
-    cameras = _name_sources(sources, fps) if sources else configured_cameras(settings)
+    cameras = _name_sources(settings, sources, fps) if sources else configured_cameras(settings)
     only = frozenset(camera.id for camera in cameras) if sources else None
     return cameras, RunOptions(only, fast, loop)
 
 
-def _name_sources(sources: Iterable[str], fps: float | None) -> list[CameraRow]:
-    """Make a camera of each source, with an id that is derived from the source."""
-    from ingest.cameras import camera_id_of
+def _name_sources(settings: Settings, sources: Iterable[str], fps: float | None) -> list[CameraRow]:
+    """Make a camera of each source, with the id that belongs to the source."""
+    from common.source_identity import whole_source
     from ingest.sources import check_source
+    from mien.wiring.parts import open_registry
+    from mien.wiring.source_rules import create_source_rules
+
+    whole = [whole_source(source) for source in sources]
+    rules = create_source_rules(settings)
+    for source in whole:
+        check_source(source, rules)
+    with open_registry(settings) as registry:
+        rows: dict[str, CameraRow] = {}
+        for source in whole:
+            row = _name_source(registry, source, fps, rows)
+            rows[row.id] = row
+    return list(rows.values())
+
+
+def _name_source(registry: CameraRegistry, source: str, fps: float | None, used: Iterable[str]) -> CameraRow:
+    """The camera of a source: as it is registered, or a new one."""
+    from dataclasses import replace
+
+    from ingest.cameras import camera_id_of, camera_name_of
     from storage.registry import CameraRow
 
-    rows: dict[str, CameraRow] = {}
-    for source in sources:
-        check_source(source, os.environ)
-        stem = camera_id_of(source)
-        names = (stem if n == 1 else f"{stem[:60]}-{n}" for n in range(1, len(rows) + 2))
-        name = next(name for name in names if name not in rows)
-        absolute = str(Path(source).resolve()) if Path(source).exists() else source
-        rows[name] = CameraRow(name, absolute, name, fps=fps)
-    return list(rows.values())
+    camera_id = registry.assign_id(source, camera_id_of(source), frozenset(used))
+    for row in registry.cameras():
+        if row.id == camera_id:
+            return replace(row, source=source, fps=row.fps if fps is None else fps)
+    return CameraRow(camera_id, source, camera_name_of(source), fps=fps)

@@ -17,7 +17,7 @@ import pytest
 
 from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.errors import IngestError, SourceError, SourceLost
-from ingest.sources import check_source, is_recording, open_source
+from ingest.sources import SourceRules, check_source, is_recording, open_source
 from media.errors import ImageError
 from tests.support.captures import write_video
 from tests.support.mjpeg_camera import MjpegCamera
@@ -156,7 +156,7 @@ def test_a_truncated_video_gives_its_frames_and_an_error(tmp_path: Path) -> None
         ("97", "SourceError: webcam 97 does not exist"),
         (
             "ftp://admin:s3cret@cam/x",
-            "SourceError: source ftp://admin:***@cam/x: its scheme is not known; use",
+            "SourceError: source ftp://***@cam/x: its scheme is not known; use",
         ),
         ("rtsp://", "SourceError: rtsp address that cannot be parsed"),
         ("rtsp://admin:pa/ss@cam/live", "SourceError: rtsp address that cannot be parsed"),
@@ -173,11 +173,25 @@ def test_a_source_that_cannot_be_opened_is_refused_in_one_line(source: str, mess
 
 
 def test_mistakes_in_a_source_are_found_without_opening_it(tmp_path: Path) -> None:
-    for source in ("nowhere/clip.mp4", "97", "ftp://cam/x", "rtsp://a:b/c@d/x", "rtsp://u:${MISSING}@h/"):
-        with pytest.raises(SourceError):
-            check_source(source, {})
-    for source in (str(tmp_path), "rtsp://127.0.0.1:1/x", "demo://door", "http://u:${P}@h/"):
-        check_source(source, {"P": NOT_ENCODED})
+    rules = SourceRules({"MIEN_CAMERA_P": NOT_ENCODED})
+    for source, message in (
+        ("nowhere/clip.mp4", "nowhere/clip.mp4: no such file"),
+        ("admin:hush@cam/live", r"\*\*\*@cam/live: no such file"),
+        ("97", "webcam 97 does not exist"),
+        ("20261128", "20261128: no such file"),
+        ("\u00b2", "\u00b2: no such file"),
+        ("ftp://cam/x", "its scheme is not known"),
+        ("rtsp://a:b/c@d/x", "an @ behind the host"),
+        ("rtsp://a:hush@d/x", "user name may be a secret"),
+        ("rtsp://u:${MIEN_CAMERA_MISSING}@h/", "set the environment variable MIEN_CAMERA_MISSING"),
+        ("rtsp://u:${MISSING}@h/", "cameras may not refer to this variable"),
+        ("http://169.254.169.254/", "not allowed"),
+    ):
+        with pytest.raises(SourceError, match=message) as caught:
+            check_source(source, rules)
+        assert "hush" not in str(caught.value)
+    for source in (str(tmp_path), "rtsp://127.0.0.1:1/x", "demo://door", "http://u:${MIEN_CAMERA_P}@h/"):
+        check_source(source, rules)
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no video", b"\0" * 5000])
@@ -336,7 +350,7 @@ def test_a_file_may_have_any_name(tmp_path: Path) -> None:
 
 
 def test_rtsp_over_tls_is_a_network_camera() -> None:
-    check_source("rtsps://192.0.2.10/stream1", {})
+    check_source("rtsps://192.168.1.10/stream1", SourceRules())
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert "no connection" in refusal(f"rtsps://127.0.0.1:{unused.getsockname()[1]}/stream1")
