@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage import day_partitions, tables
-from storage.engine import READER_TIMEOUT_MS
 from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
+from storage.postgresql_server import READER_TIMEOUT_MS
 
 _APPEND_ONLY = {tables.observations.name}
 _DELETABLE = {tables.cameras.name, tables.camera_states.name}

@@ -50,19 +50,22 @@ def upgrade(connection: sa.Connection) -> Version:
 
     Raises StorageError where the database is newer than this program, or the user may not migrate it.
     """
+    found = read_version(connection)
+    if found.is_newest:
+        return found
+    if not _may_change(connection):
+        raise StorageError(
+            f"is of version {found.current or 'none'}, not {found.newest}, which {_user(connection)} may "
+            "not change; run `mien db upgrade` as the owner"
+        )
     if connection.dialect.name == "postgresql":
         # If several processes start together, one migrates and the others wait for it.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    found = read_version(connection)
-    if not found.is_newest:
-        if not _may_change(connection):
-            raise StorageError(
-                f"is of version {found.current or 'none'}, not {found.newest}, which {_user(connection)} may "
-                "not change; run `mien db upgrade` as the owner"
-            )
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if read_version(connection).is_newest:
+            return found
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
     return found
 
 
@@ -76,6 +79,10 @@ def _may_change(connection: sa.Connection) -> bool:
     """Whether the user may create tables and alter the existing ones."""
     if connection.dialect.name != "postgresql":
         return True
+    if connection.exec_driver_sql("SELECT current_schema()").scalar() is None:
+        raise StorageError(
+            "search_path names no schema that exists; create it, or correct ?options= of the URL"
+        )
     may_make = connection.exec_driver_sql("SELECT has_schema_privilege(current_schema(), 'CREATE')").scalar()
     return bool(may_make) and _owns(connection, "alembic_version")
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from storage import tables
-from storage.engine import open_database, redact_url
+from storage.engine import open_database, redact_url, sqlite_file
 from storage.errors import DatabaseError, StorageError
 from storage.registry import CameraRegistry, CameraRow
 from tests.support.databases import administrator, ordinary_user
@@ -146,12 +146,20 @@ def test_another_kind_of_file_is_refused_and_not_changed(tmp_path: Path, read_on
     assert path.read_text() == "Dear Sir or Madam, " * 100
 
 
-@pytest.mark.parametrize("name", ["with space.db", "hash#tag.db", "100%25.db", "what%3Fnow.db", "ärger.db"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("with space.db", "hash#tag.db", "100%25.db", "what%3Fnow.db", "ärger.db"),
+        *("what?.db", "?", "a?b#c.db", "50%.db", "a;b&c.db", "x?%3Fy.db"),
+    ],
+)
 def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     url = f"sqlite:///{tmp_path}/{name}"
     open_database(url).dispose()
     open_database(url, read_only=True).dispose()
-    assert (tmp_path / name.replace("%25", "%").replace("%3F", "?")).is_file()
+    wanted = name.replace("%25", "%").replace("%3F", "?")
+    assert {path.name.removesuffix("-wal").removesuffix("-shm") for path in tmp_path.iterdir()} == {wanted}
+    assert sqlite_file(url) == tmp_path / wanted
 
 
 def test_options_of_sqlite_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,17 @@ def test_processes_that_start_together_migrate_once(database_url: str) -> None:
         each.stdin = None
     ended = [(each.communicate(timeout=100)[1], each.returncode) for each in starters]
     assert ended == [("", 0)] * 4
+
+
+def test_a_database_that_needs_no_migration_is_opened_although_another_session_holds_the_lock(
+    postgresql_url: str,
+) -> None:
+    """Every role may take advisory locks, also one that may only read."""
+    open_database(postgresql_url).dispose()
+    reader = sa.create_engine(postgresql_url)
+    with reader.connect() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_lock(versions._LOCK)))
+        began = time.monotonic()
+        open_database(postgresql_url).dispose()
+        assert time.monotonic() - began < 20, "the lock is waited for 30 seconds"
+    reader.dispose()

@@ -33,6 +33,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "integration/test_kafka_security.py",
         "integration/test_kafka_topics.py",
         "integration/test_kafka_dead_letters.py",
+        "integration/test_repeated_frames.py",
         "bus/test_contract.py",
     ),
     # The longest file in two parts.
