@@ -1,4 +1,4 @@
-"""MJPEG over HTTP: a sequence of JPEG pictures in one response that never ends.
+"""HTTP cameras: JPEG pictures in one answer that never ends (MJPEG), or one picture for each request.
 
 Not read by FFmpeg, which decodes every picture: here pictures that are not sampled are skipped undecoded,
 pictures are checked before they are decoded, and the reason of a failure is known.
@@ -6,159 +6,120 @@ pictures are checked before they are decoded, and the reason of a failure is kno
 
 from __future__ import annotations
 
-import http.client
-import socket
 import time
+from email.message import Message
 from functools import partial
 
 from typing_extensions import override
 
+from ingest.address_policy import DEFAULT_POLICY, AddressPolicy
+from ingest.camera_http import CameraHttp
 from ingest.camera_source import CameraSource, UndecodedPicture
+from ingest.deadline import Deadline
 from ingest.errors import SourceLost
-from ingest.login import answer_challenge, explain_unauthorized
-from ingest.network import REFUSED, Address, connect, explain
+from ingest.network import Address
+from ingest.picture_splitter import PictureSplitter
 from media.images import CAMERA_PICTURE, decode_gray
 
-_MULTIPART = "multipart/x-mixed-replace"
-_LONGEST_LINE = 4096
-_CHUNK = 65_536
+_BEGINS = (b"--", b"\xff\xd8", b"content-")
+"""What a stream begins with, whatever its type is called: a delimiter, a picture, a part's header."""
+_LONGEST_BEGIN = max(map(len, _BEGINS))
+_MOST_BLANKS = 1024
 
 
-class MjpegStream(CameraSource):
-    """An open MJPEG stream.
+class HttpCamera(CameraSource):
+    """An open MJPEG stream, or a picture that is requested again and again.
 
-    Supports the login methods Basic and Digest (RFC 7617, RFC 7616); does not follow redirects.
+    An answer of type `multipart/...` is a stream; its end is the end of the source. Any other answer that
+    begins with a picture is requested again when it ends.
 
     Args:
         url: with the login, percent-encoded.
-        open_timeout: seconds within which the camera must respond.
+        fps: requests per second for a camera that sends one picture for each.
+        open_timeout: seconds within which the camera must respond, redirects and logins included.
         read_timeout: seconds within which each picture must arrive.
+        policy: judges the address of each connection, those of redirects included.
 
     Raises:
-        SourceError: `url` is not an address.
+        SourceError: `url` is not an address, or one that is not allowed.
         SourceLost: there is no stream; gives the reason.
     """
 
     live = True
 
-    def __init__(self, url: str, open_timeout: float, read_timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        fps: float,
+        open_timeout: float,
+        read_timeout: float,
+        policy: AddressPolicy = DEFAULT_POLICY,
+    ) -> None:
         self._timeout = read_timeout
-        self._buffer = bytearray()
-        self._socket, self._response = _open(Address.parse(url), open_timeout)
+        self._has_picture = False
+        # Half the time-out leaves as much for the picture itself.
+        self._interval = min(1 / fps, read_timeout / 2)
+        self._http = CameraHttp(Address.parse(url), policy)
         try:
-            self._boundary = _boundary(self._response)
-            self._socket.settimeout(read_timeout)
-        except SourceLost:
-            self.close()
+            self._requested_at = time.monotonic()
+            self._splitter, self._repeats = self._open(Deadline(open_timeout))
+        except BaseException:
+            self._http.close()
             raise
 
     @override
     def read(self) -> UndecodedPicture:
-        deadline = time.monotonic() + self._timeout
-        length = self._part_header(deadline)
-        data = self._take_until(self._boundary, deadline) if length is None else self._take(length, deadline)
-        return UndecodedPicture(None, partial(decode_gray, data, CAMERA_PICTURE))
+        deadline = Deadline(self._timeout)
+        while (picture := self._splitter.next_picture()) is None:
+            if data := self._http.read(deadline):
+                self._splitter.feed(data)
+            elif (picture := self._splitter.finish()) is not None:
+                break
+            elif self._repeats:
+                self._request_again(deadline)
+            else:
+                what = "" if self._has_picture else " without a picture"
+                raise SourceLost(f"the camera ended the stream{what}")
+        self._has_picture = True
+        return UndecodedPicture(None, partial(decode_gray, picture, CAMERA_PICTURE))
 
     @override
     def close(self) -> None:
-        self._response.close()
-        self._socket.close()
+        self._http.close()
 
-    def _part_header(self, deadline: float) -> int | None:
-        """Skip a part's header lines; returns the announced length of its body in bytes, or None."""
-        length, fields = None, 0
-        while True:
-            line = self._take_until(b"\n", deadline, _LONGEST_LINE).strip()
-            name, colon, value = line.partition(b":")
-            if colon:
-                fields += 1
-                if name.strip().lower() == b"content-length" and value.strip().isdigit():
-                    # A number of thousands of digits is too large in any case, and costs time to convert.
-                    length = int(value.strip()[:20])
-            elif not line and fields:
-                return length
-
-    def _take(self, size: int, deadline: float) -> bytes:
-        if size > CAMERA_PICTURE.bytes:
+    def _open(self, deadline: Deadline) -> tuple[PictureSplitter, bool]:
+        """The splitter with the first bytes of the answer; whether the request is repeated at its end."""
+        headers = self._http.request(deadline)
+        kind = _kind(headers)
+        splitter = PictureSplitter(CAMERA_PICTURE.bytes)
+        if kind.startswith("multipart/"):
+            return splitter, False
+        begin = self._read_begin(deadline)
+        if not begin.lstrip().lower().startswith(_BEGINS):
             raise SourceLost(
-                f"the camera sends a picture of {size} bytes, the most is {CAMERA_PICTURE.bytes}"
+                f"the camera sends {kind or 'an answer without a type'}, not an MJPEG stream "
+                "(multipart/x-mixed-replace) or a JPEG: check the address"
             )
-        while len(self._buffer) < size:
-            self._receive(deadline)
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
+        splitter.feed(begin)
+        return splitter, begin.lstrip().startswith(b"\xff\xd8")
 
-    def _take_until(self, mark: bytes, deadline: float, most: int = CAMERA_PICTURE.bytes) -> bytes:
-        """The bytes before `mark`, which is skipped."""
-        searched = 0
-        while (at := self._buffer.find(mark, searched)) < 0:
-            searched = max(0, len(self._buffer) - len(mark))
-            if searched > most:
-                raise SourceLost(f"the camera sends no MJPEG: nothing ends within {most} bytes")
-            self._receive(deadline)
-        taken = bytes(self._buffer[:at])
-        del self._buffer[: at + len(mark)]
-        return taken
+    def _read_begin(self, deadline: Deadline) -> bytes:
+        """The first bytes of an answer, enough to know what it is."""
+        begin = b""
+        while len(begin.lstrip()) < _LONGEST_BEGIN and len(begin) < _MOST_BLANKS:
+            data = self._http.read(deadline)
+            if not data:
+                break
+            begin += data
+        return begin
 
-    def _receive(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
-            raise SourceLost(f"no picture for {self._timeout:g} s")
-        try:
-            chunk = self._response.read1(_CHUNK)
-        except TimeoutError:
-            raise SourceLost(f"no picture for {self._timeout:g} s") from None
-        except OSError as error:
-            raise SourceLost(explain(error, self._timeout)) from error
-        except http.client.HTTPException as error:
-            raise SourceLost("the camera interrupted the stream") from error
-        if not chunk:
-            raise SourceLost("the camera ended the stream")
-        self._buffer += chunk
+    def _request_again(self, deadline: Deadline) -> None:
+        now = time.monotonic()
+        self._requested_at = max(self._requested_at + self._interval, now)
+        time.sleep(self._requested_at - now)
+        self._splitter, self._repeats = self._open(deadline)
 
 
-def _open(address: Address, timeout: float) -> tuple[socket.socket, http.client.HTTPResponse]:
-    """The connection and the camera's response, with the login if the camera requires it."""
-    connection, response = _request(address, timeout, None)
-    if response.status == http.HTTPStatus.UNAUTHORIZED and address.user is not None:
-        login = answer_challenge(address, response.headers)
-        if login:
-            response.close()
-            connection.close()
-            connection, response = _request(address, timeout, login)
-    if response.status != http.HTTPStatus.OK:
-        response.close()
-        connection.close()
-        raise SourceLost(_refusal(address, response.status))
-    return connection, response
-
-
-def _refusal(address: Address, status: int) -> str:
-    if status == http.HTTPStatus.UNAUTHORIZED:
-        return explain_unauthorized(address)
-    return REFUSED.get(status, f"the camera responds with status {status}, not with a stream")
-
-
-def _request(
-    address: Address, timeout: float, login: str | None
-) -> tuple[socket.socket, http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection(address.host, address.port)
-    connection.sock = channel = connect(address, timeout)
-    try:
-        connection.request("GET", address.target, headers={"Authorization": login} if login else {})
-        return channel, connection.getresponse()
-    except OSError as error:
-        channel.close()
-        raise SourceLost(explain(error, timeout)) from error
-    except http.client.HTTPException as error:
-        channel.close()
-        raise SourceLost("the camera does not respond in HTTP") from error
-
-
-def _boundary(response: http.client.HTTPResponse) -> bytes:
-    """The separator of two pictures; some cameras include its dashes in the name, some do not."""
-    kind = response.headers.get_content_type()
-    name = response.headers.get_param("boundary")
-    if kind != _MULTIPART or not isinstance(name, str):
-        raise SourceLost(f"the camera sends {kind}, not an MJPEG stream ({_MULTIPART}): check the address")
-    return b"\r\n--" + name.removeprefix("--").encode("ascii", "replace")
+def _kind(headers: Message) -> str:
+    """The type of an answer in lower case, without its parameters; at most 100 characters."""
+    return str(headers.get("Content-Type", "")).partition(";")[0].strip().lower()[:100]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from ingest.address_policy import DEFAULT_POLICY, AddressPolicy
+from ingest.deadline import Deadline
 from ingest.errors import SourceError, SourceLost
+from ingest.tls import start_tls
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 """The schemes of network cameras, and the default port of each."""
@@ -21,11 +26,17 @@ REFUSED = {
 _ENCRYPTED = ("https", "rtsps")
 _KEPT = "/?%:@!$&'()*+,;=[]~"
 """Characters that have a meaning in a path and a query, or are percent-encoded already."""
+_CERTIFICATE = re.compile(r"sha256=((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The parts of a camera's URL; the login is decoded and stays out of `url`."""
+    """The parts of a camera's URL; the login is decoded and stays out of `url`.
+
+    `certificate` is the SHA-256 of the only certificate that is accepted, in 64 lower-case hexadecimal
+    digits; None for one that an authority vouches for.
+    """
 
     scheme: str
     host: str
@@ -33,6 +44,7 @@ class Address:
     target: str
     user: str | None = field(repr=False)
     password: str = field(repr=False)
+    certificate: str | None = None
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -40,23 +52,38 @@ class Address:
 
         Raises:
             SourceError: it is not an address; a password with unencoded special characters has this effect.
+            Or what
+                follows `#` is no fingerprint of a certificate.
         """
         try:
             parts = urlsplit(url)
-            host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+            host, port = (parts.hostname or "").encode("idna").decode().lower(), parts.port
         except ValueError:
             raise SourceError(_parse_failure(url)) from None
         misplaced = parts.path + parts.fragment + ("" if parts.path else parts.query)
         if not host or "@" in misplaced:
             raise SourceError(_parse_failure(url))
+        user = None if parts.username is None else unquote(parts.username)
+        password = unquote(parts.password or "")
+        if _CONTROL.search(f"{user}{password}"):
+            raise SourceError(
+                f"{parts.scheme} address: its user name or password contains a control character"
+            )
         return cls(
             scheme=parts.scheme,
             host=host,
             port=port or PORTS[parts.scheme],
             target=quote(urlunsplit(("", "", parts.path or "/", parts.query, "")), safe=_KEPT),
-            user=None if parts.username is None else unquote(parts.username),
-            password=unquote(parts.password or ""),
+            user=user,
+            password=password,
+            certificate=_parse_certificate(parts.scheme, parts.fragment),
         )
+
+    @property
+    def authority(self) -> str:
+        """Host and port, the latter unless it is the default one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -68,28 +95,63 @@ class Address:
 def _parse_failure(url: str) -> str:
     scheme = url.partition("://")[0]
     return (
-        f"{scheme} address that cannot be parsed: expected {scheme}://[user:password@]host[:port]/path; "
-        "keep the password in an environment variable NAME and write ${NAME} in its place"
+        f"{scheme} address that cannot be parsed: expected {scheme}://host[:port]/path, with a login in "
+        "front of the host as ${MIEN_CAMERA_USER}:${MIEN_CAMERA_PASSWORD}@, which are environment variables"
     )
 
 
-def connect(address: Address, timeout: float) -> socket.socket:
-    """A connection to the camera, with TLS for https and rtsps; each later step may take `timeout` seconds.
+def _parse_certificate(scheme: str, fragment: str) -> str | None:
+    """The pinned certificate in what follows `#`, None where nothing follows."""
+    if not fragment:
+        return None
+    found = _CERTIFICATE.fullmatch(fragment)
+    if not found or scheme not in _ENCRYPTED:
+        raise SourceError(
+            f"{scheme} address: after # only sha256= and the fingerprint of a certificate in 64 hexadecimal "
+            "digits is expected, with https and rtsps; a # elsewhere is written %23"
+        )
+    return found[1].replace(":", "").lower()
+
+
+def connect(address: Address, timeout: float, policy: AddressPolicy = DEFAULT_POLICY) -> socket.socket:
+    """A connection to the camera within `timeout` seconds; each later step may take as long.
+
+    Raises SourceError and SourceLost as `connect_by`.
+    """
+    connection = connect_by(address, Deadline(timeout), policy)
+    connection.settimeout(timeout)
+    return connection
+
+
+def connect_by(address: Address, deadline: Deadline, policy: AddressPolicy) -> socket.socket:
+    """A connection to the camera, with TLS for https and rtsps.
+
+    It is direct: environment variables such as `http_proxy` have no effect.
 
     Raises:
+        SourceError: `policy` does not allow its address.
         SourceLost: there is none; gives the reason.
     """
+    places = policy.judge(address.host, address.port)
     try:
-        raw = socket.create_connection((address.host, address.port), timeout)
+        raw = _connect_to_first(places, address.port, deadline)
+        if address.scheme not in _ENCRYPTED:
+            return raw
+        return start_tls(raw, address.host, address.certificate, deadline)
     except OSError as error:
-        raise SourceLost(explain(error, timeout)) from error
-    if address.scheme not in _ENCRYPTED:
-        return raw
-    try:
-        return ssl.create_default_context().wrap_socket(raw, server_hostname=address.host)
-    except OSError as error:
-        raw.close()
-        raise SourceLost(explain(error, timeout)) from error
+        raise SourceLost(explain(error, deadline.seconds)) from error
+
+
+def _connect_to_first(places: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first of the judged addresses that accepts one; raises OSError."""
+    failure = OSError("its host name has no address")
+    for number, place in enumerate(places):
+        try:
+            # One that does not answer leaves time for the others.
+            return socket.create_connection((place, port), deadline.left() / (len(places) - number))
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def explain(error: OSError, timeout: float) -> str:
