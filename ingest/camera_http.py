@@ -64,7 +64,7 @@ class CameraHttp:
         for _ in range(_MOST_ANSWERS):
             answer = self._answer = self._ask(address, deadline)
             if answer.status == http.HTTPStatus.OK:
-                return _check_headers(answer)
+                return _begin_body(answer)
             if answer.status in _REDIRECTS and answer.headers["Location"]:
                 address = _redirected(address, str(answer.headers["Location"]))
             elif answer.status != http.HTTPStatus.UNAUTHORIZED or not self._try_login(address, answer):
@@ -114,7 +114,7 @@ class CameraHttp:
             raise SourceLost(explain(error, deadline.seconds)) from error
         except http.client.HTTPException as error:
             raise SourceLost("the camera does not respond in HTTP") from error
-        except SourceError as error:
+        except (SourceError, SourceLost) as error:
             if address is self._address:
                 raise
             raise SourceLost(f"the camera redirects: {error}") from error
@@ -202,9 +202,9 @@ class _Connection:
         self._head_left = _LONGEST_HEAD
         try:
             answer.begin()
-        except (OSError, http.client.HTTPException):
-            answer.close()
-            raise
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # The library parses headers as those of a mail, and raises these for malformed parameters.
+            raise http.client.HTTPException("malformed header") from error
         self._head_left = None
         return answer
 
@@ -243,10 +243,14 @@ class _Receiver(io.RawIOBase):
         return self._connection.receive_into(buffer)
 
 
-def _check_headers(answer: http.client.HTTPResponse) -> http.client.HTTPMessage:
+def _begin_body(answer: http.client.HTTPResponse) -> http.client.HTTPMessage:
+    """The headers of an answer with a stream or a picture."""
     encoding = str(answer.headers.get("Content-Encoding", "")).strip().lower()
     if encoding not in ("", "identity"):
         raise SourceLost(f"the camera compresses its answer ({encoding[:20]}), which is not supported")
+    if str(answer.headers.get("Content-Type", "")).strip().lower().startswith("multipart/"):
+        # Some cameras announce the length of one picture for the whole stream.
+        answer.length = None
     return answer.headers
 
 

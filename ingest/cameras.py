@@ -103,7 +103,7 @@ def camera_id_of(source: str) -> str:
         return f"webcam-{source}"
     path = path_of(source)
     rest = source.partition("://")[2]
-    text = rest.rpartition("@")[2].partition("?")[0] if path is None else path.stem
+    text = rest.rpartition("@")[2].partition("#")[0].partition("?")[0] if path is None else path.stem
     return _NOT_IN_AN_ID.sub("-", text.lower())[:_LONGEST_ID].strip("-._") or "camera"
 
 

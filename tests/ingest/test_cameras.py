@@ -107,6 +107,7 @@ def test_a_missing_variable_is_named() -> None:
         ("rtsp://host/door", "host-door"),
         ("rtsp://admin:p/w@10.0.0.5:554/Streaming/101?token=1", "10.0.0.5-554-streaming-101"),
         ("http://cam.local/video?password=s3cret", "cam.local-video"),
+        ("https://cam.local/a?b=1#sha256=0000", "cam.local-a"),
         ("demo://entrance", "entrance"),
         ("clips/Front Door.MP4", "front-door"),
         ("pictures/", "pictures"),

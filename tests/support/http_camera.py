@@ -18,6 +18,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 import pytest
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+_PAUSE = 0.02
 _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
@@ -53,14 +54,17 @@ class Connection:
         for each in data:
             self._connection.sendall(each)
 
-    def drip(self, data: bytes, pause: float = 0.02) -> None:
-        """Send `data` again and again, one byte at a time, until the client has closed the connection."""
-        while True:
-            for at in range(len(data)):
-                self.send(data[at : at + 1])
-                self._camera.stopped.wait(pause)
-                if self._camera.stopped.is_set():
-                    return
+    def drip(self, data: bytes) -> None:
+        """Send `data` again and again, slowly, until the client has closed the connection."""
+        while not self._camera.stopped.is_set():
+            self.drip_once(data)
+
+    def drip_once(self, data: bytes) -> None:
+        """Send `data` one byte at a time, slowly."""
+        for at in range(len(data)):
+            self.send(data[at : at + 1])
+            if self._camera.stopped.wait(_PAUSE):
+                return
 
     def repeat(self, data: bytes) -> None:
         """Send `data` again and again, as fast as it is read, until the client has closed the connection."""
