@@ -53,7 +53,7 @@ def test_challenges_as_cameras_write_them() -> None:
 )
 def test_the_example_of_rfc_7616(algorithm: str, response: str, monkeypatch: pytest.MonkeyPatch) -> None:
     client_nonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
-    monkeypatch.setattr(digest.secrets, "token_hex", lambda _: client_nonce)
+    monkeypatch.setattr("ingest.digest.secrets.token_hex", lambda _: client_nonce)
     (challenge,) = parse_challenges(
         [
             f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, '
@@ -77,7 +77,9 @@ def test_the_example_of_rfc_7616(algorithm: str, response: str, monkeypatch: pyt
 
 def test_the_example_of_rfc_7616_with_a_hashed_user_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Section 3.9.2, with the values of erratum 4897."""
-    monkeypatch.setattr(digest.secrets, "token_hex", lambda _: "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v")
+    monkeypatch.setattr(
+        "ingest.digest.secrets.token_hex", lambda _: "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v"
+    )
     login = Login("J\u00e4s\u00f8n Doe", "Secret, or not?")
     assert login.accept(
         [

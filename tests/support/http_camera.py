@@ -152,8 +152,8 @@ def is_valid_digest(request: Request, user: str, password: str, encoding: str = 
     if method != "Digest":
         return False
     fields = parse_keqv_list(parse_http_list(given))
-    algorithm, _, session = fields.get("algorithm", "MD5").upper().partition("-SESS")
-    session = "-SESS" in fields.get("algorithm", "").upper()
+    name = fields.get("algorithm", "MD5").upper()
+    algorithm, session = name.removesuffix("-SESS"), name.endswith("-SESS")
 
     def digest(*parts: bytes) -> bytes:
         return hashlib.new(_HASHES[algorithm], b":".join(parts)).hexdigest().encode()
@@ -163,7 +163,7 @@ def is_valid_digest(request: Request, user: str, password: str, encoding: str = 
     if session:
         secret = digest(secret, nonce, fields["cnonce"].encode())
     what = (b"GET", target, *([digest(b"")] if fields.get("qop") == "auth-int" else []))
-    use = [fields[name].encode() for name in ("nc", "cnonce", "qop")] if "qop" in fields else []
+    use = [fields[each].encode() for each in ("nc", "cnonce", "qop")] if "qop" in fields else []
     return fields["response"].encode() == digest(secret, nonce, *use, digest(*what)) and (
         fields["uri"] == request.target
     )
