@@ -1,1 +1,4 @@
-"""What every room may use: the clock, intervals of measured figures, colours. Imports nothing of ours."""
+"""What every room may use: clock, time zones, one-line logs, child processes, intervals, colours.
+
+Imports nothing of ours.
+"""

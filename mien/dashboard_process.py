@@ -1,22 +1,26 @@
-"""The dashboard as a child process: start it, wait until it is ready, log when it ends, stop it."""
+"""The dashboard as a child process: start it, notice when it answers and when it ends, stop it."""
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from common.addresses import as_host, family_of
 from mien.errors import StartError
 from mien.settings import Settings, environment
 
-START_S = 30.0
 STOP_S = 2.0
+SLOW_S = 30.0
+"""After so many seconds without an answer it is logged that the dashboard does not answer yet."""
+
+_ANSWER_S = 1.0
+_POLL_S = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -24,20 +28,22 @@ _log = logging.getLogger(__name__)
 class Dashboard:
     """The Streamlit process of one run; a context manager that starts and ends it.
 
-    `command` are the arguments that serve it on the address and port of the settings.
+    `command` are the arguments that serve it on the address, port and base path of the settings. The process
+    ends with this one, whatever ends it: enter the context in the main thread (`common.parent`).
     """
 
     def __init__(self, command: Sequence[str], settings: Settings) -> None:
         self._address, self._port = settings.dashboard_address, settings.dashboard_port
+        self._base_path = settings.dashboard_base_path
         self._command = command
         self._environment = os.environ | environment(settings)
         self._process: subprocess.Popen[bytes] | None = None
-        self._end_logged = False
 
     @property
     def url(self) -> str:
         """The address for a browser."""
-        return f"http://{self._address}:{self._port}"
+        path = f"/{self._base_path}" if self._base_path else ""
+        return f"http://{as_host(self._address)}:{self._port}{path}"
 
     def __enter__(self) -> Dashboard:
         check_port(self._address, self._port)
@@ -62,41 +68,72 @@ class Dashboard:
             process.kill()
             process.wait()
 
-    def wait_until_ready(self, stop: threading.Event) -> None:
-        """Wait until it answers or `stop` is set.
-
-        Raises StartError where it ends before it answers, or does not answer within `START_S`.
-        """
-        deadline = time.monotonic() + START_S
-        while not stop.is_set() and not self._answers():
-            if self.ended:
-                raise StartError("dashboard: ended before it was ready; see its output above")
-            if time.monotonic() > deadline:
-                raise StartError(f"dashboard: no answer on {self.url} within {START_S:.0f} s")
-            stop.wait(0.1)
-
-    def log_if_ended(self) -> None:
-        """Log once if it has ended by itself; captures and workers continue without it."""
-        if self.ended and not self._end_logged:
-            self._end_logged = True
-            _log.error("the dashboard has ended; captures and workers continue; restart Mien for a dashboard")
-
     @property
     def ended(self) -> bool:
         """Whether it has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
-    def _answers(self) -> bool:
+    @property
+    def answers(self) -> bool:
+        """Whether it answers now; any answer counts, since Streamlit's own settings may change its paths.
+
+        This machine is asked directly, never through a proxy.
+        """
+        connection = http.client.HTTPConnection(self._address, self._port, timeout=_ANSWER_S)
         try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            connection.request("GET", "/_stcore/health")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
+        return True
+
+
+class DashboardMonitor:
+    """Announces a dashboard once it answers, and logs once if it does not answer or has ended.
+
+    It never raises: captures and workers continue without a dashboard.
+    """
+
+    def __init__(self, dashboard: Dashboard, announce: Callable[[str], None]) -> None:
+        self._dashboard = dashboard
+        self._announce = announce
+        self._slow_at = time.monotonic() + SLOW_S
+        self._announced = self._end_logged = self._slow_logged = False
+
+    def tick(self) -> None:
+        """Look at the dashboard; takes at most a second, and almost no time once it answers."""
+        dashboard = self._dashboard
+        if dashboard.ended:
+            if not self._end_logged:
+                self._end_logged = True
+                _log.error(
+                    "the dashboard has ended; captures and workers continue; restart Mien for a dashboard"
+                )
+        elif not self._announced and dashboard.answers:
+            self._announced = True
+            self._announce(dashboard.url)
+        elif not self._announced and not self._slow_logged and time.monotonic() > self._slow_at:
+            self._slow_logged = True
+            _log.warning("the dashboard does not answer on %s yet", dashboard.url)
+
+
+def show_until_stopped(dashboard: Dashboard, stop: threading.Event, announce: Callable[[str], None]) -> None:
+    """Announce the dashboard once it answers, and wait until `stop` is set.
+
+    Raises StartError where it ends by itself.
+    """
+    monitor = DashboardMonitor(dashboard, announce)
+    while not stop.wait(_POLL_S):
+        if dashboard.ended:
+            raise StartError("dashboard: ended by itself; see its output above")
+        monitor.tick()
 
 
 def check_port(address: str, port: int) -> None:
     """Raise StartError where another process listens on the port."""
-    with socket.socket() as probe:
+    with socket.socket(family_of(address)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))

@@ -37,7 +37,7 @@ EMBEDDED = "embedded:"
 """The bus inside one process."""
 _LONGEST_SHOWN = 80
 _BASE_PATH = re.compile(r"[\w.~-]*(/[\w.~-]+)*", re.ASCII)
-_SECRET = {"database", "bus", "source", "writer_password", "reader_password"}
+_SECRET = {"database", "bus", "source", "writer_password", "reader_password", "analyst_password"}
 """Settings whose values may contain a password: error messages do not show them."""
 
 
@@ -99,7 +99,7 @@ class CameraSettings(BaseModel):
     name: str = ""
     site: str = ""
     zone: str = ""
-    fps: float | None = Field(default=None, gt=0, le=120)
+    fps: float | None = Field(default=None, ge=0.1, le=120)
 
 
 class Settings(BaseSettings):
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     source_variables: tuple[str, ...] = DEFAULT_VARIABLES
     source_parameters: Annotated[tuple[str, ...], AfterValidator(_in_lower_case)] = ()
 
-    fps: float = Field(default=5.0, gt=0, le=120)
+    fps: float = Field(default=5.0, ge=0.1, le=120)
     longest_side: int = Field(default=1280, ge=160, le=4096)
     jpeg_quality: int = Field(default=85, ge=30, le=100)
     motion_gate: bool = True
@@ -129,6 +129,7 @@ class Settings(BaseSettings):
 
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+    analyst_password: SecretStr | None = None
 
     keep_visits_days: int = Field(default=400, ge=1)
     keep_observations_days: int = Field(default=30, ge=1)

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import sqlalchemy as sa
 
+from common.timezones import open_timezone
 from storage import tables
 from storage.local_time import HOUR_US, date_of, dates, day_start, hour_edges, hour_start
-from storage.sums import ALL_COLUMNS, Sums, read_coverage_sums, read_scheduled_sums, read_visit_sums
+from storage.sums import ALL_COLUMNS, Sums, read_coverage, read_scheduled_sums, read_visit_sums
 
 SETTLED_US = 2 * HOUR_US
 """The age of an hour's end from which on it is rolled up."""
@@ -27,8 +28,6 @@ LATE_US = HOUR_US
 """The age from which on a row notes its hour when it is stored; less than `SETTLED_US`, so none is missed."""
 
 _LOCK = 0x6D696572
-_SCHEDULED = ALL_COLUMNS.index("scheduled_us")
-_WATCHED = ALL_COLUMNS.index("watched_us")
 
 
 def roll_up(
@@ -40,10 +39,10 @@ def roll_up(
 
     Raises DatabaseUnavailable while the database cannot be written.
     """
-    zone = ZoneInfo(timezone)
+    zone = open_timezone(timezone)
     target = hour_start(now_us - SETTLED_US, zone)
     with engine.begin() as connection:
-        until = _prepare(connection, timezone, zone)
+        until = _prepare(connection, zone)
     written = 0
     if until is None:
         return written
@@ -67,10 +66,10 @@ def late_hours(times: Iterable[int], now_us: int) -> set[int]:
     return {time - time % HOUR_US for time in times if time < now_us - LATE_US}
 
 
-def _prepare(connection: sa.Connection, timezone: str, zone: ZoneInfo) -> int | None:
+def _prepare(connection: sa.Connection, zone: ZoneInfo) -> int | None:
     """Start again where the time zone has changed; the time to continue at, None where there are no rows."""
     _lock(connection)
-    hour_until, _ = read_until(connection, timezone)
+    hour_until, _ = read_until(connection, zone.key)
     if hour_until:
         return hour_until
     first = _first_time(connection)
@@ -81,7 +80,7 @@ def _prepare(connection: sa.Connection, timezone: str, zone: ZoneInfo) -> int | 
     start = day_start(date_of(first, zone), zone)
     connection.execute(
         sa.insert(tables.rollup_state),
-        [{"level": level, "timezone": timezone, "until": start} for level in ("hour", "day")],
+        [{"level": level, "timezone": zone.key, "until": start} for level in ("hour", "day")],
     )
     return start
 
@@ -140,17 +139,16 @@ def _repeat_day(connection: sa.Connection, day: date, now_us: int, zone: ZoneInf
 def _store_hours(connection: sa.Connection, edges: list[int], now_us: int, zone: ZoneInfo) -> int:
     """Replace the rows of the hours between neighbouring edges, all of one day; the number of hours."""
     start, end = edges[0], edges[-1]
-    watched = read_coverage_sums(connection, start, end, HOUR_US)
+    coverage = read_coverage(connection, start, end, HOUR_US)
     parts = (
         read_visit_sums(connection, start, end, HOUR_US, which="closed"),
-        watched,
-        read_scheduled_sums(connection, edges, now_us, zone, watched),
+        coverage.sums,
+        read_scheduled_sums(connection, edges, now_us, zone, coverage),
     )
-    rows = []
-    for (hour, camera), values in _merge(parts).items():
-        # Watching counts as scheduled, so that coverage is a share.
-        values[_SCHEDULED] = max(values[_SCHEDULED], values[_WATCHED])
-        rows.append({"hour": hour, "camera_id": camera, **_typed(values)})
+    rows = [
+        {"hour": hour, "camera_id": camera, **_typed(values)}
+        for (hour, camera), values in _merge(parts).items()
+    ]
     hours = tables.camera_hours
     connection.execute(sa.delete(hours).where(hours.c.hour >= start, hours.c.hour < end))
     if rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,9 +44,10 @@ def run(
     from mien.cli.sources import choose_cameras
     from mien.loops.run import run_pipeline
     from mien.settings import load
+    from mien.wiring.source_rules import camera_secrets
 
     settings = load(config, database=database, dashboard_port=port, fps=fps)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, camera_secrets(settings))
     cameras, options = choose_cameras(settings, source, fps, fast, loop)
     dashboard = None if no_dashboard or fast else create_dashboard(settings)
     result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
@@ -56,13 +58,19 @@ def run(
 
 def create_dashboard(settings: Settings) -> Dashboard:
     """Create the dashboard's process without starting it; raises StartError for a forbidden address."""
+    from common.timezones import find_local_timezone
     from dashboard.launch import command
     from mien.dashboard_process import Dashboard
     from mien.errors import StartError
 
+    if "timezone" not in settings.model_fields_set and (problem := find_local_timezone().problem):
+        logging.getLogger(__name__).warning("%s; set MIEN_TIMEZONE, such as Europe/Berlin", problem)
     try:
         arguments = command(
-            settings.dashboard_port, settings.dashboard_address, settings.dashboard_trusted_network
+            settings.dashboard_port,
+            settings.dashboard_address,
+            settings.dashboard_trusted_network,
+            settings.dashboard_base_path,
         )
         return Dashboard(arguments, settings)
     except ValueError as error:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US
+from common.timezones import open_timezone
 from storage import day_partitions, tables
 from storage.day_partitions import DAY_US, start_of_day
 from storage.errors import StorageError
@@ -55,7 +56,7 @@ def load_history(
     require_owner(engine)
     if has_simulated_visits(engine):
         raise StorageError("database: has a simulated history already; use another database")
-    zone = ZoneInfo(timezone)
+    zone = open_timezone(timezone)
     days = dates(scenario.first, scenario.last)
     _register(engine, scenario, zone, now_us)
     _create_day_partitions(engine, day_start(scenario.first, zone), now_us)

@@ -12,10 +12,14 @@ from dashboard.launch import ADDRESSES, APP, command
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_the_command_serves_this_machine(address: str) -> None:
     arguments = command(8600, address)
-    assert arguments[:4] == [sys.executable, "-m", "streamlit", "run"]
-    assert arguments[4] == str(APP)
+    assert arguments[:2] == [sys.executable, "-P"]
+    served = arguments[arguments.index("streamlit") :]
+    assert served == ["streamlit", "run", str(APP), "--server.address", address, "--server.port", "8600"]
     assert APP.is_file()
-    assert arguments[5:] == ["--server.address", address, "--server.port", "8600"]
+
+
+def test_the_command_names_the_base_path_of_a_reverse_proxy() -> None:
+    assert command(8600, base_path="shop/mien")[-2:] == ["--server.baseUrlPath", "shop/mien"]
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.4", "shop.example", "127.1.2.3"])

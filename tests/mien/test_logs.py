@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mien.logs import Redaction
+from mien.logs import clean
 
 SCRIPT = """
 import logging
@@ -33,7 +33,7 @@ thread.join()
 def test_urls_in_messages_arguments_and_tracebacks_are_redacted() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert "hunter" not in done.stderr
-    assert "thread capture door ended: rtsp://admin:***@cam.example/1 broke" in done.stderr
+    assert "thread capture door ended: rtsp://***@cam.example/1 broke" in done.stderr
     assert "w%2Frd" not in done.stderr
     assert "cam.example/1" in done.stderr
     assert "Traceback" in done.stderr
@@ -41,10 +41,29 @@ def test_urls_in_messages_arguments_and_tracebacks_are_redacted() -> None:
     assert done.stdout == ""
 
 
-def test_the_filter_keeps_every_record() -> None:
-    record = logging.LogRecord("a", logging.INFO, "b", 1, "%d frames", (3,), None)
-    assert Redaction().filter(record)
-    assert record.getMessage() == "3 frames"
+UNCAUGHT = """
+import sys, threading, warnings
+from mien.logs import configure
+configure("info")
+warnings.warn("an old\\nfunction of rtsp://admin:hunter2@cam.example/1")
+def fail():
+    raise OSError("rtsp://admin:hunter2@cam.example/1\\nforged \\x1b[2J")
+threading.Thread(target=fail).start()
+fail()
+"""
+
+
+def test_warnings_and_exceptions_that_nobody_catches_are_one_line_each() -> None:
+    done = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3, done.stderr
+    assert all(line.isprintable() for line in lines)
+    assert "hunter2" not in done.stderr
+
+
+def test_a_text_is_cleaned_of_passwords_and_line_breaks() -> None:
+    assert clean("rtsp://admin:hunter2@cam.example/1\nforged") == "rtsp://***@cam.example/1\\nforged"
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])

@@ -50,7 +50,9 @@ def test_the_metrics_count_what_was_stored(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'a.db'}")
     metrics = Metrics()
     store = MeasuredStore(Writer(engine), metrics)
-    store.count(CameraMinute("door", 0, captured=5, dropped={"buffer full": 2}))
+    store.count(CameraMinute("door", 0, captured=2, dropped={"buffer full": 2}))
+    metrics.update_captured({"door": 3})
+    metrics.update_captured({"door": 5})
     store.write(Results(minutes=(CameraMinute("door", 0, analysed=2, stale=1),)), {})
     store.report(CameraHealth("door", CameraState.ONLINE, "", 0, 0, 5.0, None, 0))
     with serve(metrics, "127.0.0.1", 0) as url:
