@@ -6,6 +6,7 @@ BusError
 ├── AddressError          the bus's URL, or a setting for it, is invalid
 ├── LibraryError          a library that the transport needs is not installed
 ├── BrokerUnavailable     no broker answers, or a record cannot be stored at present
+├── AdvertisedNameError   a broker advertises a name that cannot be resolved here
 ├── BrokerRefused         the broker refuses: credentials, certificate, permissions
 └── TopicError            the topic is missing or has the wrong configuration
 """
@@ -36,6 +37,10 @@ class LibraryError(BusError):
 
 class BrokerUnavailable(BusError):
     """No broker answers, or a record cannot be stored at present: the same call may succeed later."""
+
+
+class AdvertisedNameError(BusError):
+    """A broker advertises a name that this machine cannot resolve; names broker, host and setting."""
 
 
 class BrokerRefused(BusError):

@@ -24,12 +24,30 @@ DROPPED_OLDEST = "buffer full"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One frame as it is on the bus, not yet decoded, so that a damaged one does not affect its batch."""
+    """One frame as it is on the bus, not yet decoded, so that a damaged one does not affect its batch.
+
+    `appended_at` is the time at which the bus received it, by the clock of the bus (microseconds UTC); None
+    where the bus keeps no such time. `clock_offset` is the clock of this process less that of the bus, in
+    microseconds.
+    """
 
     partition: Partition
     offset: int
     headers: Headers
     value: bytes
+    appended_at: int | None = None
+    clock_offset: int = 0
+
+    def waited_us(self, now: int, captured_at: int) -> int:
+        """How long the frame has waited on the bus at `now` of this process's clock.
+
+        Only the clock of the bus matters. Without a time of the bus it is the time since the capture.
+        """
+        return now - self.clock_offset - (captured_at if self.appended_at is None else self.appended_at)
+
+    def age_us(self, now: int, captured_at: int) -> int:
+        """Time since the capture at `now` of this process's clock, by the clock of the bus; at least 0."""
+        return max(now - self.clock_offset - captured_at, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,13 @@ _log = logging.getLogger(__name__)
 class LiveLimits:
     """Time limits for frames of live cameras.
 
-    `max_age_us`: an older frame is stale: it is skipped and counted.
-    `idle_seconds`: the visits of a camera that sends no frame for so long are closed.
+    `max_age_us`: a frame that waited longer on the bus is stale: it is skipped and counted.
+    `idle_seconds`: the visits of a camera that sends no frame for so long are closed; for a camera
+    whose frames are far apart, it is the time of a few of them. A still scene sends a frame every few seconds (`ingest.motion`).
     """
 
     max_age_us: int = 2 * MICROSECONDS
-    idle_seconds: float = 5.0
+    idle_seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Worker:
             return self._note(frame.camera_id, frame.epoch, frame.seq)
         self._partition_of[frame.camera_id] = record.partition
         self._last_frame_at[frame.camera_id] = time.monotonic()
-        if self._live_limits and now - frame.captured_at > self._live_limits.max_age_us:
+        if self._live_limits and record.waited_us(now, frame.captured_at) > self._live_limits.max_age_us:
             self._counts.add_stale(frame.camera_id, frame.captured_at)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
         try:
@@ -157,9 +158,9 @@ class Worker:
         except ImageError as error:
             self._reject(record, frame.captured_at, error, stop)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
-        analysis = self._analyser.analyse(frame.camera_id, frame.captured_at, gray)
-        age = max(self._clock() - frame.captured_at, 0) if self._live_limits else 0
-        self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age)
+        analysis = self._analyser.analyse(frame.camera_id, frame.captured_at, gray, frame.unchanged)
+        age = record.age_us(self._clock(), frame.captured_at) if self._live_limits else 0
+        self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age, frame.unchanged)
         last = self._order.note(frame.camera_id, frame.epoch, frame.seq, analysed=True)
         return replace(analysis.results, last_frames=(last,))
 
@@ -294,8 +295,13 @@ class Worker:
     def _idle_cameras(self) -> list[str]:
         if self._live_limits is None:
             return []
-        latest = time.monotonic() - self._live_limits.idle_seconds
-        return [camera for camera in self._analyser.cameras if self._last_frame_at[camera] < latest]
+        now = time.monotonic()
+        return [
+            camera
+            for camera in self._analyser.cameras
+            if now - self._last_frame_at[camera]
+            > max(self._live_limits.idle_seconds, self._analyser.longest_wait_us(camera) / MICROSECONDS)
+        ]
 
     def _close(self, cameras: Iterable[str]) -> list[_Part]:
         return [_Part(self._partition_of[camera], self._analyser.close(camera)) for camera in tuple(cameras)]

@@ -12,17 +12,24 @@ from typing import Literal
 
 import cv2
 
+from bus.errors import BusError
+from bus.kafka.retention import CHECK_INTERVAL, DiskTime
+from bus.kafka.settings import parse_url
+from bus.kafka.topics import disk_times, partition_count
+from common.timezones import find_local_timezone
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.errors import ModelError
 from mien.dashboard_process import check_port
 from mien.errors import StartError
 from mien.installation import HOME, PACKAGES, check_installation
-from mien.settings import Settings
+from mien.settings import EMBEDDED, Settings
 from storage.engine import open_database, redact_url, sqlite_file
 from storage.errors import StorageError
 
 _LEAST_FREE = 1_000_000_000
+_LONGEST_CHECK_S = 60.0
+"""A longer interval of the brokers is a hint: it is a part of the time that pictures lie on disks."""
 
 State = Literal["ok", "optional", "missing"]
 
@@ -45,6 +52,8 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
         video(),
         models(),
         database(settings),
+        *kafka(settings),
+        timezone(settings),
         port(settings),
         disk(folder),
         webcams(),
@@ -98,6 +107,50 @@ def database(settings: Settings) -> Check:
     except StorageError as error:
         return Check("missing", "database", str(error), "--database URL or MIEN_DATABASE")
     return Check("ok", "database", url)
+
+
+def kafka(settings: Settings) -> list[Check]:
+    """Whether the topics exist, and how long pictures lie on the brokers' disks; nothing without Kafka."""
+    if settings.bus == EMBEDDED:
+        return []
+    try:
+        cluster = parse_url(settings.bus, os.environ)
+        count = partition_count(cluster)
+        frames, letters = disk_times(cluster)
+    except BusError as error:
+        return [Check("missing", "Kafka", str(error), "check MIEN_BUS, then `mien topics create`")]
+    return [
+        Check("ok", "Kafka", f"topic {cluster.topic} with {count} partitions at {cluster.where}"),
+        disk_time(frames, settings.topic_minutes * 60),
+        dead_letter_time(letters, settings),
+    ]
+
+
+def disk_time(found: DiskTime, retention_s: float) -> Check:
+    """Whether frames leave the disks as soon as `retention_s` and the brokers allow."""
+    what = f"time on disk, {found.topic}"
+    if found.unexpected or found.retention_s > retention_s:
+        reasons = ", ".join(found.unexpected) or f"topic_minutes asks for {retention_s / 60:g} min"
+        return Check("missing", what, f"{found}; {reasons}", "`mien topics create` sets the topic")
+    if found.check_s is None or found.check_s > _LONGEST_CHECK_S:
+        return Check("optional", what, str(found), f"{CHECK_INTERVAL}=30000 on every broker")
+    return Check("ok", what, str(found))
+
+
+def dead_letter_time(found: DiskTime, settings: Settings) -> Check:
+    """What rejected frames leave in the dead-letter queue."""
+    what = f"time on disk, {found.topic}"
+    if settings.dead_letter_originals:
+        return Check("optional", what, f"rejected PICTURES: {found}", "dead_letter_originals: false")
+    return Check("ok", what, "no pictures: reasons, sizes and checksums")
+
+
+def timezone(settings: Settings) -> Check:
+    """The time zone of hours and days."""
+    if "timezone" not in settings.model_fields_set and (problem := find_local_timezone().problem):
+        found = f"{settings.timezone}: {problem}"
+        return Check("optional", "time zone", found, "MIEN_TIMEZONE=Europe/Berlin")
+    return Check("ok", "time zone", settings.timezone)
 
 
 def port(settings: Settings) -> Check:

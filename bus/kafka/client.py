@@ -8,6 +8,8 @@ This module alone uses internals of kafka-python (checked with 3.0.12), the reas
 - `kafka.net.compat.KafkaNetClient`, passed as `kafka_client`: a constructor that fails leaves its sockets and
   its thread open, and only this object can close them.
 - the loggers `kafka.net.*`: the client retries a failed connection and reports the reason in its log alone.
+- `KafkaNetClient.cluster`: the addresses that the brokers advertise.
+- `KafkaConsumer._fetcher.offsets_by_times`: the public method does not accept OffsetSpec.MAX_TIMESTAMP.
 - the texts "socket disconnected" and "Handshake failed: ": there is no error class for these reasons.
 """
 
@@ -15,11 +17,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     KafkaConfigurationError,
     KafkaConnectionError,
@@ -28,20 +31,24 @@ from kafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from kafka.net.compat import KafkaNetClient
+from kafka.protocol.consumer.offsets import OffsetSpec
 from typing_extensions import override
 
-from bus.errors import BrokerRefused, BrokerUnavailable, BusError, LibraryError
+from bus.errors import AdvertisedNameError, BrokerRefused, BrokerUnavailable, BusError, LibraryError
 from bus.kafka.settings import KafkaSettings
 
 CONNECT_SECONDS = 5.0
 _RECONNECT_MS = 2000
 """The longest back-off between two connection attempts: cameras must not wait longer for a broker."""
 
+_LISTEN_SECONDS = 2.0
 _CLOSED = "socket disconnected"
 
 _CLIENT_LOGGERS = ("kafka.net.connection", "kafka.net.manager", "kafka.net.transport")
 
 Client = TypeVar("Client")
+
+_log = logging.getLogger(__name__)
 
 
 def require_crc32c() -> None:
@@ -68,8 +75,9 @@ def open_client(
     """A producer, consumer or admin client (`kind`) that is connected within `seconds`.
 
     Raises:
+        AdvertisedNameError: the brokers advertise names that this machine cannot resolve.
         BrokerRefused: a broker answers and refuses the connection.
-        BrokerUnavailable: no broker answers.
+        BrokerUnavailable: no broker answers, or none at the addresses that the brokers advertise.
     """
     opened: list[KafkaNetClient] = []
 
@@ -79,7 +87,7 @@ def open_client(
 
     with _collected_errors() as errors:
         try:
-            return kind(
+            client = kind(
                 **settings.connection(),
                 bootstrap_timeout_ms=round(seconds * 1000),
                 reconnect_backoff_max_ms=_RECONNECT_MS,
@@ -92,6 +100,65 @@ def open_client(
             for client in opened:
                 client.close()
             raise explain(settings, [*errors, error], seconds) from None
+    try:
+        check_advertised(
+            settings, [(each.node_id, each.host, each.port) for each in opened[-1].cluster.brokers()]
+        )
+    except BusError:
+        opened[-1].close()
+        raise
+    return client
+
+
+def check_advertised(settings: KafkaSettings, brokers: Sequence[tuple[int, str, int]]) -> None:
+    """Check the addresses that brokers advertise (node id, host, port): a connected client uses no others.
+
+    A name that cannot be resolved is only logged where another broker's can: that broker may just have ended.
+
+    Raises:
+        AdvertisedNameError: none of the names can be resolved here.
+        BrokerUnavailable: nothing listens on any of the addresses.
+    """
+    unknown = []
+    for node, host, port in brokers:
+        try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            unknown.append(
+                f"{settings.where}: broker {node} advertises the name {host}:{port}, which cannot be "
+                f"resolved here ({error.strerror}): set advertised.listeners of the broker to a name that "
+                "its clients know"
+            )
+    if unknown and len(unknown) == len(brokers):
+        raise AdvertisedNameError(unknown[0])
+    for problem in unknown:
+        _log.warning("Kafka: %s", problem)
+    if brokers and not any(_listens(host, port) for _, host, port in brokers):
+        names = ", ".join(f"{host}:{port}" for _, host, port in brokers)
+        raise BrokerUnavailable(
+            f"{settings.where}: a broker answers, but nothing listens on {names}, which the brokers "
+            "advertise: check advertised.listeners of the brokers"
+        )
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=_LISTEN_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def newest_times(
+    consumer: KafkaConsumer, partitions: Iterable[TopicPartition], seconds: float
+) -> dict[TopicPartition, tuple[int, int]]:
+    """The newest record of each partition that has one: its offset and append time (broker's clock, ms).
+
+    Raises the errors of the client, such as KafkaTimeoutError after `seconds`.
+    """
+    wanted = dict.fromkeys(partitions, OffsetSpec.MAX_TIMESTAMP)
+    found = consumer._fetcher.offsets_by_times(wanted, round(seconds * 1000))
+    return {key: (each.offset, each.timestamp) for key, each in found.items() if each is not None}
 
 
 def request_rejoin(consumer: KafkaConsumer) -> None:

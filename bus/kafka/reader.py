@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
@@ -21,8 +21,9 @@ from kafka.errors import (
 )
 from typing_extensions import override
 
-from bus.errors import BrokerRefused, BusError, TransportClosed
+from bus.errors import BrokerRefused, BrokerUnavailable, BusError, TransportClosed
 from bus.kafka.assignment import Assignment, key_of
+from bus.kafka.broker_clock import BrokerClock
 from bus.kafka.client import open_client, require_crc32c
 from bus.kafka.dead_letters import DeadLetters
 from bus.kafka.rebalances import Rebalances
@@ -30,10 +31,13 @@ from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import missing_topic
 from bus.messages import Partition, Positions
 from bus.transport import Batch, FrameReader, Record, Resume
+from common.clock import wall_clock_us
 
 _MAX_POLL_SECONDS = 0.5
 _COMMIT_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0
+_LOG_APPEND_TIME = 1
+"""The type of a timestamp that the broker has set."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +62,11 @@ class KafkaReader(FrameReader):
         drain: end once every record that was published before now is stored.
         max_silence: seconds without `poll` or `hold` after which the group removes this reader; a rebalance
             waits as long for a reader that is busy.
+        dead_letter_originals: whether the dead-letter queue keeps rejected pictures.
+        clock: returns microseconds UTC.
 
     Raises:
-        BrokerRefused, BrokerUnavailable: see `open_client`.
+        AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
         TopicError: a topic is missing.
         LibraryError: crc32c is missing.
     """
@@ -72,6 +78,8 @@ class KafkaReader(FrameReader):
         *,
         drain: bool = False,
         max_silence: float = 60.0,
+        dead_letter_originals: bool = False,
+        clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         require_crc32c()
         self._settings = settings
@@ -79,7 +87,8 @@ class KafkaReader(FrameReader):
         self._held = False
         self._closed = False
         self._committed_at = time.monotonic()
-        self._dead_letters = DeadLetters(settings)
+        self._dead_letters = DeadLetters(settings, originals=dead_letter_originals)
+        self._clock = BrokerClock(settings.where, clock)
         self._consumer = _open(settings, max_silence)
         rebalances = Rebalances(self._consumer)
         self._consumer.subscribe([settings.topic], listener=rebalances)
@@ -94,6 +103,11 @@ class KafkaReader(FrameReader):
     def expired(self) -> int:
         """Records that Kafka deleted before this reader fetched them."""
         return self._assignment.expired
+
+    @property
+    def clock_offset_us(self) -> int:
+        """This machine's clock less the broker's, as far as it is certain, in microseconds."""
+        return self._clock.alarm.offset_us
 
     def lag(self) -> Mapping[Partition, int]:
         """Records that are not delivered yet, by partition, as of the broker's last response.
@@ -119,6 +133,7 @@ class KafkaReader(FrameReader):
         assignment = self._assignment
         self._resume_after_hold()
         assignment.update()
+        self._clock.ask(self._consumer, assignment.states)
         waiting = sum(len(state.waiting) for state in assignment.states.values())
         if waiting < limit:
             fetched = self._fetch(
@@ -217,10 +232,19 @@ class KafkaReader(FrameReader):
         for key, found in fetched.items():
             partition = Partition(*key)
             state = self._assignment.states[partition]
-            missing = sum(state.add(_record(partition, each)) for each in found)
+            missing = sum(state.add(self._record(partition, each)) for each in found)
             if missing:
                 self._assignment.expired += missing
                 _log.warning("%s: Kafka deleted %d records before they were read", partition, missing)
+
+    def _record(self, partition: Partition, found: ConsumerRecord) -> Record:
+        """A record of the client; a header or a value that is null becomes empty."""
+        headers = tuple((name, value or b"") for name, value in found.headers)
+        appended_at = clock_offset = None
+        if found.timestamp_type == _LOG_APPEND_TIME:
+            appended_at = found.timestamp * 1000
+            clock_offset = self._clock.note(partition, found.offset, appended_at)
+        return Record(partition, found.offset, headers, found.value or b"", appended_at, clock_offset or 0)
 
     def _take(self, limit: int) -> tuple[Record, ...]:
         """Up to `limit` waiting records, from the partitions in turn (round robin)."""
@@ -269,14 +293,15 @@ def _ends(consumer: KafkaConsumer, settings: KafkaSettings) -> dict[Partition, i
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             raise missing_topic(settings, topic)
-    ends = consumer.end_offsets([TopicPartition(settings.topic, number) for number in numbers])
+    try:
+        ends = consumer.end_offsets([TopicPartition(settings.topic, number) for number in numbers])
+    except AuthorizationError as error:
+        raise BrokerRefused(f"{settings.where}: {error}") from None
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"{settings.where}: the ends of the partitions cannot be read: {error}"
+        ) from None
     return {Partition(*key): end for key, end in ends.items()}
-
-
-def _record(partition: Partition, found: ConsumerRecord) -> Record:
-    """A record of the client; a header or a value that is null becomes empty."""
-    headers = tuple((name, value or b"") for name, value in found.headers)
-    return Record(partition, found.offset, headers, found.value or b"")
 
 
 def _ms(seconds: float) -> int:

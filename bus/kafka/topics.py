@@ -19,13 +19,13 @@ from kafka.errors import (
 
 from bus.errors import BrokerRefused, BrokerUnavailable, TopicError
 from bus.kafka.client import open_client
+from bus.kafka.retention import DiskTime, read_disk_time, retention_configs
 from bus.kafka.settings import KafkaSettings
 
 MAX_RECORD_BYTES = 2 << 20
 """A frame of the largest accepted size with its headers."""
 
 DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
-_MINUTE_MS = 60_000
 _DEAD_LETTER_MINUTES = 24 * 60
 
 
@@ -33,21 +33,21 @@ def create_topics(
     settings: KafkaSettings,
     partitions: int,
     *,
-    retention_minutes: int = 5,
+    retention_minutes: float = 5,
     partition_bytes: int = 1 << 30,
     replication: int = 1,
 ) -> tuple[str, ...]:
     """Create missing topics and update the configuration of existing ones.
 
-    Frames are pictures of people: Kafka deletes them within a minute after `retention_minutes`, or sooner
-    where a partition exceeds `partition_bytes`. Dead letters contain pictures as well: Kafka deletes them
-    after a day. The number of partitions never changes, since cameras would move to other partitions while
-    frames wait.
+    Frames are pictures of people: they can be read for `retention_minutes`, then Kafka deletes them; sooner
+    where a partition exceeds `partition_bytes`; `bus.kafka.retention` says how long they lie on disks. Dead
+    letters are kept for a day. The number of partitions never changes, since cameras would move to other
+    partitions while frames wait.
 
     Args:
         settings: where.
         partitions: of the topic of frames, the highest possible number of workers.
-        retention_minutes: how long a frame stays on the bus.
+        retention_minutes: how long a frame can be read.
         partition_bytes: the maximum size of a partition.
         replication: copies of each partition; with 3, a write needs 2 of them (use `acks=all`).
 
@@ -55,7 +55,7 @@ def create_topics(
         The topics that were created.
 
     Raises:
-        BrokerRefused, BrokerUnavailable: see `open_client`.
+        AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
         TopicError: the topic exists with fewer partitions, or the cluster has fewer brokers than copies.
     """
     wanted = {
@@ -91,7 +91,7 @@ def partition_count(settings: KafkaSettings) -> int:
     """The partitions of the topic of frames.
 
     Raises:
-        BrokerRefused, BrokerUnavailable: see `open_client`.
+        AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
         TopicError: there is no such topic.
     """
     with closing(open_client(KafkaAdminClient, settings)) as admin:
@@ -104,25 +104,43 @@ def partition_count(settings: KafkaSettings) -> int:
     return counts[settings.topic]
 
 
+def disk_times(settings: KafkaSettings) -> tuple[DiskTime, DiskTime]:
+    """How long frames and dead letters lie on the disks of the brokers.
+
+    Raises:
+        AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
+        TopicError: a topic does not exist.
+    """
+    with closing(open_client(KafkaAdminClient, settings)) as admin:
+        try:
+            counts = _partition_counts(admin, [settings.topic, settings.dead_letters])
+            for topic in (settings.topic, settings.dead_letters):
+                if topic not in counts:
+                    raise missing_topic(settings, topic)
+            return read_disk_time(admin, settings.topic), read_disk_time(admin, settings.dead_letters)
+        except AuthorizationError as error:
+            raise BrokerRefused(
+                f"{settings.where}: user {settings.user!r} may not read the configuration of topics: {error}"
+            ) from None
+        except KafkaError as error:
+            raise BrokerUnavailable(f"{settings.where}: topics cannot be read: {error}") from None
+
+
 def missing_topic(settings: KafkaSettings, topic: str) -> TopicError:
     """The error for a topic that does not exist."""
     return TopicError(f"{settings.where}: there is no topic {topic}: run `mien topics create`")
 
 
 def _topic(
-    partitions: int, replication: int, minutes: int, total_bytes: int, segment_bytes: int, record_bytes: int
+    partitions: int, replication: int, minutes: float, total_bytes: int, segment_bytes: int, record_bytes: int
 ) -> Mapping[str, Any]:
     return {
         "num_partitions": partitions,
         "replication_factor": replication,
         "configs": {
-            "cleanup.policy": "delete",
-            "retention.ms": str(minutes * _MINUTE_MS),
+            **retention_configs(minutes, segment_bytes),
             "retention.bytes": str(total_bytes),
-            "segment.ms": str(_MINUTE_MS),
-            "segment.bytes": str(segment_bytes),
             "max.message.bytes": str(record_bytes),
-            "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": "2" if replication > 2 else "1",
         },
     }

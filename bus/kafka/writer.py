@@ -18,13 +18,15 @@ from kafka.errors import (
 from typing_extensions import override
 
 from bus.codec import encode
-from bus.errors import BrokerRefused, BrokerUnavailable, TopicError
+from bus.errors import AdvertisedNameError, BrokerRefused, BrokerUnavailable, TopicError
+from bus.kafka.broker_clock import ClockAlarm
 from bus.kafka.client import open_client, require_crc32c
 from bus.kafka.outbox import Outbox
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import MAX_RECORD_BYTES, missing_topic
 from bus.messages import Frame
 from bus.transport import FrameWriter
+from common.clock import wall_clock_us
 
 NO_PARTITION = "no such partition"
 TOO_LARGE = "too large"
@@ -59,6 +61,7 @@ class KafkaWriter(FrameWriter):
     Args:
         settings: where frames go.
         partition_of: the partition of a camera, by its id; fast, and never raises.
+        clock: returns microseconds UTC.
         capacity: frames of one camera that may wait before the oldest is dropped.
         in_flight_bytes: JPEG bytes of all cameras that are sent and not acknowledged.
         grace: seconds that `close` waits for the remaining frames.
@@ -77,12 +80,15 @@ class KafkaWriter(FrameWriter):
         in_flight_bytes: int = 8 << 20,
         grace: float = 8.0,
         on_acknowledged: Callable[[str, int, int], None] = lambda camera_id, epoch, seq: None,
+        clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         require_crc32c()
         self._settings = settings
         self._partition_of = partition_of
         self._grace = grace
         self._on_acknowledged = on_acknowledged
+        self._clock = clock
+        self._clock_alarm = ClockAlarm(settings.where)
         self._outbox = Outbox(capacity, in_flight_bytes)
         self._connected = threading.Event()
         self._problems: dict[str, str] = {}
@@ -94,6 +100,11 @@ class KafkaWriter(FrameWriter):
     def acknowledged(self) -> int:
         """The number of acknowledged frames."""
         return self._outbox.acknowledged
+
+    @property
+    def clock_offset_us(self) -> int:
+        """This machine's clock less the broker's, as far as it is certain, in microseconds."""
+        return self._clock_alarm.offset_us
 
     @override
     def publish(self, frame: Frame) -> bool:
@@ -137,7 +148,7 @@ class KafkaWriter(FrameWriter):
         while not self._outbox.wait_until_stopped(0):
             try:
                 producer = self._open()
-            except (BrokerUnavailable, BrokerRefused, TopicError) as error:
+            except (AdvertisedNameError, BrokerUnavailable, BrokerRefused, TopicError) as error:
                 self._report_problem(_CONNECTION, f"frames wait: {error}", kind=type(error).__name__)
                 self._outbox.wait_until_stopped(_RETRY_SECONDS)
             else:
@@ -178,6 +189,7 @@ class KafkaWriter(FrameWriter):
                 self._drop(camera_id, size, NO_PARTITION, f"topic {topic} has no partition {partition}")
                 return
             key = camera_id.encode("ascii")
+            sent_at = self._clock()
             future = producer.send(topic, value, key, list(headers), partition)
         except MessageSizeTooLargeError as error:
             self._drop(camera_id, size, TOO_LARGE, error)
@@ -185,8 +197,13 @@ class KafkaWriter(FrameWriter):
             self._report_problem(_CONNECTION, f"frames wait: {error}")
             self._outbox.put_back(frame)
         else:
+            future.add_callback(lambda stored: self._note_time(sent_at, stored.timestamp))
             future.add_callback(lambda _: self._acknowledge(camera_id, epoch, seq, size))
             future.add_errback(lambda error: self._handle_error(camera_id, size, error))
+
+    def _note_time(self, sent_at: int, appended_ms: int) -> None:
+        """Compare clocks: a frame is appended after it was sent and before its acknowledgement arrives."""
+        self._clock_alarm.update(sent_at - appended_ms * 1000, self._clock() - appended_ms * 1000)
 
     def _acknowledge(self, camera_id: str, epoch: int, seq: int, size: int) -> None:
         self._outbox.acknowledge(camera_id, size)

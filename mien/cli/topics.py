@@ -18,7 +18,7 @@ def topics() -> None:
 @app.command()
 def create(config: Config = None) -> None:
     """Create missing topics, and set how long Kafka keeps frames. Safe to repeat."""
-    from bus.kafka.topics import create_topics
+    from bus.kafka.topics import create_topics, disk_times
     from mien.settings import load
     from mien.wiring.scaled import kafka_settings
 
@@ -31,4 +31,12 @@ def create(config: Config = None) -> None:
         replication=settings.topic_copies,
     )
     existing = f"{cluster.topic} and {cluster.dead_letters} exist"
-    Console().print(f"created {', '.join(made)}" if made else existing, markup=False, highlight=False)
+    frames, letters = disk_times(cluster)
+    _print(f"created {', '.join(made)}" if made else existing)
+    _print(f"frames lie on the brokers' disks for {frames}")
+    if settings.dead_letter_originals:
+        _print(f"rejected frames (dead_letter_originals) for {letters}")
+
+
+def _print(line: str) -> None:
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -21,12 +21,16 @@ _TICK_S = 0.1
 def run_workers(settings: Settings, count: int, drain: bool) -> None:
     """Run `count` workers until a signal arrives, or with `drain` until everything published is stored.
 
-    Raises the errors of the parts that cannot start, and the exception that ended a worker.
+    Waits for a broker at its start. Raises the errors of the parts that cannot start, and the exception that
+    ended a worker.
     """
     with open_process(settings) as (stop, metrics, engine):
-        pool = WorkerPool(scaled.create_workers(settings, engine, count, drain, metrics))
-        pool.start()
+        workers = scaled.wait_for_workers(settings, engine, count, drain, metrics, stop)
+        if workers is None:
+            return
+        pool = WorkerPool(workers)
         try:
+            pool.start()
             while not (stop.is_set() or pool.any_finished):
                 stop.wait(_TICK_S)
             pool.drain(stop)
@@ -45,7 +49,8 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start all workers."""
-        self._running = [self._pool.submit(worker.run, self._abort) for worker in self._workers]
+        for worker in self._workers:
+            self._running.append(self._pool.submit(worker.run, self._abort))
 
     @property
     def any_finished(self) -> bool:

@@ -33,6 +33,7 @@ def test_topics_are_created_once_and_keep_frames_for_minutes(broker: Broker) -> 
     frames = configuration(settings, "shop")
     assert frames["retention.ms"] == "300000"
     assert frames["segment.ms"] == "60000"
+    assert frames["file.delete.delay.ms"] == "1000"
     assert frames["message.timestamp.type"] == "LogAppendTime"
     assert int(frames["retention.bytes"]) > 0
     assert int(frames["max.message.bytes"]) > 2_000_000

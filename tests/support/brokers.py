@@ -28,6 +28,13 @@ POM = Path(__file__).with_name("kafka") / "pom.xml"
 USER, PASSWORD = "mien", "p@ss:w/rd?&#"
 """The account of the secure listener; the password contains characters that a URL must not."""
 
+UNKNOWN_HOST = "broker-7.invalid"
+"""A name that never exists (RFC 6761)."""
+CLOSED_PORT = 9
+"""A port on which nothing listens (RFC 863, not in use)."""
+CHECK_MS = 1000
+"""How often a broker looks for expired records; Kafka's own default is five minutes."""
+
 _STORE_PASSWORD = "changeit"
 _JAVA = (
     *("java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
@@ -85,10 +92,11 @@ def _unavailable(reason: str) -> NoReturn:
 
 
 class Broker:
-    """One broker with two listeners: one open, one with TLS and SCRAM-SHA-512 credentials.
+    """One broker with an open listener, and one with TLS and SCRAM-SHA-512 credentials.
 
-    It keeps its ports and its data when it is killed and restarted. In a cluster `node` is its number and
-    `controllers` has the port of every node's controller; see `cluster`.
+    Two further open listeners advertise a wrong address to their clients. The broker looks for expired
+    records every second. It keeps its ports and its data when it is killed and restarted. In a cluster `node`
+    is its number and `controllers` has the port of every node's controller; see `cluster`.
     """
 
     def __init__(
@@ -98,6 +106,7 @@ class Broker:
         self._libraries = libraries
         self._process: subprocess.Popen[bytes] | None = None
         self._port, self._secure_port = (free_port() for _ in range(2))
+        self._misnamed_port, self._misplaced_port = (free_port() for _ in range(2))
         self.ca_file = folder / "broker.pem"
         self._make_certificate()
         self._settings = folder / "server.properties"
@@ -116,10 +125,30 @@ class Broker:
         return f"localhost:{self._secure_port}"
 
     @property
+    def misnamed_address(self) -> str:
+        """host:port of a listener that is advertised with a name that nobody can resolve."""
+        return f"127.0.0.1:{self._misnamed_port}"
+
+    @property
+    def misplaced_address(self) -> str:
+        """host:port of a listener that is advertised with a port on which nothing listens."""
+        return f"127.0.0.1:{self._misplaced_port}"
+
+    @property
+    def data(self) -> Path:
+        """The folder of its logs."""
+        return self._folder / "data"
+
+    @property
     def pid(self) -> int:
         """The process id of the running broker."""
         assert self._process is not None, "the broker is not running"
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not killed or stopped."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start it and wait until both listeners answer."""
@@ -197,22 +226,31 @@ class Broker:
 
     def _properties(self, node: int, controllers: Mapping[int, int]) -> Mapping[str, object]:
         open_, secure = f"127.0.0.1:{self._port}", f"localhost:{self._secure_port}"
+        listeners = f"PLAINTEXT://{open_},SASL_SSL://{secure}"
+        wrong = f"MISNAMED://{UNKNOWN_HOST}:{self._misnamed_port},MISPLACED://127.0.0.1:{CLOSED_PORT}"
         return {
             "process.roles": "broker,controller",
             "node.id": node,
             "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{port}" for n, port in controllers.items()),
-            "listeners": f"PLAINTEXT://{open_},SASL_SSL://{secure},CONTROLLER://127.0.0.1:{controllers[node]}",
-            "advertised.listeners": f"PLAINTEXT://{open_},SASL_SSL://{secure}",
+            "listeners": (
+                f"{listeners},MISNAMED://{self.misnamed_address},MISPLACED://{self.misplaced_address},"
+                f"CONTROLLER://127.0.0.1:{controllers[node]}"
+            ),
+            "advertised.listeners": f"{listeners},{wrong}",
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": ("PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT"),
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,MISNAMED:PLAINTEXT,MISPLACED:PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;"
             ),
             "ssl.keystore.location": self._keystore,
             "ssl.keystore.password": _STORE_PASSWORD,
-            "log.dirs": self._folder / "data",
+            "log.dirs": self.data,
+            "log.retention.check.interval.ms": CHECK_MS,
+            "log.initial.task.delay.ms": CHECK_MS,
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": len(controllers),
             "offsets.topic.num.partitions": 1,
