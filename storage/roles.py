@@ -1,8 +1,9 @@
-"""Roles of PostgreSQL with the least privileges: owner, writer and reader.
+"""Roles of PostgreSQL with the least privileges: owner, writer, reader and analyst.
 
-The owner creates and alters the tables, a writer stores rows, a reader reads them. `grant` replaces all
-privileges that a role had on the tables. A privilege on a partitioned table covers its day partitions, since
-rows are accessed through the table; default privileges cover the tables of later versions.
+The owner creates and alters the tables, a writer stores rows, a reader reads them, an analyst reads the
+views of `storage.analyst_views` alone. `grant` replaces all privileges that a role had on the tables. A
+privilege on a partitioned table covers its day partitions, since rows are accessed through the table; default
+privileges cover the tables of later versions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage import day_partitions, tables
+from storage.analyst_views import VIEWS, create_views
 from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
 from storage.postgresql_server import READER_TIMEOUT_MS
 
@@ -24,6 +26,15 @@ _READ_ONLY = (
     *(day_partitions.default_partition(time) for time in day_partitions.PARTITION_COLUMNS),
 )
 """Tables that `storage.check` and `storage.versions` read and no role writes directly."""
+
+_FIRST_SAFE_CREATEROLE = 160000
+"""The version of PostgreSQL from which on CREATEROLE does not include the roles of the server itself."""
+
+_POWERFUL = (
+    *("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"),
+    *("pg_read_all_data", "pg_write_all_data", "pg_signal_backend", "pg_maintain"),
+)
+"""Roles of the server of which no role of Mien may be a member."""
 
 _READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": str(READER_TIMEOUT_MS)}
 
@@ -40,33 +51,85 @@ class Role:
             raise StorageError(f"role {self.name!r}: use 1 to 63 of a-z 0-9 _ and begin with a letter")
 
 
-def grant(engine: sa.Engine, writer: Role | None = None, reader: Role | None = None) -> None:
-    """Create the roles that are missing and set their privileges, in one transaction.
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles to be created or updated; those that are None are left as they are."""
 
-    The caller is the owner of the database and has CREATEROLE. Call it again after each upgrade, and to
-    change a password.
+    writer: Role | None = None
+    reader: Role | None = None
+    analyst: Role | None = None
+
+    def __post_init__(self) -> None:
+        names = [each.name for each in (self.writer, self.reader, self.analyst) if each]
+        for name in names:
+            if names.count(name) > 1:
+                raise StorageError(f"role {name}: cannot be two of writer, reader, analyst; choose two names")
+
+
+def grant(engine: sa.Engine, roles: Roles, suppress_below: int) -> list[str]:
+    """Create the roles that are missing and set their privileges, in one transaction; returns warnings.
+
+    The caller is the owner of the database. From PostgreSQL 16 on it may have CREATEROLE and create the
+    roles; before, that would let it run programs on the server, so an administrator creates them. Call it
+    again after each upgrade, and to change a password or `suppress_below`, which the analyst's views contain.
 
     Raises StorageError where the database has no roles, or a role cannot be created or is the owner's own.
     """
     if engine.dialect.name != "postgresql":
         raise StorageError(f"database {engine.dialect.name}: has no roles; name none")
-    if writer and reader and writer.name == reader.name:
-        raise StorageError(f"role {writer.name}: cannot be both writer and reader; choose two names")
     try:
         with engine.begin() as connection:
+            _refuse_unsafe_owner(connection)
             _revoke_public_privileges(connection)
-            if writer:
-                _create_role(connection, writer, {})
-                _set_privileges(connection, writer, _writer_privileges(), "SELECT, INSERT, UPDATE")
-            if reader:
-                _create_role(connection, reader, _READER_SETTINGS)
-                _set_privileges(connection, reader, dict.fromkeys(_all_tables(), "SELECT"), "SELECT")
+            if roles.writer:
+                _create_role(connection, roles.writer, {})
+                _set_privileges(connection, roles.writer, _writer_privileges(), "SELECT, INSERT, UPDATE")
+            if roles.reader:
+                _create_role(connection, roles.reader, _READER_SETTINGS)
+                _set_privileges(connection, roles.reader, dict.fromkeys(_all_tables(), "SELECT"), "SELECT")
+            if roles.analyst:
+                create_views(connection, suppress_below)
+                _create_role(connection, roles.analyst, _READER_SETTINGS)
+                _set_privileges(connection, roles.analyst, dict.fromkeys(VIEWS, "SELECT"), None)
+            return _close_large_objects(connection)
     except DatabaseUnavailable:
         raise
     except DatabaseError as error:
         raise StorageError(
-            f"roles: {error}; run this as the database's owner with CREATEROLE, or as a superuser"
+            f"roles: {error}; run this as the database's owner, after an administrator created the roles "
+            "(docs/operations.md)"
         ) from error
+
+
+def _refuse_unsafe_owner(connection: sa.Connection) -> None:
+    """Before PostgreSQL 16, whoever creates roles may also become one that runs programs on the server."""
+    version, creates_roles = connection.exec_driver_sql(
+        "SELECT current_setting('server_version_num')::int, rolcreaterole AND NOT rolsuper FROM pg_roles "
+        "WHERE rolname = current_user"
+    ).one()
+    if creates_roles and version < _FIRST_SAFE_CREATEROLE:
+        raise StorageError(
+            "roles: before PostgreSQL 16 an owner with CREATEROLE can run programs on the server; let an "
+            "administrator create the roles, and ALTER ROLE ... NOCREATEROLE (docs/operations.md)"
+        )
+
+
+def _close_large_objects(connection: sa.Connection) -> list[str]:
+    """Revoke the functions with which any role can store files in the database, if the user may."""
+    functions = connection.exec_driver_sql(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
+        "AND proname ~ '^lo(_|read$|write$)' AND has_function_privilege('public', oid, 'EXECUTE')"
+    ).scalars()
+    found = list(functions)
+    if not found:
+        return []
+    if connection.exec_driver_sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").scalar():
+        _execute(connection, *(f"REVOKE EXECUTE ON FUNCTION {each} FROM PUBLIC" for each in found))
+        return []
+    return [
+        "every role can store large objects in this database; let an administrator revoke their functions "
+        "(docs/operations.md)"
+    ]
 
 
 def _revoke_public_privileges(connection: sa.Connection) -> None:
@@ -87,14 +150,38 @@ def _create_role(connection: sa.Connection, role: Role, settings: dict[str, str]
         raise StorageError(f"role {role.name}: is the owner's or a superuser; choose another name")
     if is_owner is None:
         _execute(connection, f"CREATE ROLE {role.name} LOGIN")
+    _refuse_powerful_role(connection, role)
     if role.password is not None:
         _execute(connection, f"ALTER ROLE {role.name} PASSWORD '{_verifier(connection, role)}'")
-    inside = f"ALTER ROLE {role.name} IN DATABASE {_database(connection)}"
-    _execute(connection, f"{inside} RESET ALL")
-    _execute(connection, *(f"{inside} SET {name} = '{value}'" for name, value in settings.items()))
+    if _read_settings(connection, role) != settings:
+        inside = f"ALTER ROLE {role.name} IN DATABASE {_database(connection)}"
+        _execute(connection, f"{inside} RESET ALL")
+        _execute(connection, *(f"{inside} SET {name} = '{value}'" for name, value in settings.items()))
 
 
-def _set_privileges(connection: sa.Connection, role: Role, privileges: dict[str, str], later: str) -> None:
+def _refuse_powerful_role(connection: sa.Connection, role: Role) -> None:
+    query = sa.text(
+        "SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname = ANY(:powerful) "
+        "AND pg_has_role(:name, oid, 'MEMBER')"
+    )
+    if others := connection.execute(query, {"name": role.name, "powerful": list(_POWERFUL)}).scalar():
+        raise StorageError(f"role {role.name}: is a member of {others}, which can do more; revoke it")
+
+
+def _read_settings(connection: sa.Connection, role: Role) -> dict[str, str]:
+    query = sa.text(
+        "SELECT setconfig FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole "
+        "JOIN pg_database ON pg_database.oid = setdatabase "
+        "WHERE rolname = :name AND datname = current_database()"
+    )
+    found = connection.execute(query, {"name": role.name}).scalar() or ()
+    return dict(each.split("=", 1) for each in found)
+
+
+def _set_privileges(
+    connection: sa.Connection, role: Role, privileges: dict[str, str], later: str | None
+) -> None:
+    """Grant `privileges` by table and no others, and `later` on the tables of later versions."""
     schema = _schema(connection)
     defaults = f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema}"
     _execute(
@@ -103,8 +190,9 @@ def _set_privileges(connection: sa.Connection, role: Role, privileges: dict[str,
         f"REVOKE CREATE ON SCHEMA {schema} FROM {role.name}",
         f"REVOKE ALL ON {', '.join(_all_tables())} FROM {role.name}",
         f"{defaults} REVOKE ALL ON TABLES FROM {role.name}",
-        f"{defaults} GRANT {later} ON TABLES TO {role.name}",
     )
+    if later:
+        _execute(connection, f"{defaults} GRANT {later} ON TABLES TO {role.name}")
     _execute(connection, *(f"GRANT {these} ON {table} TO {role.name}" for table, these in privileges.items()))
 
 

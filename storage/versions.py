@@ -11,6 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from storage import analyst_views
 from storage.errors import StorageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -63,6 +64,7 @@ def upgrade(connection: sa.Connection) -> Version:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if read_version(connection).is_newest:
             return found
+        analyst_views.drop_views(connection)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -47,24 +47,40 @@ def upgrade(
             "MIEN_READER_PASSWORD.",
         ),
     ] = None,
+    analyst: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="PostgreSQL: role for business-intelligence tools, which reads the views `analyst_*` alone; "
+            "created if missing, with the password MIEN_ANALYST_PASSWORD.",
+        ),
+    ] = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
     """Upgrade the tables to this program's version, as their owner. Safe to repeat."""
     from common.clock import wall_clock_us
     from storage.maintenance import create_day_partitions
-    from storage.roles import grant
+    from storage.roles import Roles, grant
     from storage.versions import read_version
 
     with _opened(config, database) as (engine, settings):
         with engine.connect() as connection:
             _print(f"version {read_version(connection).current}")
-        storing, reading = _role(writer, settings.writer_password), _role(reader, settings.reader_password)
-        if storing or reading:
-            grant(engine, storing, reading)
-            _print(
-                *(f"{role.name} may {verb}" for role, verb in ((storing, "store"), (reading, "read")) if role)
+        roles = Roles(
+            _role(writer, settings.writer_password),
+            _role(reader, settings.reader_password),
+            _role(analyst, settings.analyst_password),
+        )
+        if roles != Roles():
+            warnings = grant(engine, roles, settings.suppress_below)
+            verbs = (
+                (roles.writer, "store"),
+                (roles.reader, "read"),
+                (roles.analyst, "read the views"),
             )
+            _print(*(f"{role.name} may {verb}" for role, verb in verbs if role))
+            _print(*(f"warning: {each}" for each in warnings))
         _print(*_format_days(create_day_partitions(engine, wall_clock_us())))
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from storage import tables
 from tests.support.databases import rows
-from tests.support.postgres import Server, make_authority, private_server
+from tests.support.postgres import SUPERUSER, Server, make_authority, private_server
 from tests.support.processes import mien
 
 pytestmark = pytest.mark.integration
@@ -46,9 +46,16 @@ def owner(secured: Secured) -> Iterator[sa.URL]:
     """The URL of an empty database of an owner with a password, without TLS options."""
     name = f"owner_{uuid.uuid4().hex[:8]}"
     with secured.server.database() as database:
-        secured.server.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'hush'")
+        secured.server.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hush'")
         secured.server.execute(f"ALTER DATABASE {database} OWNER TO {name}")
         yield secured.server.over_tcp(database, name, "hush")
+
+
+@pytest.fixture
+def administrator(owner: sa.URL, secured: Secured) -> sa.URL:
+    """The verified URL of the same database for a superuser, who may create roles on any server."""
+    secured.server.execute(f"ALTER ROLE {SUPERUSER} PASSWORD 'hush'")
+    return verified(owner.set(username=SUPERUSER), secured.authority)
 
 
 def verified(url: sa.URL, authority: Path) -> sa.URL:
@@ -111,8 +118,8 @@ def test_a_wrong_password_is_refused_and_not_in_the_error(
     assert "password authentication failed" in refusal(tmp_path, wrong)
 
 
-def test_roles_log_in_with_their_passwords(owner: sa.URL, secured: Secured, tmp_path: Path) -> None:
-    url, mark = verified(owner, secured.authority), uuid.uuid4().hex[:8]
+def test_roles_log_in_with_their_passwords(administrator: sa.URL, secured: Secured, tmp_path: Path) -> None:
+    url, mark = administrator, uuid.uuid4().hex[:8]
     writer, reader = f"writer_{mark}", f"reader_{mark}"
     printed = output(
         tmp_path,
@@ -125,7 +132,7 @@ def test_roles_log_in_with_their_passwords(owner: sa.URL, secured: Secured, tmp_
     assert PASSWORD not in printed
 
     output(tmp_path, url.set(username=writer, password=PASSWORD), "cameras", "add", "till", "demo://till")
-    engine = sa.create_engine(secured.server.url.set(database=owner.database))
+    engine = sa.create_engine(secured.server.url.set(database=administrator.database))
     assert [row["id"] for row in rows(engine, tables.cameras)] == ["till"]
     engine.dispose()
     reading = url.set(username=reader, password=f"{PASSWORD}2")
@@ -136,10 +143,8 @@ def test_roles_log_in_with_their_passwords(owner: sa.URL, secured: Secured, tmp_
     assert PASSWORD not in (secured.server.folder / "log").read_text()
 
 
-def test_an_upgrade_changes_a_password_only_if_one_is_given(
-    owner: sa.URL, secured: Secured, tmp_path: Path
-) -> None:
-    url, name = verified(owner, secured.authority), f"writer_{uuid.uuid4().hex[:8]}"
+def test_an_upgrade_changes_a_password_only_if_one_is_given(administrator: sa.URL, tmp_path: Path) -> None:
+    url, name = administrator, f"writer_{uuid.uuid4().hex[:8]}"
 
     def upgrade(**environment: str) -> None:
         output(tmp_path, url, "db", "upgrade", "--writer", name, **environment)

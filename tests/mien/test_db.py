@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, databa
     where = ("--database", database_url)
     made = mien(tmp_path, "db", "upgrade", *where)
     assert (made.returncode, made.stderr) == (0, "")
-    assert made.stdout.startswith("version 0001\n")
+    assert made.stdout.startswith("version 0")
     assert ("created day partitions of visits: 20" in made.stdout) == database_url.startswith("postgresql")
     again = mien(tmp_path, "db", "upgrade", *where)
     assert (again.returncode, again.stdout.count("none")) == (0, made.stdout.count("created"))
@@ -57,7 +58,7 @@ def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, databa
 
     sound = mien(tmp_path, "db", "check", *where)
     assert sound.returncode == 0, sound.stdout
-    assert "ok  version: 0001, newest is 0001" in sound.stdout
+    assert re.search(r"ok  version: (\d+), newest is \1", sound.stdout)
     assert "ok  rollup: 0 cells differ" in sound.stdout
     assert all(line.startswith("ok  ") for line in sound.stdout.splitlines())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -16,11 +18,14 @@ from storage import tables, versions
 from storage.check import check_database
 from storage.engine import open_database
 from storage.errors import StorageError
+from storage.figures.selection import Choice
+from storage.figures.timeline import Timeline, Unit
+from storage.figures.trend import read_trend
 from storage.maintenance import create_day_partitions, maintain
+from storage.newest_result import read_newest_result
 from storage.registry import CameraRegistry, CameraRow
 from storage.retention import Retention, cutoffs_before, purge
-from storage.roles import Role, grant
-from storage.trends import Choice, Period, read_newest_result, read_trend
+from storage.roles import Role, Roles, grant
 from storage.versions import is_owner
 from storage.writer import Writer
 from tests.support.databases import T0, administrator, fresh_database, observation, results, rows, visit
@@ -29,36 +34,55 @@ pytestmark = pytest.mark.integration
 
 PARTITION = Partition("frames", 0)
 TABLES = sorted(tables.metadata.tables)
+K = 10
 WRITABLE = "SET default_transaction_read_only = off"
 
 
 @dataclass(frozen=True)
-class Roles:
-    """The URLs of one database for each of its three roles."""
+class Urls:
+    """The URLs of one database for each of its roles."""
 
     owner: str
     writer: str
     reader: str
+    analyst: str
 
     def name(self, which: str) -> str:
         return str(sa.make_url(getattr(self, which)).username)
 
+    def roles(self) -> Roles:
+        """The three roles besides the owner."""
+        return Roles(*(Role(self.name(each)) for each in ("writer", "reader", "analyst")))
+
 
 @contextmanager
-def three_roles(folder: Path) -> Iterator[Roles]:
-    """A database whose owner is no superuser, with a writer and a reader."""
+def all_roles(folder: Path) -> Iterator[Urls]:
+    """A database whose owner is no superuser; an administrator prepares it as docs/operations.md says."""
     mark = uuid.uuid4().hex[:8]
-    owner, writer, reader = names = [f"{kind}_{mark}" for kind in ("owner", "writer", "reader")]
-    with fresh_database("postgresql", folder) as url, role(url, owner, "CREATEROLE"):
+    names = [f"{kind}_{mark}" for kind in ("owner", "writer", "reader", "analyst")]
+    with fresh_database("postgresql", folder) as url, ExitStack() as stack:
         server = sa.make_url(url)
+        for name in names:
+            stack.enter_context(role(url, name))
         with administrator() as connection:
-            connection.exec_driver_sql(f"ALTER DATABASE {server.database} OWNER TO {owner}")
-        roles = Roles(*(server.set(username=name).render_as_string(hide_password=False) for name in names))
-        with role(url, writer), role(url, reader):
-            with opened(roles.owner) as engine:
-                grant(engine, Role(writer), Role(reader))
-                create_day_partitions(engine, T0)
-            yield roles
+            connection.exec_driver_sql(f"ALTER DATABASE {server.database} OWNER TO {names[0]}")
+        with plain(url) as connection:
+            for statement in administrator_statements(str(server.database), names[2:]):
+                connection.exec_driver_sql(statement)
+        urls = Urls(*(server.set(username=name).render_as_string(hide_password=False) for name in names))
+        with opened(urls.owner) as engine:
+            assert grant(engine, urls.roles(), K) == []
+            create_day_partitions(engine, T0)
+        yield urls
+
+
+def administrator_statements(database: str, readers: list[str]) -> list[str]:
+    """What docs/operations.md asks an administrator to run in the new database, after the roles exist."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    block = re.split(r"<!-- /?administrator.*-->", text)[1].replace("DATABASE mien ", f"DATABASE {database} ")
+    for old, new in zip(("mien_reader", "mien_analyst"), readers, strict=True):
+        block = block.replace(old, new)
+    return [each for each in re.split(r"(?<=;)\n", block) if each.strip()]
 
 
 @contextmanager
@@ -73,15 +97,15 @@ def role(url: str, name: str, attributes: str = "") -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared_roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
+def shared_roles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     """Roles for tests that change nothing."""
-    with three_roles(tmp_path_factory.mktemp("roles")) as roles:
+    with all_roles(tmp_path_factory.mktemp("roles")) as roles:
         yield roles
 
 
 @pytest.fixture
-def roles(tmp_path: Path) -> Iterator[Roles]:
-    with three_roles(tmp_path) as roles:
+def roles(tmp_path: Path) -> Iterator[Urls]:
+    with all_roles(tmp_path) as roles:
         yield roles
 
 
@@ -114,7 +138,7 @@ def refused(url: str, statement: str, before: str = "SELECT 1") -> str:
     return str(caught.value.orig).splitlines()[0]
 
 
-def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Roles) -> None:
+def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Urls) -> None:
     with opened(roles.writer) as engine:
         writer = Writer(engine)
         writer.positions([PARTITION])
@@ -137,7 +161,7 @@ def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Roles) -
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_writer_may_delete_registrations_alone(shared_roles: Roles, table: str) -> None:
+def test_a_writer_may_delete_registrations_alone(shared_roles: Urls, table: str) -> None:
     if table in {"cameras", "camera_states"}:
         with plain(shared_roles.writer) as connection:
             connection.exec_driver_sql(f"DELETE FROM {table}")
@@ -168,16 +192,18 @@ def test_a_writer_may_delete_registrations_alone(shared_roles: Roles, table: str
         ),
     ],
 )
-def test_a_writer_may_change_rows_alone(shared_roles: Roles, statement: str, answer: str) -> None:
+def test_a_writer_may_change_rows_alone(shared_roles: Urls, statement: str, answer: str) -> None:
     assert refused(shared_roles.writer, statement).startswith(answer)
 
 
-def test_a_reader_may_read_every_figure(roles: Roles) -> None:
+def test_a_reader_may_read_every_figure(roles: Urls) -> None:
     with opened(roles.writer) as engine:
         Writer(engine).write(results([visit(f"v{i}", closed=True) for i in range(3)]), {})
     with opened(roles.reader, read_only=True) as engine:
         whole = read_trend(
-            engine, Period(T0, 60_000_000, 1, now=T0 + 60_000_000), Choice(suppress_below=1)
+            engine,
+            Timeline((T0, T0 + 60_000_000), Unit.MINUTE, T0 + 60_000_000, ZoneInfo("UTC")),
+            Choice(suppress_below=1),
         ).whole
         assert whole.visits == 3
         assert read_newest_result(engine) == T0 + 1_000_000
@@ -186,20 +212,20 @@ def test_a_reader_may_read_every_figure(roles: Roles) -> None:
 
 
 @pytest.mark.parametrize("table", [*TABLES, "alembic_version", "visits_20231114", "visits_default"])
-def test_a_reader_cannot_write_even_in_a_writable_session(shared_roles: Roles, table: str) -> None:
+def test_a_reader_cannot_write_even_in_a_writable_session(shared_roles: Urls, table: str) -> None:
     for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} DEFAULT VALUES"):
         verb = statement.split()[0]
         assert refused(shared_roles.reader, statement) == f"cannot execute {verb} in a read-only transaction"
         assert refused(shared_roles.reader, statement, WRITABLE) == f"permission denied for table {table}"
 
 
-def test_a_reader_cannot_create_tables_even_in_a_writable_session(shared_roles: Roles) -> None:
+def test_a_reader_cannot_create_tables_even_in_a_writable_session(shared_roles: Urls) -> None:
     for kind in ("TABLE", "TEMPORARY TABLE"):
         answer = refused(shared_roles.reader, f"CREATE {kind} mine (a int)", WRITABLE)
         assert answer.startswith("permission denied")
 
 
-def test_a_readers_statements_have_a_time_limit(shared_roles: Roles) -> None:
+def test_a_readers_statements_have_a_time_limit(shared_roles: Urls) -> None:
     with plain(shared_roles.reader) as connection:
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
     with plain(shared_roles.writer) as connection:
@@ -208,32 +234,32 @@ def test_a_readers_statements_have_a_time_limit(shared_roles: Roles) -> None:
     assert answer == "canceling statement due to statement timeout"
 
 
-def test_later_day_partitions_and_tables_are_covered(roles: Roles) -> None:
+def test_later_day_partitions_and_tables_are_covered(roles: Urls) -> None:
     with opened(roles.owner) as engine:
         create_day_partitions(engine, T0 + 30 * 86_400_000_000)
         with engine.begin() as connection:
-            connection.exec_driver_sql("CREATE TABLE events (at bigint)")
+            connection.exec_driver_sql("CREATE TABLE later (at bigint)")
     late = visit("late", closed=True, first_seen=T0 + 30 * 86_400_000_000)
     with opened(roles.writer) as engine:
         Writer(engine).write(results([late]), {})
     with plain(roles.writer) as connection:
-        connection.exec_driver_sql("INSERT INTO events VALUES (1)")
+        connection.exec_driver_sql("INSERT INTO later VALUES (1)")
     with plain(roles.reader) as connection:
         assert connection.exec_driver_sql("SELECT visit_id FROM visits").scalars().all() == ["late"]
-        assert connection.exec_driver_sql("SELECT at FROM events").scalar() == 1
+        assert connection.exec_driver_sql("SELECT at FROM later").scalar() == 1
 
 
-def test_earlier_privileges_of_a_role_are_revoked(roles: Roles) -> None:
+def test_earlier_privileges_of_a_role_are_revoked(roles: Urls) -> None:
     reader, writer = roles.name("reader"), roles.name("writer")
     with opened(roles.owner) as engine:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"GRANT ALL ON visits, alembic_version TO {reader}, {writer}")
-        grant(engine, Role(writer), Role(reader))
+        grant(engine, Roles(Role(writer), Role(reader)), K)
     for url in (roles.reader, roles.writer):
         assert refused(url, "DELETE FROM visits", WRITABLE) == "permission denied for table visits"
 
 
-def test_only_the_owner_may_run_maintenance(roles: Roles) -> None:
+def test_only_the_owner_may_run_maintenance(roles: Urls) -> None:
     with opened(roles.writer) as engine:
         assert not is_owner(engine)
         with pytest.raises(StorageError, match="only the owner of its tables may do this"):
@@ -248,19 +274,20 @@ def test_only_the_owner_may_run_maintenance(roles: Roles) -> None:
 def test_a_writer_cannot_migrate(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = f"writer_{uuid.uuid4().hex[:8]}"
     as_writer = sa.make_url(postgresql_url).set(username=writer).render_as_string(hide_password=False)
+    newest = max(path.name[:4] for path in (versions.MIGRATIONS / "versions").glob("0*.py"))
     with role(postgresql_url, writer):
         cause = f"which {writer} may not change; run `mien db upgrade` as the owner"
         with monkeypatch.context() as patch:
             patch.setattr(versions.command, "upgrade", lambda *_: pytest.fail("a migration was tried"))
-            assert f"is of version none, not 0001, {cause}" in refusal(as_writer)
+            assert f"is of version none, not {newest}, {cause}" in refusal(as_writer)
         with opened(postgresql_url) as engine:
-            grant(engine, Role(writer))
+            grant(engine, Roles(Role(writer)), K)
         open_database(as_writer).dispose()
         with plain(postgresql_url) as connection:
             connection.exec_driver_sql("DELETE FROM alembic_version")
         with monkeypatch.context() as patch:
             patch.setattr(versions.command, "upgrade", lambda *_: pytest.fail("a migration was tried"))
-            assert f"is of version none, not 0001, {cause}" in refusal(as_writer)
+            assert f"is of version none, not {newest}, {cause}" in refusal(as_writer)
 
 
 def refusal(url: str) -> str:
@@ -270,7 +297,7 @@ def refusal(url: str) -> str:
     return str(caught.value)
 
 
-def test_a_reader_cannot_open_the_database_for_writing(shared_roles: Roles) -> None:
+def test_a_reader_cannot_open_the_database_for_writing(shared_roles: Urls) -> None:
     assert "cannot execute UPDATE in a read-only transaction" in refusal(shared_roles.reader)
 
 
@@ -284,25 +311,96 @@ def test_a_password_is_not_in_the_repr() -> None:
     assert "hush" not in repr(Role("writer", "hush"))
 
 
-def test_the_owner_cannot_become_writer_or_reader(shared_roles: Roles) -> None:
+def test_the_owner_cannot_become_writer_or_reader(shared_roles: Urls) -> None:
     owner = Role(shared_roles.name("owner"))
     with opened(shared_roles.owner) as engine:
-        for writer, reader in ((owner, None), (None, owner), (None, Role("postgres"))):
+        for roles in (Roles(owner), Roles(None, owner), Roles(None, None, owner), Roles(Role("postgres"))):
             with pytest.raises(StorageError, match="is the owner's or a superuser; choose another name"):
-                grant(engine, writer, reader)
-        with pytest.raises(StorageError, match="cannot be both writer and reader"):
-            grant(engine, Role("same"), Role("same"))
+                grant(engine, roles, K)
 
 
-def test_a_user_who_may_not_create_roles_gets_an_error(roles: Roles) -> None:
-    with administrator() as connection:
-        connection.exec_driver_sql(f"ALTER ROLE {roles.name('owner')} NOCREATEROLE")
+def test_one_role_cannot_be_two() -> None:
+    with pytest.raises(StorageError, match="cannot be two of writer, reader, analyst"):
+        Roles(Role("same"), None, Role("same"))
+
+
+def test_an_owner_who_may_not_create_roles_is_told_who_may(roles: Urls) -> None:
     with opened(roles.owner) as engine:
         with pytest.raises(
-            StorageError, match=r"roles: permission denied to create role; run this as"
+            StorageError, match=r"roles: permission denied to create role; .* after an administrator created"
         ) as caught:
-            grant(engine, Role(f"{roles.name('writer')}_2"))
+            grant(engine, Roles(Role(f"{roles.name('writer')}_2")), K)
         assert "\n" not in str(caught.value)
+
+
+def test_an_owner_who_creates_roles_is_refused_before_postgresql_16(roles: Urls) -> None:
+    """There the owner could grant itself the right to run programs on the server."""
+    name = f"{roles.name('writer')}_2"
+    with administrator() as connection:
+        connection.exec_driver_sql(f"ALTER ROLE {roles.name('owner')} CREATEROLE")
+        version = connection.exec_driver_sql("SHOW server_version_num").scalar()
+    with opened(roles.owner) as engine:
+        if int(str(version)) < 160000:
+            with pytest.raises(StorageError, match="before PostgreSQL 16 an owner with CREATEROLE"):
+                grant(engine, Roles(Role(name)), K)
+            return
+        grant(engine, Roles(Role(name, "hush")), K)
+    refused(roles.owner, f"GRANT pg_execute_server_program TO {name}")
+    with plain(roles.owner) as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {name}")
+        connection.exec_driver_sql(f"DROP ROLE {name}")
+
+
+def test_a_role_that_can_run_programs_is_refused(roles: Urls) -> None:
+    with administrator() as connection:
+        connection.exec_driver_sql(f"GRANT pg_execute_server_program TO {roles.name('reader')}")
+    with (
+        opened(roles.owner) as engine,
+        pytest.raises(StorageError, match="is a member of pg_execute_server_program"),
+    ):
+        grant(engine, roles.roles(), K)
+
+
+LARGE_OBJECTS = (
+    "lo_creat(-1)",
+    "lo_create(0)",
+    r"lo_from_bytea(0, '\x00')",
+    r"lo_put(1, 0, '\x00')",
+    "lo_import('/etc/hostname')",
+    "lo_export(1, '/tmp/x')",
+    r"lowrite(0, '\x00')",
+    "lo_open(1, 131072)",
+    "lo_unlink(1)",
+    "lo_truncate(0, 1)",
+)
+
+
+@pytest.mark.parametrize("which", ["writer", "reader", "analyst"])
+@pytest.mark.parametrize("call", LARGE_OBJECTS)
+def test_no_role_can_store_large_objects(shared_roles: Urls, which: str, call: str) -> None:
+    answer = refused(getattr(shared_roles, which), f"SELECT {call}", WRITABLE)
+    assert answer == f"permission denied for function {call.split('(', maxsplit=1)[0]}"
+
+
+def test_a_warning_remains_until_an_administrator_revoked_large_objects(postgresql_url: str) -> None:
+    """A superuser who grants the roles revokes them."""
+    name = f"reader_{uuid.uuid4().hex[:8]}"
+    url = sa.make_url(postgresql_url)
+    with role(postgresql_url, name), role(postgresql_url, f"owner_{name}"):
+        with administrator() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO owner_{name}")
+        with plain(postgresql_url) as connection:
+            connection.exec_driver_sql(f"ALTER SCHEMA public OWNER TO owner_{name}")
+            for statement in administrator_statements(str(url.database), [name, name]):
+                if "ALTER ROLE" in statement:
+                    connection.exec_driver_sql(statement)
+        with opened(url.set(username=f"owner_{name}").render_as_string(hide_password=False)) as engine:
+            (warning,) = grant(engine, Roles(None, Role(name)), K)
+        assert warning.startswith("every role can store large objects in this database")
+        with opened(postgresql_url) as engine:
+            assert grant(engine, Roles(None, Role(name)), K) == []
+        as_reader = url.set(username=name).render_as_string(hide_password=False)
+        assert refused(as_reader, "SELECT lo_create(0)", WRITABLE).startswith("permission denied")
 
 
 def test_sqlite_has_no_roles(tmp_path: Path) -> None:
@@ -310,4 +408,4 @@ def test_sqlite_has_no_roles(tmp_path: Path) -> None:
         opened(f"sqlite:///{tmp_path}/mien.db") as engine,
         pytest.raises(StorageError, match="has no roles; name none"),
     ):
-        grant(engine, Role("writer"))
+        grant(engine, Roles(Role("writer")), K)
