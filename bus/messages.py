@@ -48,11 +48,11 @@ Positions = Mapping[Partition, int]
 class Frame:
     """One sampled picture of one camera, as grey JPEG.
 
-    `captured_at` is set once, at capture. `epoch` identifies one run of a capture (the time at which its
-    source was opened) and is greater than every earlier epoch of this camera, `seq` counts its pictures from
-    0: (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
-    showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those of
-    the JPEG in pixels.
+    `captured_at` is set once, at capture. `epoch` identifies one opening of the source (about its time, by
+    the lease) and is greater than every earlier epoch of this camera, `seq` counts its pictures from 0:
+    (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
+    showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those
+    of the JPEG in pixels.
     """
 
     camera_id: str
@@ -110,13 +110,13 @@ class CameraHealth:
 class CameraMinute:
     """Outcomes of the frames of one camera in one minute: an increment, to be added.
 
-    Every sampled frame is in `captured` and in exactly one of the other counts: `unchanged` (it showed what
-    the frame before it showed and was not published), `analysed`, `stale` (too old when a worker read it),
-    `failed` (can never be processed), `superseded` (of an earlier epoch than a frame that was analysed) and
-    `dropped` (by reason, before it reached a worker). A frame in transit is in none of them, and so is a lost
-    one: Kafka deleted it before it was read, or its capture ended before Kafka acknowledged it. No frame is
-    in two. `repeated` counts frames that a worker read again or after a newer frame of their epoch: they are
-    in another count already.
+    A frame is in `captured` and in exactly one of the other counts, in one increment: `unchanged` (it showed
+    what the frame before it showed and was not published), `analysed`, `stale` (too old when a worker
+    read it), `failed` (can never be processed), `superseded` (of an earlier epoch than a frame that was
+    analysed) and `dropped` (by reason, before it reached a worker). So `captured` is their sum, whatever
+    process died. A frame in transit is in none of them, and so is a lost one: Kafka deleted it before it
+    was read, or its capture was killed. `repeated` counts, apart from these, frames that a worker read
+    again or after a newer frame of their epoch.
 
     `watched_us` is the time that analysed frames and the unchanged ones before them cover, `age_sum_us` the
     sum of the ages of analysed frames after analysis, `faces` the number of detections.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from dashboard import formats, theme
-from storage.trends import CameraStatus, Condition
+from storage.camera_status import CameraStatus, Condition
 
 SLOW = 0.8
 """The part of the expected frame rate below which a rate is marked as slow."""
@@ -18,7 +18,7 @@ _COLUMNS = {
     "Last frame": "The age of the newest picture, according to the newest report",
     "Reconnects": "How often the source was opened again since the capture started",
     "Delay": "From capture to result: mean of the frames analysed in the last hour",
-    "Frames of the last hour": "How many of the sampled frames were analysed, and why others were not",
+    "Frames of the last hour": "How many of the sampled frames were analysed or showed no change, and why others were not analysed",
 }
 
 
@@ -63,7 +63,9 @@ def _state(camera: CameraStatus, now: int) -> str:
     since = ""
     if camera.since is not None:
         since = f'<span class="quiet"> for {formats.duration(now - camera.since)}</span>'
-    return f"{_dot(camera.condition)}{camera.condition.value}{since}{_small(escape(camera.reason))}"
+    by = f"captured by {camera.captured_by}" if camera.captured_by else ""
+    about = "".join(_small(escape(text)) for text in (camera.reason, by))
+    return f"{_dot(camera.condition)}{camera.condition.value}{since}{about}"
 
 
 def _dot(condition: Condition) -> str:
@@ -92,9 +94,14 @@ def _rate(camera: CameraStatus, default_fps: float) -> str:
 def _frames(camera: CameraStatus) -> str:
     if not camera.captured:
         return formats.NO_VALUE
-    lost = {"too old": camera.stale, "unreadable": camera.failed, **camera.dropped}
+    lost = {
+        "unchanged": camera.unchanged,
+        "too old": camera.stale,
+        "unreadable": camera.failed,
+        **camera.dropped,
+    }
     others = ", ".join(f"{formats.count(n)} {escape(reason)}" for reason, n in lost.items() if n)
-    analysed = formats.percent(camera.analysed / camera.captured)
+    analysed = formats.percent((camera.analysed + camera.unchanged) / camera.captured)
     return f'{analysed}<span class="quiet"> of {formats.count(camera.captured)}</span>{_small(others)}'
 
 

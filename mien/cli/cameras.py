@@ -107,9 +107,10 @@ def sync(config: Config = None, database: Database = None) -> None:
     from mien import logs
     from mien.settings import load
     from mien.wiring.parts import configured_cameras, open_registry
+    from mien.wiring.source_rules import camera_secrets
 
     settings = load(config, database=database)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, camera_secrets(settings))
     cameras = configured_cameras(settings)
     with open_registry(settings) as registry:
         registry.sync(cameras)

@@ -16,11 +16,20 @@ def test_frames_are_counted_once_by_camera_and_minute() -> None:
     counts.add_stale("a", MINUTE + 1)
     counts.add_failed("b", MINUTE + 2)
     assert counts.take() == (
-        CameraMinute("a", 0, analysed=1, faces=2, age_sum_us=30_000),
-        CameraMinute("a", MINUTE, analysed=1, faces=1, age_sum_us=50_000, watched_us=200_000, stale=1),
-        CameraMinute("b", MINUTE, analysed=1, age_sum_us=10_000, failed=1),
+        CameraMinute("a", 0, captured=1, analysed=1, faces=2, age_sum_us=30_000),
+        CameraMinute(
+            "a", MINUTE, captured=2, analysed=1, faces=1, age_sum_us=50_000, watched_us=200_000, stale=1
+        ),
+        CameraMinute("b", MINUTE, captured=2, analysed=1, age_sum_us=10_000, failed=1),
     )
     assert counts.take() == ()
+
+
+def test_a_frame_counts_as_captured_with_its_outcome_and_a_repetition_does_not() -> None:
+    counts = FrameCounts()
+    counts.add_superseded("a", 0)
+    counts.add_repeated("a", 0)
+    assert counts.take() == (CameraMinute("a", 0, captured=1, superseded=1, repeated=1),)
 
 
 def test_a_gap_counts_as_watched_for_at_most_two_seconds() -> None:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bus.leases import Lease
 from bus.messages import CameraState, Frame
 from common.clock import wall_clock_us
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
@@ -228,6 +229,55 @@ def test_the_previous_list_stays_in_force_while_the_list_is_unavailable(door: Mj
         running.camera_list.unavailable = True
         running.consumer.wait_for_frames("door", 10)
         assert_undisturbed(running, "door")
+
+
+def test_a_camera_is_captured_only_while_this_process_holds_its_lease(
+    door: MjpegCamera, till: MjpegCamera
+) -> None:
+    with capturing(Camera("door", door.url(), 10), Camera("till", till.url(), 10)) as running:
+        running.consumer.wait_for_frames("door", 3)
+        lease = running.leases.leases["door"]
+        elsewhere = Lease(
+            "door", "other", "shop-2 pid 7", lease.token + 1, lease.renewed_at + 1, expired=False
+        )
+        running.leases.leases["door"] = elsewhere
+        running.sink.wait_for(lambda: threads_of("door") == [])
+        published, reported = len(running.consumer.of("door")), len(running.sink.healths)
+        running.consumer.wait_for_frames("till", 10)
+        assert len(running.consumer.of("door")) == published
+        assert {each.camera_id for each in running.sink.healths[reported:]} <= {"till"}
+
+        running.leases.leases["door"] = replace(elsewhere, expired=True)
+        running.consumer.wait_for_frames("door", 3)
+        frames = running.consumer.of("door")
+        assert frames[-1].epoch > frames[0].epoch
+        assert_undisturbed(running, "till")
+        assert (
+            running.captured("door")
+            == len(running.consumer.of("door")) + running.sink.dropped("door").total()
+        )
+
+
+def test_cameras_are_closed_while_leases_cannot_be_renewed_and_a_recording_waits(
+    door: MjpegCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.leases.LEASE_S", 1.0)
+    monkeypatch.setattr("ingest.leases.RENEW_EVERY_S", 0.2)
+    clip = str(write_video(tmp_path / "clip.mp4", pictures=400))
+    settings = replace(QUICK, fast=True)
+    cameras = Camera("door", door.url(), 10), Camera("clip", clip, None)
+    with capturing(*cameras, settings=settings, capacity=1, pause=0.01) as running:
+        running.consumer.wait_for_frames("door", 3)
+        running.leases.unavailable = True
+        running.sink.wait_for(lambda: threads_of("door") == [])
+        running.leases.unavailable = False
+        running.consumer.wait_for_frames("door", 3)
+        running.sink.wait_for_state("clip", CameraState.ENDED)
+        running.finish()
+        frames, dropped = running.consumer.of("clip"), running.sink.dropped("clip")
+        assert len({frame.epoch for frame in frames}) == 1, "a recording is not opened again"
+        assert len(frames) + dropped["lease expired"] == 400, "and read to its end"
+        assert dropped.total() <= 1, "at most the picture that was being published when the lease expired"
 
 
 def test_counts_are_kept_during_an_outage_of_the_sink(

@@ -159,7 +159,7 @@ def test_captures_stop_in_time_while_the_database_hangs(cluster: Cluster, postgr
         cluster.wait_for("select count(*) from camera_states where state = 'online'", [(1,)])
         with hanging(postgresql_server):
             time.sleep(1)
-            assert "were not stored" in assert_stops(cameras)
+            assert_stops(cameras)
 
 
 @contextmanager
