@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bus.messages import MICROSECONDS, CameraMinute, Partition, Results
+from bus.messages import MICROSECONDS, CameraMinute, Partition, Results, minute_of
 from storage import tables
 from storage.check import check_database
 from storage.day_partitions import DAY_US, start_of_day
@@ -128,12 +128,26 @@ def test_missing_day_partitions_are_found_in_advance(postgresql_url: str) -> Non
 def test_rows_without_a_day_partition_are_found_and_moved(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
     Writer(engine).write(results([visit("now"), visit("ahead", first_seen=T0 + 300 * DAY_US)]), {})
-    subject = "visits without a day partition"
-    future = "1 rows of the future: the clock of a machine is wrong"
-    assert failed_checks(engine)[subject] == f"1 rows: run `mien db maintain`; {future}"
+    future = {"visits of the future": "1 rows: the clock of a machine is wrong"}
+    assert failed_checks(engine)["visits without a day partition"] == "1 rows: run `mien db maintain`"
     maintain(engine, Retention(), NOW)
-    assert failed_checks(engine) == {subject: future}
+    assert failed_checks(engine) == future
     engine.dispose()
+
+
+def test_rows_of_the_future_are_found(engine: sa.Engine) -> None:
+    create_day_partitions(engine, NOW)
+    late = NOW + 2 * 3600 * MICROSECONDS
+    batch = results(
+        [visit("ahead", first_seen=late), visit("now", first_seen=NOW)],
+        [observation("ahead", (late - T0) // MICROSECONDS)],
+        [CameraMinute("till", minute_of(late), analysed=1), CameraMinute("till", T0, analysed=1)],
+    )
+    Writer(engine).write(batch, {})
+    details = "1 rows: the clock of a machine is wrong"
+    tables_ = ("visits", "observations", "camera_minutes")
+    assert failed_checks(engine) == {f"{name} of the future": details for name in tables_}
+    assert failed_checks(engine, late + MICROSECONDS) == {}
 
 
 def test_a_database_passes_after_old_rows_were_deleted(used: sa.Engine) -> None:
