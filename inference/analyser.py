@@ -17,13 +17,14 @@ from bus.messages import MICROSECONDS, Observation, Results, Visit
 from inference.classifier import Classes, ClassifierHead
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
-from inference.evidence import Evidence
-from inference.tracking import Tracker, TrackerSettings
-from inference.visits import CONFIRMING_FACES, OpenVisit, VisitBuilder
+from inference.evidence import SLOW_US, Evidence
+from inference.spacing import Spacing
+from inference.tracking import MISSED, Tracker, TrackerSettings
+from inference.visits import OpenVisit, VisitBuilder
 
 MAX_ABSENCE_US = 10 * MICROSECONDS
 """If a track is not a person's for longer than this and then is again, a new visit starts: somebody stepped
-in front of a tracked object."""
+in front of a tracked object. With frames far apart it is the tracker's gap."""
 
 
 class FaceDetector(Protocol):
@@ -64,6 +65,7 @@ class Analysis:
 class _CameraState:
     builder: VisitBuilder
     tracker: Tracker
+    spacing: Spacing = field(default_factory=Spacing)
     evidence: dict[int, Evidence] = field(default_factory=dict)
     """By track number, as `visits`."""
     visits: dict[int, OpenVisit] = field(default_factory=dict)
@@ -103,8 +105,13 @@ class Analyser:
         self._tracking = tracking or TrackerSettings()
         self._cameras: dict[str, _CameraState] = {}
 
-    def analyse(self, camera_id: str, captured_at: int, gray: NDArray[np.uint8]) -> Analysis:
+    def analyse(
+        self, camera_id: str, captured_at: int, gray: NDArray[np.uint8], unchanged: int = 0
+    ) -> Analysis:
         """Analyse the next frame of a camera: grey (height, width) uint8, captured at microseconds UTC.
+
+        `unchanged` is the number of pictures between this frame and the previous one that showed no change
+        and were not published: nobody left in that time.
 
         A camera's frames must come in the order of their capture; a time before that of the previous frame
         ends the camera's visits, as a gap does.
@@ -113,21 +120,24 @@ class Analyser:
             self._cameras[camera_id] = self._make_state(camera_id)
         camera = self._cameras[camera_id]
         rows = _NewRows()
-        _end_tracks(camera, [track.number for track in camera.tracker.expire(captured_at)], rows)
+        camera.tracker.pause(camera.spacing.add(captured_at, unchanged).still_us)
+        spacing = camera.spacing.usual_us
+        ended = camera.tracker.expire(captured_at, spacing)
+        _end_tracks(camera, [track.number for track in ended], rows)
         faces = self._detector.detect(gray, self._detector.levels.weak)
-        people = self._find_people(camera, faces, captured_at)
+        people = self._find_people(camera, faces, captured_at, gray)
         indices = list(people)
         crops = crop(gray, faces.boxes[indices], self._classifier.size)
         classes = self._classifier.classify(crops)
         for row, (index, track) in enumerate(people.items()):
             visit = _get_visit(camera, track, captured_at, rows)
-            ended = camera.builder.build_observation(visit) if visit.ends_second(captured_at) else None
+            second = camera.builder.build_observation(visit) if visit.ends_second(captured_at) else None
             box, score = faces.boxes[index], float(faces.scores[index])
             visit.add_face(classes, row, crops[row], box, score, captured_at)
-            if visit.faces == CONFIRMING_FACES or (visit.confirmed and ended):
+            if visit.confirm(spacing) or (visit.confirmed and second):
                 rows.visits.append(camera.builder.build_visit(visit, closed=False))
-            if visit.confirmed and ended:
-                rows.observations.append(ended)
+            if visit.confirmed and second:
+                rows.observations.append(second)
         return Analysis(len(people), rows.to_results())
 
     def close(self, camera_id: str) -> Results:
@@ -138,6 +148,10 @@ class Analyser:
             _end_tracks(camera, [track.number for track in camera.tracker.end()], rows)
         return rows.to_results()
 
+    def longest_wait_us(self, camera_id: str) -> int:
+        """Time within which the next frame of a camera with a state is expected, in microseconds."""
+        return round(MISSED * self._cameras[camera_id].spacing.usual_us)
+
     @property
     def cameras(self) -> tuple[str, ...]:
         """The cameras that have a state."""
@@ -147,13 +161,15 @@ class Analyser:
         heads = self._classifier.expression_head, self._classifier.gender_head
         return _CameraState(VisitBuilder(camera_id, *heads, self._model), Tracker(self._tracking))
 
-    def _find_people(self, camera: _CameraState, faces: Faces, time_us: int) -> dict[int, int]:
+    def _find_people(
+        self, camera: _CameraState, faces: Faces, time_us: int, gray: NDArray[np.uint8]
+    ) -> dict[int, int]:
         """The faces that are people's: index of the face to number of its track."""
         people: dict[int, int] = {}
         for index, track in enumerate(camera.tracker.update(faces.boxes, time_us)):
             evidence = camera.evidence.setdefault(track.number, Evidence())
-            evidence.add_detection(faces.boxes[index], float(faces.scores[index]), time_us)
-            if evidence.is_person(self._detector.levels):
+            evidence.add_detection(faces.boxes[index], float(faces.scores[index]), time_us, gray)
+            if evidence.is_person(self._detector.levels, camera.spacing.usual_us):
                 people[index] = track.number
         return people
 
@@ -161,7 +177,8 @@ class Analyser:
 def _get_visit(camera: _CameraState, track: int, time_us: int, rows: _NewRows) -> OpenVisit:
     """The open visit of a track; starts one if there is none or if it was absent for too long."""
     visit = camera.visits.get(track)
-    if visit and time_us - visit.last_seen > MAX_ABSENCE_US:
+    absence = max(MAX_ABSENCE_US, camera.tracker.gap_us(camera.spacing.usual_us))
+    if visit and time_us - visit.last_seen > absence:
         _close_visit(camera, track, rows)
     return camera.visits.setdefault(track, OpenVisit(track, time_us, time_us))
 
@@ -174,7 +191,17 @@ def _end_tracks(camera: _CameraState, tracks: Iterable[int], rows: _NewRows) -> 
 
 def _close_visit(camera: _CameraState, track: int, rows: _NewRows) -> None:
     visit = camera.visits.pop(track, None)
-    last = camera.builder.close_visit(visit) if visit else None
+    last = camera.builder.close_visit(visit, _end_of(visit, camera.spacing)) if visit else None
     if last:
         rows.visits.append(last[0])
         rows.observations.append(last[1])
+
+
+def _end_of(visit: OpenVisit, spacing: Spacing) -> int:
+    """The end of a visit in microseconds: its latest face, and with frames far apart one spacing later.
+
+    Somebody who is in n such frames was there for n spacings on average.
+    """
+    if spacing.usual_us < SLOW_US:
+        return visit.last_seen
+    return max(min(visit.last_seen + spacing.usual_us, spacing.latest_us), visit.last_seen)

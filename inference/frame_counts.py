@@ -13,8 +13,8 @@ from inference.spacing import Spacing
 _OUTCOMES = ("analysed", "stale", "failed", "superseded")
 _MAX_STEP_US = 2 * MICROSECONDS
 _MAX_SPACINGS = 2
-"""A picture covers the time since the previous one, but at most this long, or this many times the camera's usual
-spacing where that is more."""
+"""A picture covers the time since the previous one, but at most this long, or this many times the camera's
+usual spacing where that is more."""
 
 
 class FrameCounts:

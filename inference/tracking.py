@@ -19,6 +19,10 @@ Boxes = NDArray[np.float32]
 """(n, 4) float32: x, y, width, height in pixels."""
 
 
+MISSED = 2.5
+"""Least gap in frames: a face may be missed in one frame, and frames come late."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
     """Limits for matching detections to tracks.
@@ -86,15 +90,24 @@ class Tracker:
             for index, box in enumerate(detections)
         ]
 
-    def expire(self, time_us: int) -> list[Track]:
+    def pause(self, duration_us: int) -> None:
+        """Let no time pass for the tracks: for so long the scene showed no change, and nobody left."""
+        for track in self._tracks:
+            track.last_seen += duration_us
+
+    def expire(self, time_us: int, spacing_us: int = 0) -> list[Track]:
         """End and return the tracks whose face is absent for longer than the gap at `time_us`.
 
         A time before the newest detection (the clock was set back) ends all tracks.
         """
-        gap = self._settings.gap_us
+        gap = self.gap_us(spacing_us)
         ended = [t for t in self._tracks if not 0 <= time_us - t.last_seen <= gap]
         self._tracks = [track for track in self._tracks if track not in ended]
         return ended
+
+    def gap_us(self, spacing_us: int) -> int:
+        """The gap with frames `spacing_us` apart: that of `MISSED` frames at least."""
+        return max(self._settings.gap_us, round(MISSED * spacing_us))
 
     def end(self) -> list[Track]:
         """End and return all tracks."""

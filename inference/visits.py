@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,15 @@ from inference.pooling import Pool, face_weight
 
 CONFIRMING_FACES = 3
 """Faces from which a track is a visit; fewer are too little evidence of a person."""
+_TWO_FACES_US, _ONE_FACE_US = 3 * MICROSECONDS // 4, 3 * MICROSECONDS // 2
+"""Spacings of frames from which two faces make a visit, and one: few visitors stay for three frames."""
+
+
+def confirming_faces(spacing_us: int) -> int:
+    """The number of faces from which a track is a visit if frames are `spacing_us` apart."""
+    if spacing_us >= _ONE_FACE_US:
+        return 1
+    return 2 if spacing_us >= _TWO_FACES_US else CONFIRMING_FACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +49,15 @@ class VisitBuilder:
             closed=closed,
         )
 
-    def close_visit(self, open_visit: OpenVisit) -> tuple[Visit, Observation] | None:
-        """The last rows of a visit: closed, and its latest second; None if too few faces confirm it."""
+    def close_visit(self, open_visit: OpenVisit, until: int) -> tuple[Visit, Observation] | None:
+        """The last rows of a visit: closed, and its latest second; None if too few faces confirm it.
+
+        The visit lasts `until` this time, which is its latest face or later.
+        """
         if not open_visit.confirmed:
             return None
-        return self.build_visit(open_visit, closed=True), self.build_observation(open_visit)
+        closed = replace(self.build_visit(open_visit, closed=True), last_seen=until)
+        return closed, self.build_observation(open_visit)
 
     def build_observation(self, open_visit: OpenVisit) -> Observation:
         """The observation of the visit's latest second."""
@@ -79,11 +92,18 @@ class OpenVisit:
     second_pool: Pool = field(default_factory=Pool)
     """Estimates of the faces in the latest second."""
     second_start: int = 0
+    confirmed: bool = False
+    """Whether there are enough faces for a visit."""
 
-    @property
-    def confirmed(self) -> bool:
-        """Whether there are enough faces for a visit."""
-        return self.faces >= CONFIRMING_FACES
+    def confirm(self, spacing_us: int) -> bool:
+        """Confirm the visit if it has enough faces with frames `spacing_us` apart.
+
+        Returns whether it is confirmed now and was not before.
+        """
+        if self.confirmed or self.faces < confirming_faces(spacing_us):
+            return False
+        self.confirmed = True
+        return True
 
     def ends_second(self, time_us: int) -> bool:
         """Whether a face at that time belongs to another second than the latest face."""

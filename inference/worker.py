@@ -32,8 +32,9 @@ class LiveLimits:
     """Time limits for frames of live cameras.
 
     `max_age_us`: a frame that waited longer on the bus is stale: it is skipped and counted.
-    `idle_seconds`: the visits of a camera that sends no frame for so long are closed; for a camera
-    whose frames are far apart, it is the time of a few of them. A still scene sends a frame every few seconds (`ingest.motion`).
+    `idle_seconds`: the visits of a camera that sends no frame for so long are closed; for a camera whose
+    frames are far apart, it is the time of a few of them. A still scene sends a frame every few seconds
+    (`ingest.motion`).
     """
 
     max_age_us: int = 2 * MICROSECONDS

@@ -13,6 +13,8 @@ from common.clock import wall_clock_us
 
 _REPORT_EVERY = 5.0
 _FPS_WINDOW = 10.0
+_LEAST_TIMES = 2
+"""Pictures that the rate is computed from, even if they are older than the window: cameras may be slow."""
 _LONGEST_REASON = 500
 
 _log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class HealthMonitor:
             self._openings += 1
 
     def count_published(self, captured_at: int) -> None:
-        """Count a frame that was published."""
+        """Count a frame that was published, or a picture that was not because it showed no change."""
         with self._lock:
             self._last_frame_at = captured_at
             self._published.append(time.monotonic())
@@ -97,5 +99,5 @@ class HealthMonitor:
 
     def _remove_old(self) -> None:
         oldest = time.monotonic() - _FPS_WINDOW
-        while self._published and self._published[0] < oldest:
+        while len(self._published) > _LEAST_TIMES and self._published[0] < oldest:
             self._published.popleft()

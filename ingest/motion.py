@@ -8,6 +8,7 @@ and is removed before.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import cv2
@@ -29,15 +30,16 @@ _CELL = 8
 """Side of the cells in which changes are counted, in pixels of the small copy."""
 _LEAST_PIXELS = 2
 """Changed pixels from which a cell has changed."""
-_LOWEST, _HIGHEST = 4.0, 15.0
-"""Limits of the threshold for a changed pixel, in grey levels. A camera whose noise exceeds the upper one keeps
-the gate open."""
-_ABOVE_NOISE = 2.0
-"""The threshold is this multiple of the quietest difference of the last `_QUIET_WINDOW_S`."""
+_LOWEST, _HIGHEST = 4.0, 25.0
+"""Limits of the threshold for a changed pixel, in grey levels. A camera whose noise exceeds the upper one
+keeps the gate open."""
+_ABOVE_NOISE = 1.5
+_BLOCK_S, _MEMORY_S = 3.0, 300.0
+"""The threshold is the first times the largest difference in the quietest block of the last minutes. A block
+is long enough for a key frame of the camera's encoder, which changes the whole picture a little."""
 _NOISE_RANK = 4
 """The difference of two pictures is the difference of this rank, from the largest down: a few pixels may
 flicker."""
-_QUIET_WINDOW_S = 30.0
 _LIGHT_SHARE = 0.25
 """Share of the picture's width over which a change is smooth if it is one of light."""
 _BAND = 0.12
@@ -45,8 +47,9 @@ _BAND = 0.12
 _TICK_S = 1.5
 _CLOCK_SHARE = 0.6
 _CLOCK_MEMORY_S = 20.0
-"""A cell of these bands shows a clock if it changed within the last `_TICK_S` for this share of the time, as a
-mean with this time constant."""
+_CLOCK_CELLS = 6
+"""A cell of these bands shows a clock if it changed within the last `_TICK_S` for this share of the time, as
+a mean with this time constant; so do so many cells to both sides of it."""
 
 
 class MotionGate:
@@ -57,8 +60,7 @@ class MotionGate:
         self._passed_at = 0.0
         self._moved_at = 0.0
         self._seen_at = 0.0
-        self._quietest: deque[tuple[float, float]] = deque()
-        """Times and differences; both rise from the first to the last."""
+        self._noise = _Noise()
         self._changed_at = np.zeros(0)
         self._clock_share = np.zeros(0)
 
@@ -68,10 +70,11 @@ class MotionGate:
         Pictures must come in the order of their capture; a time before the previous one passes.
         """
         small = _shrink(gray)
-        if self._reference is None or self._reference.shape != small.shape or now < self._seen_at:
+        reference = self._reference
+        if reference is None or reference.shape != small.shape or now < self._seen_at:
             self._restart(small, now)
         else:
-            moves = self._find_movement(small, now)
+            moves = self._find_movement(np.abs(_remove_light(small - reference)), now)
             self._seen_at = now
             if moves:
                 self._moved_at = now
@@ -83,13 +86,14 @@ class MotionGate:
     def _restart(self, small: NDArray[np.float32], now: float) -> None:
         cells = _count_by_cell(np.zeros(small.shape, bool)).shape
         self._moved_at = self._seen_at = now
-        self._quietest.clear()
+        self._noise = _Noise()
         self._changed_at, self._clock_share = np.full(cells, -np.inf), np.zeros(cells)
 
-    def _find_movement(self, small: NDArray[np.float32], now: float) -> bool:
-        """Whether anything but a clock changed since the reference."""
-        difference = np.abs(_remove_light(small - self._reference))
-        threshold = self._threshold(difference, now)
+    def _find_movement(self, difference: NDArray[np.float32], now: float) -> bool:
+        """Whether anything but a clock changed; `difference` (height, width) is 0 or more."""
+        rank = min(_NOISE_RANK, difference.size)
+        self._noise.add(float(np.partition(difference, -rank, axis=None)[-rank]), now)
+        threshold = min(max(_ABOVE_NOISE * self._noise.level, _LOWEST), _HIGHEST)
         changed = _count_by_cell(difference > threshold) >= _LEAST_PIXELS
         self._changed_at[changed] = now
         weight = 1 - np.exp(-(now - self._seen_at) / _CLOCK_MEMORY_S)
@@ -97,23 +101,42 @@ class MotionGate:
         self._clock_share += weight * (recently - self._clock_share)
         return bool(np.any(changed & ~self._find_clocks()))
 
-    def _threshold(self, difference: NDArray[np.float32], now: float) -> float:
-        """Difference from which a pixel has changed."""
-        rank = min(_NOISE_RANK, difference.size)
-        level = float(np.partition(difference, -rank, axis=None)[-rank])
-        while self._quietest and self._quietest[-1][1] >= level:
-            self._quietest.pop()
-        self._quietest.append((now, level))
-        while self._quietest[0][0] < now - _QUIET_WINDOW_S:
-            self._quietest.popleft()
-        return min(max(_ABOVE_NOISE * self._quietest[0][1], _LOWEST), _HIGHEST)
-
     def _find_clocks(self) -> NDArray[np.bool_]:
-        """The cells that show a clock."""
-        clocks = self._clock_share > _CLOCK_SHARE
+        """The cells that show a clock: its seconds, and beside them what changes less often."""
+        seconds = (self._clock_share > _CLOCK_SHARE).astype(np.uint8)
+        clocks = cv2.dilate(seconds, np.ones((3, 2 * _CLOCK_CELLS + 1), np.uint8)).astype(bool)
         band = int(np.ceil(_BAND * len(clocks)))
         clocks[band : len(clocks) - band] = False
         return clocks
+
+
+class _Noise:
+    """The largest difference in the quietest block of the last minutes, in grey levels."""
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._largest = 0.0
+        self._quietest: deque[tuple[float, float]] = deque()
+        """Ends and largest differences of blocks; both rise from the first to the last."""
+
+    def add(self, difference: float, now: float) -> None:
+        """Add the difference of a picture, at `now` in seconds."""
+        if math.isinf(self._began):
+            self._began = now
+        self._largest = max(self._largest, difference)
+        if now - self._began < _BLOCK_S:
+            return
+        while self._quietest and self._quietest[-1][1] >= self._largest:
+            self._quietest.pop()
+        self._quietest.append((now, self._largest))
+        while self._quietest[0][0] < now - _MEMORY_S:
+            self._quietest.popleft()
+        self._began, self._largest = now, 0.0
+
+    @property
+    def level(self) -> float:
+        """Infinite before the end of the first block."""
+        return self._quietest[0][1] if self._quietest else math.inf
 
 
 def _shrink(gray: Gray) -> NDArray[np.float32]:

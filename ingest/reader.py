@@ -14,6 +14,7 @@ from common.clock import wall_clock_us
 from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.encoding import to_gray
 from ingest.errors import IngestError, SourceLost
+from ingest.motion import MotionGate
 from ingest.publisher import Publisher
 from ingest.sampling import Sampler
 from ingest.stillness import StillnessDetector
@@ -37,7 +38,8 @@ class ReadSettings:
     """How a source is read.
 
     `fps` pictures per second are sampled, None samples all; `longest_side` in pixels; time-outs in seconds;
-    `fast` reads a recording as quickly as the bus accepts its frames.
+    `fast` reads a recording as quickly as the bus accepts its frames, and then every sampled picture is
+    published; otherwise pictures without a change are not if there is a `motion_gate`.
     """
 
     fps: float | None
@@ -45,6 +47,7 @@ class ReadSettings:
     open_timeout: float
     read_timeout: float
     fast: bool
+    motion_gate: bool = True
 
 
 class SourceReader:
@@ -74,6 +77,7 @@ class SourceReader:
         self._stillness = stillness
         self._on_change = on_change
         self._sampler = Sampler(settings.fps)
+        self._gate = MotionGate()
         self._cancelled = threading.Event()
         self._done = threading.Event()
         self._deadline = math.inf
@@ -207,7 +211,12 @@ class SourceReader:
         self._last_published_at = time.monotonic()
         if self._first_published_at is None:
             self._first_published_at = self._last_published_at
-        if self._publisher.publish(gray, captured_at, reason):
+        gated = self._settings.motion_gate and not self._settings.fast
+        if not gated or self._gate.select(gray, captured_at / MICROSECONDS):
+            is_new = self._publisher.publish(gray, captured_at, reason)
+        else:
+            is_new = self._publisher.pass_over(captured_at, reason)
+        if is_new:
             self._on_change()
 
     @contextmanager

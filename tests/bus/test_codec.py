@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -12,15 +13,16 @@ from bus.errors import BadFrame
 from bus.messages import CameraMinute, Estimate, Frame, Visit, minute_of
 
 JPEG = b"\xff\xd8\xff\xe0body"
-FRAME = Frame("entrance", 1_700_000_000_000_000, 7, 1_699_999_999_000_000, 640, 480, JPEG)
+FRAME = Frame("entrance", 1_700_000_000_000_000, 7, 1_699_999_999_000_000, 640, 480, JPEG, unchanged=14)
 NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h")
-NUMBERS = ("epoch", "seq", "captured_at", "w", "h")
+NUMBERS = ("epoch", "seq", "captured_at", "w", "h", "unchanged")
 LIMITS = {
     "epoch": (0, MAX_NUMBER),
     "seq": (0, MAX_NUMBER),
     "captured_at": (0, MAX_TIME_US),
     "w": (1, MAX_SIDE),
     "h": (1, MAX_SIDE),
+    "unchanged": (0, MAX_NUMBER),
 }
 
 
@@ -32,6 +34,13 @@ def headers_with(**values: bytes) -> Headers:
 
 def test_a_frame_survives_encoding_and_decoding() -> None:
     assert codec.decode(*codec.encode(FRAME)) == FRAME
+
+
+def test_a_frame_without_pictures_left_out_before_it_has_no_header_for_them() -> None:
+    """An earlier version reads it, and frames of an earlier version are read."""
+    alone = replace(FRAME, unchanged=0)
+    assert "unchanged" not in dict(codec.encode(alone)[0])
+    assert codec.decode(*codec.encode(alone)) == alone
 
 
 def test_fields_that_a_later_version_adds_are_ignored() -> None:

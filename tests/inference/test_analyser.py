@@ -14,6 +14,7 @@ from inference.analyser import Analyser, FaceDetector
 from inference.classifier import Classifier
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
+from tests.support.people import count_every_face
 
 Box = tuple[float, float, float, float]
 
@@ -42,6 +43,11 @@ def picture() -> NDArray[np.uint8]:
     return np.random.default_rng(7).integers(0, 255, (240, 320), np.uint8)
 
 
+@pytest.fixture
+def every_face_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_every_face(monkeypatch)
+
+
 def run(
     analyser: Analyser, picture: NDArray[np.uint8], times: list[float], camera: str = "till"
 ) -> list[Results]:
@@ -52,6 +58,7 @@ def visits(parts: list[Results]) -> list[Visit]:
     return [visit for part in parts for visit in part.visits]
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_three_faces_make_a_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     parts = run(analyser, picture, [10.0, 10.2])
@@ -63,12 +70,14 @@ def test_three_faces_make_a_visit(classifier: Classifier, picture: NDArray[np.ui
     assert visit.quality == pytest.approx(0.9)
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_two_faces_do_not_make_a_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     run(analyser, picture, [0.0, 0.2])
     assert not analyser.close("till")
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_an_open_visit_is_written_once_per_second_and_once_when_it_closes(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
@@ -84,6 +93,7 @@ def test_an_open_visit_is_written_once_per_second_and_once_when_it_closes(
     assert not analyser.close("till"), "already closed"
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_a_visit_has_one_observation_per_second(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     parts = run(analyser, picture, [t / 10 for t in range(100, 135)])
@@ -92,6 +102,7 @@ def test_a_visit_has_one_observation_per_second(classifier: Classifier, picture:
     assert seconds == [10_000_000, 11_000_000, 12_000_000, 13_000_000]
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_cameras_do_not_share_faces(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     ids = {visits(run(analyser, picture, [1.0, 1.2, 1.4], camera))[0].visit_id for camera in ("a", "b")}
@@ -101,6 +112,7 @@ def test_cameras_do_not_share_faces(classifier: Classifier, picture: NDArray[np.
     assert analyser.cameras == ("b",)
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_the_same_frames_give_the_same_results(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     def once() -> list[Results]:
         analyser = Analyser(ScriptedDetector([(100, 80, 40, 50), (200, 60, 30, 36)]), classifier, "m")
@@ -109,6 +121,7 @@ def test_the_same_frames_give_the_same_results(classifier: Classifier, picture: 
     assert once() == once()
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_a_clock_that_is_set_back_ends_the_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
     run(analyser, picture, [7200.0, 7200.2, 7200.4])
@@ -116,6 +129,7 @@ def test_a_clock_that_is_set_back_ends_the_visit(classifier: Classifier, picture
     assert visit.closed
 
 
+@pytest.mark.usefixtures("every_face_counts")
 def test_pooled_probabilities_are_those_of_the_face(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
@@ -130,9 +144,9 @@ def test_pooled_probabilities_are_those_of_the_face(
     assert visit.estimate.female == pytest.approx(np.clip(female, 1e-4, 1 - 1e-4), abs=1e-4)
 
 
-def test_a_still_face_needs_a_higher_score(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
+def test_what_never_moves_is_no_visit(classifier: Classifier, picture: NDArray[np.uint8]) -> None:
     """An object on a shelf that looks like a face in every frame is not a visitor and is not classified."""
-    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.75)
+    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.95)
     analyser = Analyser(detector, classifier, "m")
     frames = [analyser.analyse("till", t * MICROSECONDS // 5, picture) for t in range(50)]
     assert not any(frame.results for frame in frames)
@@ -153,23 +167,80 @@ def test_the_same_face_is_a_visit_after_it_has_moved(
     assert visit.first_seen > 4 * MICROSECONDS, "the visit begins when the face moves"
 
 
+def walk(
+    detector: ScriptedDetector, analyser: Analyser, picture: NDArray[np.uint8], begin: int
+) -> list[Visit]:
+    """Ten frames from a time in seconds on, two a second, in which the face moves to the right."""
+    parts = []
+    for step in range(10):
+        detector.boxes = [(100 + 8 * step, 80, 40, 50)]
+        parts += run(analyser, picture, [begin + step / 2])
+    return visits(parts)
+
+
 def test_a_person_in_front_of_a_tracked_object_starts_a_new_visit(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:
-    """One track: a poster with a high score, an object after a minute, then a person's face."""
-    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.95)
+    """One track: a bag with a face that is carried in, an object after a minute, then a person's face."""
+    detector = ScriptedDetector([], score=0.95)
     analyser = Analyser(detector, classifier, "m")
-    run(analyser, picture, [t / 2 for t in range(400)])
-    parts = []
-    for t in range(400, 410):
-        detector.boxes = [(100 + 4 * (t - 400), 80, 40, 50)]
-        parts += run(analyser, picture, [t / 2])
-    first, *_, last = [*visits(parts), *analyser.close("till").visits]
-    assert (first.closed, first.last_seen) == (True, 60_000_000)
+    carried_in = walk(detector, analyser, picture, 0)
+    run(analyser, picture, [t / 2 for t in range(10, 400)])
+    detector.boxes = [(100, 80, 40, 50)]
+    first, *_, last = [*walk(detector, analyser, picture, 200), *analyser.close("till").visits]
+    assert first.visit_id == carried_in[0].visit_id
+    assert first.closed
+    assert 60_000_000 < first.last_seen < 70_000_000
     assert last.first_seen >= 200_000_000
     assert first.visit_id != last.visit_id
 
 
+@pytest.mark.usefixtures("every_face_counts")
+def test_no_time_passes_for_a_face_while_nothing_changes(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    """A still scene: a frame every four seconds, and the pictures between them are not published."""
+    analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
+    run(analyser, picture, [t / 5 for t in range(10)])
+    for t in range(4, 40, 4):
+        analyser.analyse("till", t * MICROSECONDS, picture, unchanged=19)
+    (visit,) = analyser.close("till").visits
+    assert (visit.first_seen, visit.last_seen, visit.frames) == (0, 36_000_000, 19)
+
+
+@pytest.mark.usefixtures("every_face_counts")
+@pytest.mark.parametrize(("spacing_s", "least"), [(0.5, 3), (1.0, 2), (2.0, 1), (10.0, 1)])
+def test_confirmation_gap_and_duration_follow_the_spacing_of_frames(
+    classifier: Classifier, picture: NDArray[np.uint8], spacing_s: float, least: int
+) -> None:
+    """With frames ten seconds apart a visitor is in one or two of them."""
+    detector = ScriptedDetector([])
+    analyser = Analyser(detector, classifier, "m")
+    run(analyser, picture, [number * spacing_s for number in range(10)])
+    detector.boxes = [(100, 80, 40, 50)]
+    found = visits(run(analyser, picture, [number * spacing_s for number in range(10, 10 + least)]))
+    assert len(found) == 1
+    detector.boxes = []
+    seen = [number * spacing_s for number in range(10 + least, 20)]
+    (closed,) = [visit for visit in visits(run(analyser, picture, seen)) if visit.closed]
+    spans = least - 1 if spacing_s < 1.5 else least
+    assert closed.last_seen - closed.first_seen == pytest.approx(spans * spacing_s * MICROSECONDS)
+
+
+@pytest.mark.usefixtures("every_face_counts")
+def test_at_a_low_rate_a_face_that_is_missed_once_is_one_visit(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    detector = ScriptedDetector([(100, 80, 40, 50)])
+    analyser = Analyser(detector, classifier, "m")
+    for number in range(12):
+        detector.boxes = [] if number % 3 == 1 else [(100, 80, 40, 50)]
+        analyser.analyse("till", number * 5 * MICROSECONDS + number % 2 * 300_000, picture)
+    (visit,) = analyser.close("till").visits
+    assert visit.frames == 8
+
+
+@pytest.mark.usefixtures("every_face_counts")
 def test_all_rows_of_a_visit_have_the_same_first_seen(
     classifier: Classifier, picture: NDArray[np.uint8]
 ) -> None:

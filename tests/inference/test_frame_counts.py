@@ -40,3 +40,19 @@ def test_a_gap_counts_as_watched_for_at_most_two_seconds() -> None:
     assert minute.watched_us == 1_000_000 + 2_000_000, (
         "at most two seconds per frame, none for a time before the last one"
     )
+
+
+def test_the_time_of_unchanged_pictures_is_watched() -> None:
+    """A still scene at five pictures a second, of which one every ten seconds is published."""
+    counts = FrameCounts()
+    for tenth in range(7):
+        counts.add_analysed("a", tenth * 10_000_000, faces=0, age_us=0, unchanged=49 if tenth else 0)
+    assert sum(minute.watched_us for minute in counts.take()) == 60_000_000
+
+
+def test_a_camera_with_one_picture_in_ten_seconds_watches_all_the_time() -> None:
+    counts = FrameCounts()
+    for second in (0, 10, 20, 30, 140, 150):
+        counts.add_analysed("a", second * 1_000_000, faces=0, age_us=0)
+    watched = sum(minute.watched_us for minute in counts.take())
+    assert watched == 60_000_000, "after a gap of 110 seconds, two pictures' time"

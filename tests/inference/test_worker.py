@@ -23,6 +23,7 @@ from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Faces, ScoreLevels
 from inference.worker import LiveLimits, Worker
+from tests.support.people import count_every_face
 
 NOW = 1_700_000_000_000_000
 
@@ -64,6 +65,11 @@ class Sink:
 
     def total(self, name: str) -> int:
         return sum(getattr(minute, name) for part in self.written for minute in part.minutes)
+
+
+@pytest.fixture(autouse=True)
+def every_face_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_every_face(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,25 @@ def test_pictures_before_a_failure_of_the_source_are_published() -> None:
     assert str(bench.reader.error) == "it ends"
     assert bench.source.closed
     assert bench.health.current.state is CameraState.ONLINE
+
+
+@pytest.mark.parametrize(("motion_gate", "fast"), [(True, False), (False, False), (True, True)])
+def test_pictures_without_a_change_are_counted_and_not_published(motion_gate: bool, fast: bool) -> None:
+    """Each frame says how many such pictures are directly before it, so that no gap looks like a drop."""
+    pictures = [UndecodedPicture(number / 20, gray) for number in range(80)]
+    bench = Bench(ScriptedSource(iter(pictures)), replace(SETTINGS, motion_gate=motion_gate, fast=fast))
+    bench.run()
+    headers = [dict(each.headers) for each in bench.frames.poll(1000, 0).records]
+    unchanged = [int(each.get("unchanged", 0)) for each in headers]
+    left_out = bench.sink.unchanged("clip")
+    assert bench.counts.captured == 80
+    assert bench.sink.dropped("clip").total() + len(headers) + left_out == 80
+    assert (left_out > 0) is (motion_gate and not fast)
+    if left_out:
+        numbers = [int(each["seq"]) for each in headers]
+        steps = [0, *(after - before - 1 for before, after in itertools.pairwise(numbers))]
+        assert unchanged == steps or bench.sink.dropped("clip")
+        assert bench.health.current.state is CameraState.ONLINE
 
 
 def test_a_wait_for_the_next_picture_ends_when_the_reader_is_cancelled() -> None:

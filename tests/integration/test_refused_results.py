@@ -21,10 +21,16 @@ from inference.worker import Worker
 from storage import tables
 from storage.writer import Writer
 from tests.support.databases import rows
+from tests.support.people import count_every_face
 
 NOW = 1_700_000_000_000_000
 POISON = 5
 COUNT = 20
+
+
+@pytest.fixture(autouse=True)
+def every_face_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_every_face(monkeypatch)
 
 
 class OneFace:

@@ -61,7 +61,7 @@ def test_cameras_of_the_file(elsewhere: Path) -> None:
     ("text", "message"),
     [
         ("fps: fast\n", "fps 'fast': expected a valid number"),
-        ("fps: 0\n", "fps '0': expected greater than 0"),
+        ("fps: 0.05\n", "fps '0.05': expected greater than or equal to 0.1"),
         ("frames: 3\n", "frames: there is no such setting"),
         ("cameras: [{id: Door 1, source: x}]\n", "cameras.0.id 'Door 1': expected 1 to 64 of a-z"),
         ("cameras: [{id: door}]\n", "cameras.0.source: is missing"),
@@ -77,7 +77,7 @@ def test_an_error_names_setting_value_and_expectation(text: str, message: str, e
 
 
 def test_an_error_names_the_source_of_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match=r"^command line: fps -1.0: expected greater than 0$"):
+    with pytest.raises(SettingsError, match=r"^command line: fps -1.0: expected greater than or equal to 0.1$"):
         load(fps=-1.0)
     monkeypatch.setenv("MIEN_WORKERS", "none")
     with pytest.raises(SettingsError, match=r"^MIEN_WORKERS: workers 'none': expected a valid integer"):

@@ -73,7 +73,8 @@ def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
             CameraMinute(
                 "door",
                 NOW - minutes_ago * MINUTE_US,
-                captured=10 * factor,
+                captured=110 * factor,
+                unchanged=100 * factor,
                 analysed=4 * factor,
                 stale=2 * factor,
                 failed=factor,
@@ -82,7 +83,7 @@ def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
             )
         )
     (door,) = read_camera_status(engine, NOW)
-    assert (door.captured, door.analysed, door.stale, door.failed) == (110, 44, 22, 11)
+    assert (door.captured, door.unchanged, door.analysed, door.stale, door.failed) == (1210, 1100, 44, 22, 11)
     assert door.dropped == {"full": 22, "resized": 11}
     assert door.frame_age_us == 80_000
 

@@ -83,6 +83,9 @@ class SinkRecorder(Observed):
         """Stored as captured: pictures that were not published."""
         return sum(each.captured for each in self.minutes if each.camera_id == camera_id)
 
+    def unchanged(self, camera_id: str) -> int:
+        return sum(each.unchanged for each in self.minutes if each.camera_id == camera_id)
+
     def dropped(self, camera_id: str) -> Counter[str]:
         total: Counter[str] = Counter()
         for each in self.minutes:
