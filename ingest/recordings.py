@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
 
+from common.file_names import printable_name
 from ingest.camera_source import CameraSource, UndecodedPicture
 from ingest.errors import SourceError, SourceLost
 from media.errors import ImageError, VideoError
+from media.formats import FORMATS, HEAD_BYTES, find_format
 from media.images import PICTURE_FILE, Gray, decode_gray, read_bytes
+from media.kinds import Kind, find_kind, is_ignored, natural_order
+from media.sequences import PictureSequence
 from media.videos import VideoDecoder
 
 LONGEST_GAP = 10.0
 """Seconds that a recording may have without a picture: a longer pause of a recorder is shortened to it. It
 separates two visits, and a live run need not wait for hours where the clock of a recording jumps."""
-PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 
 class VideoFile(CameraSource):
@@ -33,7 +37,7 @@ class VideoFile(CameraSource):
         try:
             self._video = VideoDecoder(path, longest_gap=LONGEST_GAP)
         except VideoError as error:
-            raise SourceError(f"{path}: {error}") from error
+            raise SourceError(f"{printable_name(str(path))}: {error}") from error
         self.period = self._video.period
         """Seconds from one picture to the next, usually."""
 
@@ -51,38 +55,68 @@ class VideoFile(CameraSource):
         self._video.close()
 
 
-class PictureFolder(CameraSource):
-    """The pictures in a folder, sorted by name, `fps` of them per second.
+class PictureFiles(CameraSource):
+    """The pictures in some files, `fps` per second; of a single animation, at the times that it states.
 
-    Raises:
-        SourceError: there are none.
+    Of files with several pictures every one counts. One that cannot be decoded is followed by the others.
     """
 
     live = False
 
-    def __init__(self, folder: Path, fps: float) -> None:
+    def __init__(self, files: Sequence[Path], fps: float) -> None:
         self.period = 1 / fps
-        """Seconds from one picture to the next."""
-        try:
-            self._files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
-        except OSError as error:
-            raise SourceError(f"{folder}: cannot be read: {error.strerror}") from error
-        if not self._files:
-            raise SourceError(f"{folder}: holds no pictures ({' '.join(sorted(PICTURES))})")
-        self._number = 0
+        """Seconds from one picture to the next, unless the file states it."""
+        self._pictures = self._read_all(files)
 
     @override
     def read(self) -> UndecodedPicture | None:
-        if self._number == len(self._files):
-            return None
-        decode = partial(_decode_file, self._files[self._number])
-        picture = UndecodedPicture(self._number * self.period, decode)
-        self._number += 1
-        return picture
+        return next(self._pictures, None)
 
     @override
     def close(self) -> None:
-        """Do nothing: no file is open between two pictures."""
+        self._pictures.close()
+
+    def _read_all(self, files: Sequence[Path]) -> Generator[UndecodedPicture]:
+        number = 0
+        for path in files:
+            for time_s, decode in _read_file(path):
+                timed = len(files) == 1 and time_s is not None
+                yield UndecodedPicture(time_s if timed else number * self.period, decode)
+                number += 1
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder, told by their content, in natural order: 2.jpg comes before 10.jpg.
+
+    A file that is named like a picture is one, too: that it is damaged is reported when it is read.
+
+    Raises:
+        SourceError: the folder cannot be read or holds no pictures.
+    """
+    try:
+        files = [path for path in folder.iterdir() if not is_ignored(path.name) and _is_picture(path)]
+    except OSError as error:
+        raise SourceError(f"{printable_name(str(folder))}: cannot be read: {error.strerror}") from error
+    if not files:
+        raise SourceError(f"{printable_name(str(folder))}: holds no pictures ({', '.join(sorted(FORMATS))})")
+    return sorted(files, key=natural_order)
+
+
+def open_recording(path: Path, fps: float) -> VideoFile | PictureFiles:
+    """A video file, a picture file with one or several pictures, or a folder of these.
+
+    Args:
+        path: the file or folder.
+        fps: pictures per second where the pictures have no times.
+
+    Raises:
+        SourceError: it cannot be read, or is none of these.
+    """
+    if path.is_dir():
+        return PictureFiles(find_pictures(path), fps)
+    if find_kind(path) in (Kind.PICTURE, Kind.SEQUENCE):
+        return PictureFiles([path], fps)
+    return VideoFile(path)
 
 
 class LoopedRecording(CameraSource):
@@ -94,7 +128,7 @@ class LoopedRecording(CameraSource):
 
     live = False
 
-    def __init__(self, open_recording: Callable[[], VideoFile | PictureFolder]) -> None:
+    def __init__(self, open_recording: Callable[[], VideoFile | PictureFiles]) -> None:
         self._open = open_recording
         self._recording = open_recording()
         self._start = self._offset = 0.0
@@ -117,8 +151,32 @@ class LoopedRecording(CameraSource):
         self._recording.close()
 
 
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return find_format(file.read(HEAD_BYTES)) is not None or path.suffix.lower() in PICTURES
+
+
+def _read_file(path: Path) -> Iterator[tuple[float | None, Callable[[], Gray]]]:
+    """The times, where they are stated, and the pixels of all pictures in a file."""
+    try:
+        if find_kind(path) is not Kind.SEQUENCE:
+            yield None, partial(_decode_file, path)
+            return
+        with PictureSequence(path) as sequence:
+            for picture in sequence.pictures():
+                yield picture.time_s if sequence.timed else None, picture.gray
+    except ImageError as error:
+        yield None, partial(_fail, f"{printable_name(path.name)}: {error}")
+
+
 def _decode_file(path: Path) -> Gray:
     try:
         return decode_gray(read_bytes(path), PICTURE_FILE)
     except ImageError as error:
-        raise ImageError(f"{path.name}: {error}") from error
+        raise ImageError(f"{printable_name(path.name)}: {error}") from error
+
+
+def _fail(reason: str) -> Gray:
+    raise ImageError(reason)

@@ -18,7 +18,7 @@ from ingest.cameras import DEFAULT_VARIABLES, expand
 from ingest.errors import IngestError, SourceError
 from ingest.mjpeg import HttpCamera
 from ingest.network import PORTS, Address
-from ingest.recordings import LoopedRecording, PictureFolder, VideoFile
+from ingest.recordings import LoopedRecording, open_recording
 from ingest.streams import check_webcam, open_rtsp, open_webcam
 
 SCHEMES = (*PORTS, "demo")
@@ -181,5 +181,5 @@ def _check_exists(path: Path) -> None:
 
 def _open_recording(path: Path, fps: float, loop: bool) -> CameraSource:
     _check_exists(path)
-    recording = partial(PictureFolder, path, fps) if path.is_dir() else partial(VideoFile, path)
+    recording = partial(open_recording, path, fps)
     return LoopedRecording(recording) if loop else recording()

@@ -1,30 +1,51 @@
-"""Encoded pictures to pixels, safely: format, size and structure are checked before anything is decoded."""
+"""Encoded pictures to pixels, safely, on Pillow: format, size and structure are checked before decoding."""
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from media.errors import ImageError
-from media.formats import read_header
-from media.header import FORMATS, Header
-from media.native import diverted_stderr
+from media.formats import FORMATS, check_format, skip_padding
+from media.jpeg import check_scans, complete, has_end, is_whole
+from media.pixels import Color, Gray, to_color, to_gray
 
-Gray = NDArray[np.uint8]
-"""(height, width) uint8 luminance."""
-Color = NDArray[np.uint8]
-"""(height, width, 3) uint8 blue, green, red."""
+__all__ = ["Color", "Gray"]
 
 MEGABYTE = 1_000_000
-_WHITE = 255
-_ROWS_AT_ONCE = 256
-_DATA_LOST = ("premature end of data", "bad Huffman code")
-"""Messages of libjpeg where it fills missing parts (jerror.h); its other warnings are harmless."""
+
+_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+}
+"""Of each format its own class, which reads the header: `Image.open` would try others, too."""
+DECODING_ERRORS = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError),
+    *(struct.error, RuntimeError, Image.DecompressionBombError, UserWarning, AttributeError),
+)
+"""What Pillow raises for damaged pictures."""
+_TRUNCATED = "truncated"
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_SMALL_TILE = 1024 * 1024
+_WEBP_SIDE = 0x3FFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +55,10 @@ class Limits:
     Attributes:
         bytes: of the encoded picture, at most.
         side: pixels per side, at most.
-        pixels: in all, at most. Half of it where decoding takes twice the memory: progressive JPEG, 16 bits,
-            animated pictures.
-        formats: names from `media.header.FORMATS`.
-        progressive: whether a JPEG may be of another kind than baseline.
+        pixels: in all, at most. Half of it where decoding takes twice the memory: progressive JPEG, more than
+            8 bits, transparency, animated pictures.
+        formats: names from `media.formats.FORMATS`.
+        progressive: whether a JPEG may be progressive.
     """
 
     bytes: int
@@ -48,9 +69,9 @@ class Limits:
 
 
 BUS_FRAME = Limits(
-    bytes=2 * MEGABYTE, side=4096, pixels=4096 * 2304, formats=frozenset({"JPEG"}), progressive=False
+    bytes=2 * MEGABYTE, side=4096, pixels=4096 * 4096, formats=frozenset({"JPEG"}), progressive=False
 )
-"""For frames on the bus, which ingest encodes: up to 4K."""
+"""For frames on the bus, which ingest encodes: up to 4096 pixels a side, of any shape."""
 CAMERA_PICTURE = Limits(bytes=8 * MEGABYTE, side=8192, pixels=2 * 8192 * 4608, formats=frozenset({"JPEG"}))
 """For what a camera sends over HTTP: up to an 8K sensor, progressive or not."""
 PICTURE_FILE = Limits(bytes=50 * MEGABYTE, side=30_000, pixels=120_000_000)
@@ -60,34 +81,26 @@ PICTURE_FILE = Limits(bytes=50 * MEGABYTE, side=30_000, pixels=120_000_000)
 def decode_gray(data: bytes, limits: Limits = BUS_FRAME) -> Gray:
     """The luminance (height, width) uint8 of an encoded picture, upright by its EXIF orientation.
 
-    16 bits per pixel become 8, of an animation the first picture counts, and transparent pixels become
-    white (such pictures are taken as they are stored, without EXIF). Bytes behind the end of a JPEG, PNG or
-    WebP are ignored. Raises ImageError for what is not a picture, is damaged or truncated, or exceeds
-    `limits`.
+    Higher depths become 8 bits, transparent pixels become white, and of several pictures the first counts.
+    Bytes behind the end of a picture are ignored, and a JPEG need not have an end marker. Raises ImageError
+    for what is not a picture, is damaged or truncated, or exceeds `limits`.
     """
-    header = _check(data, limits)
-    if header.alpha:
-        return _flattened_gray(data, header)
-    return _decoded(data, cv2.IMREAD_GRAYSCALE, header)
+    return _decode(data, limits, gray=True)
 
 
 def decode_color(data: bytes, limits: Limits = PICTURE_FILE) -> Color:
     """The same picture as `decode_gray`, (height, width, 3) uint8 in the order blue, green, red."""
-    header = _check(data, limits)
-    return _flattened(data, header) if header.alpha else _decoded(data, cv2.IMREAD_COLOR_BGR, header)
+    return _decode(data, limits, gray=False)
 
 
 def read_gray(path: Path, limits: Limits = PICTURE_FILE) -> Gray:
-    """`decode_gray` for a file, stricter: a picture with a missing part that was filled is refused.
-
-    Keeps standard error clean by diverting it (see `diverted_stderr`): not for threads.
-    """
-    return _read(path, decode_gray, limits)
+    """`decode_gray` for a file, stricter: a JPEG with a damaged part, which libjpeg fills, is refused."""
+    return decode_gray(_read_whole(path, limits), limits)
 
 
 def read_color(path: Path, limits: Limits = PICTURE_FILE) -> Color:
     """`decode_color` for a file, as strict as `read_gray`."""
-    return _read(path, decode_color, limits)
+    return decode_color(_read_whole(path, limits), limits)
 
 
 def read_bytes(path: Path, limits: Limits = PICTURE_FILE) -> bytes:
@@ -99,61 +112,140 @@ def read_bytes(path: Path, limits: Limits = PICTURE_FILE) -> bytes:
         raise ImageError(f"cannot be read: {error.strerror}") from error
 
 
-def _read(path: Path, decode: Callable[[bytes, Limits], NDArray[np.uint8]], limits: Limits) -> Gray | Color:
-    data = read_bytes(path, limits)
-    with diverted_stderr() as messages:
-        picture = decode(data, limits)
-    if any(lost in messages.text for lost in _DATA_LOST):
-        raise ImageError("damaged JPEG: a part of the picture is missing")
-    return picture
+def open_picture(data: bytes, limits: Limits) -> tuple[ImageFile.ImageFile, str]:
+    """A picture whose header is read and checked but whose pixels are not decoded, and its format.
 
-
-def _check(data: bytes, limits: Limits) -> Header:
+    Raises:
+        ImageError: it is none, or exceeds `limits`.
+    """
     if len(data) > limits.bytes:
         raise ImageError(f"more than {limits.bytes / MEGABYTE:g} MB, the most that is accepted")
-    header = read_header(data, limits.formats)
-    size = f"{header.format} header announces {header.width} x {header.height} pixels"
-    if max(header.width, header.height) > limits.side:
-        raise ImageError(f"{size}, the most is {limits.side} a side")
-    if header.width * header.height * header.weight > limits.pixels:
-        most = limits.pixels / header.weight
-        raise ImageError(f"{size}, the most for its kind is {most / 1e6:.3g} million")
-    if header.progressive and not limits.progressive:
-        raise ImageError("a progressive JPEG: expected baseline")
-    return header
-
-
-def _decoded(data: bytes, flags: int, header: Header) -> NDArray[np.uint8]:
+    kind = check_format(data, limits.formats)
+    if kind == "JPEG":
+        check_scans(data)
+    if kind == "WebP":
+        # Its decoder allocates the pictures when it is opened.
+        _check_size(kind, *_webp_size(data), 2, limits)
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8, header.end), flags)
-    except cv2.error as error:
-        raise ImageError(f"damaged {header.format}: {error.err or 'it cannot be decoded'}") from error
-    if picture is None:
-        raise ImageError(f"damaged or truncated {header.format}: it cannot be decoded")
-    # With EXIF, a picture may be turned by 90 degrees; of any other size it is not the one announced.
-    if picture.shape[:2] not in ((header.height, header.width), (header.width, header.height)):
-        height, width = picture.shape[:2]
-        raise ImageError(
-            f"damaged {header.format}: {width} x {height} pixels, "
-            f"its header announces {header.width} x {header.height}"
-        )
-    return np.asarray(picture)
+        image = _OPENERS[kind](io.BytesIO(skip_padding(data)))
+    except DECODING_ERRORS as error:
+        raise ImageError(f"damaged {kind}, or of a kind that is not supported: {_reason(error)}") from error
+    check_size(image, kind, limits)
+    return image, kind
 
 
-def _flattened_gray(data: bytes, header: Header) -> Gray:
-    return np.asarray(cv2.cvtColor(_flattened(data, header), cv2.COLOR_BGR2GRAY), np.uint8)
+def check_size(image: ImageFile.ImageFile, kind: str, limits: Limits) -> None:
+    """Raise ImageError where decoding a picture would exceed `limits`."""
+    width, height = image.size
+    _check_size(kind, width, height, _weight(image), limits)
+    if kind == "JPEG" and image.info.get("progressive") and not limits.progressive:
+        raise ImageError("a progressive JPEG: expected baseline")
+    if kind == "TIFF":
+        _check_tiles(image)
 
 
-def _flattened(data: bytes, header: Header) -> Color:
-    """A picture that may be transparent, laid on white; by strips, which bounds the memory."""
-    picture = _decoded(data, cv2.IMREAD_UNCHANGED, header)
-    if picture.ndim < 3 or picture.shape[2] < 4 or picture.dtype not in (np.uint8, np.uint16):
-        return _decoded(data, cv2.IMREAD_COLOR_BGR, header)
-    white = float(np.iinfo(picture.dtype).max)
-    flat = np.empty((*picture.shape[:2], 3), np.uint8)
-    for top in range(0, len(picture), _ROWS_AT_ONCE):
-        strip = picture[top : top + _ROWS_AT_ONCE]
-        alpha = strip[..., 3:].astype(np.float32) / white
-        mixed = strip[..., :3] * (alpha * _WHITE / white) + _WHITE * (1 - alpha)
-        flat[top : top + _ROWS_AT_ONCE] = mixed.round()
-    return flat
+def load(image: ImageFile.ImageFile, kind: str) -> None:
+    """Decode the pixels of an open picture; raises ImageError where it is damaged."""
+    try:
+        image.load()
+    except DECODING_ERRORS as error:
+        raise ImageError(f"{_damage(error)} {kind}: {_reason(error)}") from error
+
+
+def convert(image: ImageFile.ImageFile, kind: str, gray: bool) -> Gray | Color:
+    """The pixels of a loaded picture; raises ImageError where its kind cannot be converted."""
+    try:
+        return to_gray(image) if gray else to_color(image)
+    except DECODING_ERRORS as error:
+        raise ImageError(f"damaged {kind}: {_reason(error)}") from error
+
+
+def _decode(data: bytes, limits: Limits, gray: bool) -> Gray | Color:
+    image, kind = open_picture(data, limits)
+    if kind == "JPEG" and not has_end(data):
+        # The size is checked by now, which another decoder relies on.
+        image, kind = open_picture(complete(skip_padding(data)), limits)
+    with image:
+        if gray and isinstance(image, JpegImagePlugin.JpegImageFile):
+            # The luma of a colour picture is decoded alone.
+            image.draft("L", None)
+        load(image, kind)
+        return convert(image, kind, gray)
+
+
+def _read_whole(path: Path, limits: Limits) -> bytes:
+    data = read_bytes(path, limits)
+    image, kind = open_picture(data, limits)
+    image.close()
+    if kind == "JPEG" and has_end(data) and not is_whole(skip_padding(data)):
+        raise ImageError("damaged JPEG: a part of the picture is missing")
+    return data
+
+
+def _weight(image: ImageFile.ImageFile) -> int:
+    """Memory that decoding a pixel takes, relative to an ordinary picture."""
+    heavy = (
+        image.info.get("progressive")
+        or getattr(image, "is_animated", False)
+        or image.mode in ("RGBA", "RGBa", "LA", "PA", "La")
+        or image.mode.startswith(("I", "F"))
+    )
+    return 2 if heavy else 1
+
+
+def _check_size(kind: str, width: int, height: int, weight: int, limits: Limits) -> None:
+    size = f"{kind} header announces {width} x {height} pixels"
+    if width < 1 or height < 1:
+        raise ImageError(size)
+    if max(width, height) > limits.side:
+        raise ImageError(f"{size}, the most is {limits.side} a side")
+    if width * height * weight > limits.pixels:
+        raise ImageError(f"{size}, the most for its kind is {limits.pixels / weight / 1e6:.3g} million")
+
+
+def _check_tiles(image: ImageFile.ImageFile) -> None:
+    """Raise ImageError where a TIFF has tiles that are far larger than its picture."""
+    tags = getattr(image, "tag_v2", {})
+    try:
+        tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_HEIGHT, 0))
+    except TypeError as error:
+        raise ImageError("damaged TIFF: the size of its tiles is not a number") from error
+    width, height = image.size
+    if tile > max(4 * width * height, _SMALL_TILE):
+        raise ImageError(f"damaged TIFF: tiles of {tile} pixels in a picture of {width} x {height}")
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a WebP announces (RFC 9649, 2.5 to 2.7); raises ImageError."""
+    try:
+        match data[12:16]:
+            case b"VP8 ":
+                width, height = struct.unpack_from("<HH", data, 26)
+                return width & _WEBP_SIDE, height & _WEBP_SIDE
+            case b"VP8L":
+                (bits,) = struct.unpack_from("<I", data, 21)
+                return (bits & _WEBP_SIDE) + 1, (bits >> 14 & _WEBP_SIDE) + 1
+            case b"VP8X":
+                struct.unpack_from("6x", data, 24)
+                width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+                return width, height
+    except struct.error:
+        raise ImageError(f"truncated WebP: {len(data)} bytes") from None
+    raise ImageError(f"damaged WebP: unknown chunk {data[12:16]!r}")
+
+
+def _damage(error: Exception) -> str:
+    text = str(error).lower()
+    return _TRUNCATED if _TRUNCATED in text or isinstance(error, EOFError) else "damaged"
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says, where that is made for people."""
+    cause = error.__cause__ or error
+    if isinstance(cause, struct.error | IndexError | EOFError):
+        return "it ends within its header"
+    if isinstance(cause, KeyError):
+        return f"{error} is not a known value"
+    if isinstance(error, SyntaxError) and "not identified" in str(error):
+        return "its header has no size"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,104 +1,84 @@
-"""Structure of a JPEG (ITU-T T.81): its segments, scans and end, found without decoding.
+"""Whether a JPEG (ITU-T T.81) is whole, and whether decoding it takes long.
 
 A JPEG may have any number of scans, and each costs time in proportion to the pixels, not to its bytes: a
-progressive JPEG of 1 MB with 45,000 scans takes 30 to 60 s to decode. Scans are therefore counted first.
+progressive JPEG of 1 MB with 45,000 scans takes 30 to 130 s to decode. Scans are therefore counted first.
 """
 
 from __future__ import annotations
 
 import re
-import struct
+
+import av
 
 from media.errors import ImageError
-from media.header import Header
 
 MOST_SCANS = 100
 """Scans of one picture. Encoders make about ten; libtiff has the same limit for the same reason."""
+END = b"\xff\xd9"
 
-_MOST_SEGMENTS = 10_000
-_STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""C0 to CF without DHT, JPG and DAC (table B.1)."""
-_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-"""TEM, restarts and start of image: no length follows."""
-_FILL, _END_OF_IMAGE, _START_OF_SCAN = 0xFF, 0xD9, 0xDA
-_FIRST_WITH_LENGTH = 0xC0
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The first marker behind a scan: neither a stuffed byte, nor a restart, nor fill."""
+_START_OF_SCAN = b"\xff\xda"
+_PROGRESSIVE = b"\xff\xc2"
+_SCAN = re.compile(rb"\xff\xda\0.([\1-\4])(.{11})", re.DOTALL)
+"""Header of a scan: its length, the number of components, and what is read of each."""
+_COEFFICIENTS = 64
+_NOT_THERE = 15
+_STUFFED = b"\xff"
+_PADDING = b"\0\r\n "
 
 
-def read_jpeg(data: bytes) -> Header:
-    """Header of a JPEG, every segment of which was checked against the bytes that are there.
+def check_scans(data: bytes) -> None:
+    """Raise ImageError where a JPEG has more than `MOST_SCANS` scans."""
+    # Within a scan every FF is followed by 00 or a restart marker, so that no scan is counted twice.
+    if data.count(_START_OF_SCAN) > MOST_SCANS:
+        raise ImageError(f"a JPEG of more than {MOST_SCANS} scans, the most that is accepted")
+
+
+def has_end(data: bytes) -> bool:
+    """Whether an end marker follows the last scan."""
+    return data.rfind(END) > data.rfind(_START_OF_SCAN)
+
+
+def complete(data: bytes) -> bytes:
+    """A JPEG without an end marker, with one; bytes of padding behind the picture are left out.
 
     Raises:
-        ImageError: the JPEG is damaged, truncated, of a kind that is not supported, or has too many scans.
-        IndexError, struct.error: it ends within its header.
+        ImageError: it is truncated: parts of the picture are missing.
     """
-    at, scans = 2, 0
-    size: tuple[int, int, int, int] | None = None
-    for _ in range(_MOST_SEGMENTS):
-        if data[at] != _FILL:
-            raise ImageError(f"damaged JPEG: no marker at byte {at}")
-        marker = data[at + 1]
-        if marker == _FILL:
-            at += 1
-        elif marker in _WITHOUT_LENGTH:
-            at += 2
-        elif marker == _END_OF_IMAGE and size and scans:
-            width, height, kind, components = size
-            return Header(
-                "JPEG",
-                width,
-                height,
-                at + 2,
-                weight=1 if scans == 1 and kind != _PROGRESSIVE else 2,
-                progressive=kind != _BASELINE or scans > components,
-            )
-        else:
-            end = _segment_end(data, at, marker)
-            if marker in _STARTS_OF_FRAME:
-                if size:
-                    raise ImageError("damaged JPEG: it announces its size twice")
-                size = _frame(data, at, marker)
-            elif marker == _START_OF_SCAN:
-                scans += 1
-                end = _scan_end(data, end, scans, announced=size is not None)
-            at = end
-    raise ImageError(f"damaged JPEG: more than {_MOST_SEGMENTS} segments")
+    ended = data.rstrip(_PADDING)
+    if ended.endswith(_STUFFED) and len(ended) < len(data):
+        ended = data[: len(ended) + 1]
+    ended += END
+    if not (is_whole(ended) and _has_all_scans(ended)):
+        raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes, within the picture")
+    return ended
 
 
-def _segment_end(data: bytes, at: int, marker: int) -> int:
-    if marker < _FIRST_WITH_LENGTH or marker == _END_OF_IMAGE:
-        raise ImageError(f"damaged JPEG: marker {marker:02X} at byte {at}, before the picture")
-    (length,) = struct.unpack_from(">H", data, at + 2)
-    end = int(at + 2 + length)
-    if length < 2:
-        raise ImageError(f"damaged JPEG: a segment of {length} bytes at byte {at}")
-    if end > len(data):
-        raise ImageError(f"a JPEG of {len(data)} bytes that ends within its header")
-    return end
+def is_whole(data: bytes) -> bool:
+    """Whether the data of a JPEG suffices for every part of the picture and fits together.
+
+    libjpeg fills missing parts without an error; FFmpeg's decoder reports them. It supports fewer kinds: one
+    that it does not know counts as whole. The size must have been checked.
+    """
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1
+    decoder.options = {"err_detect": "explode"}
+    try:
+        return bool(decoder.decode(av.Packet(data)))
+    except av.InvalidDataError:
+        return False
+    except av.FFmpegError:
+        return True
 
 
-def _frame(data: bytes, at: int, marker: int) -> tuple[int, int, int, int]:
-    """Width, height, kind and number of components."""
-    precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-    if marker not in (_BASELINE, _EXTENDED, _PROGRESSIVE) or precision != 8:
-        raise ImageError(
-            f"JPEG of a kind that is not supported (marker {marker:02X}, {precision} bits): "
-            "expected baseline or progressive with 8 bits"
-        )
-    if components not in (1, 3, 4):
-        raise ImageError(f"damaged JPEG: {components} components, expected 1, 3 or 4")
-    return width, height, marker, components
-
-
-def _scan_end(data: bytes, begin: int, scans: int, announced: bool) -> int:
-    """Offset of the marker behind a scan."""
-    if not announced:
-        raise ImageError("damaged JPEG: a scan comes before the picture's size")
-    if scans > MOST_SCANS:
-        raise ImageError(f"a JPEG of more than {MOST_SCANS} scans, the most that is accepted")
-    marker = _AFTER_SCAN.search(data, begin)
-    if marker is None:
-        raise ImageError(f"truncated JPEG: it ends after {len(data)} bytes, before the end of the picture")
-    return marker.start()
+def _has_all_scans(data: bytes) -> bool:
+    """Whether the scans of a progressive JPEG give every coefficient in full (T.81, G.1.1.1)."""
+    if _PROGRESSIVE not in data:
+        return True
+    bits: dict[int, list[int]] = {}
+    for scan in _SCAN.finditer(data):
+        number, header = scan[1][0], scan[2]
+        first, last, precision = header[2 * number : 2 * number + 3]
+        for component in header[: 2 * number : 2]:
+            missing = bits.setdefault(component, [_NOT_THERE] * _COEFFICIENTS)
+            missing[first : last + 1] = [precision & 0xF] * (last + 1 - first)
+    return all(missing == [0] * _COEFFICIENTS for missing in bits.values())

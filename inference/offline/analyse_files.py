@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 from bus.messages import Estimate
 from inference.annotation.picture import LabelledFace
 from inference.crops import crop
-from inference.offline.clips import Clip
-from inference.offline.copies import AnnotatedCopies
+from inference.offline.clips import ROUNDING, Clip, next_due
+from inference.offline.copies import AnnotatedCopies, VideoCopy
 from inference.offline.files import InputFile
 from inference.offline.records import FileFailure, FrameResult
 from media.errors import MediaError
-from media.images import read_color, read_gray
+from media.images import Gray, read_color, read_gray
+from media.kinds import Kind
+from media.sequences import PictureSequence
 
 if TYPE_CHECKING:
     from inference.analyser import FaceClassifier, FaceDetector
+
+_ANIMATION_FPS = 5.0
+"""Frames per second of the annotated copy of an animation, whose pictures need not be shown equally long."""
 
 
 class FaceAnalyser:
@@ -70,39 +75,69 @@ class FaceAnalyser:
 def analyse_file(
     file: InputFile, analyser: FaceAnalyser, every: float = 0.0, copies: AnnotatedCopies | None = None
 ) -> Iterator[FrameResult | FileFailure]:
-    """Yield one result for a picture, and one per frame or one per `every` seconds for a video.
+    """Yield one result for a picture, one per frame or one per `every` seconds for a video, one per page.
 
     If the file cannot be read to its end, a failure follows the results so far. `copies` receives the
     analysed pictures. Raises OutputError if a copy cannot be written.
     """
+    analyse = {
+        Kind.PICTURE: _analyse_picture,
+        Kind.SEQUENCE: _analyse_sequence,
+        Kind.VIDEO: _analyse_video,
+    }[file.kind]
     try:
-        if file.is_video:
-            yield from _analyse_video(file, analyser, every, copies)
-        else:
-            yield _analyse_picture(file, analyser, copies)
+        yield from analyse(file, analyser, every, copies)
     except MediaError as error:
         yield FileFailure(file.name, str(error))
 
 
-def _analyse_picture(file: InputFile, analyser: FaceAnalyser, copies: AnnotatedCopies | None) -> FrameResult:
+def _analyse_picture(
+    file: InputFile, analyser: FaceAnalyser, every: float, copies: AnnotatedCopies | None
+) -> Iterator[FrameResult]:
     gray = read_gray(file.path)
     faces = analyser.analyse(gray)
     if copies:
         copies.write_picture(file, read_color(file.path), faces)
-    height, width = gray.shape
-    return FrameResult(file.name, 0, 0.0, width, height, faces)
+    yield _result(file, 0, 0.0, gray, faces)
+
+
+def _analyse_sequence(
+    file: InputFile, analyser: FaceAnalyser, every: float, copies: AnnotatedCopies | None
+) -> Iterator[FrameResult]:
+    with PictureSequence(file.path) as sequence, _open_copy(copies, file, every, _ANIMATION_FPS) as copy:
+        due = 0.0
+        for picture in sequence.pictures():
+            if sequence.timed and picture.time_s < due - ROUNDING:
+                continue
+            gray = picture.gray()
+            faces = analyser.analyse(gray)
+            if copy:
+                copy.write_frame(picture.color(), faces)
+            yield _result(file, picture.number, picture.time_s, gray, faces)
+            due = next_due(picture.time_s, every)
 
 
 def _analyse_video(
     file: InputFile, analyser: FaceAnalyser, every: float, copies: AnnotatedCopies | None
 ) -> Iterator[FrameResult]:
-    with Clip(file.path) as clip:
-        fps = min(1 / every, clip.fps) if every else clip.fps
-        copy = copies.open_video(file, fps) if copies else None
-        with copy or nullcontext():
-            for frame in clip.frames(every):
-                faces = analyser.analyse(frame.gray)
-                if copy:
-                    copy.write_frame(clip.color(), faces)
-                height, width = frame.gray.shape
-                yield FrameResult(file.name, frame.number, frame.time_s, width, height, faces)
+    with Clip(file.path) as clip, _open_copy(copies, file, every, clip.fps) as copy:
+        for frame in clip.frames(every):
+            faces = analyser.analyse(frame.gray)
+            if copy:
+                copy.write_frame(clip.color(), faces)
+            yield _result(file, frame.number, frame.time_s, frame.gray, faces)
+
+
+def _open_copy(
+    copies: AnnotatedCopies | None, file: InputFile, every: float, fps: float
+) -> AbstractContextManager[VideoCopy | None]:
+    if copies is None:
+        return nullcontext()
+    return copies.open_video(file, min(1 / every, fps) if every else fps)
+
+
+def _result(
+    file: InputFile, number: int, time_s: float, gray: Gray, faces: tuple[LabelledFace, ...]
+) -> FrameResult:
+    height, width = gray.shape
+    return FrameResult(file.name, number, time_s, width, height, faces)

@@ -11,7 +11,8 @@ from media.errors import ImageError, VideoError
 from media.images import Color, Gray
 from media.videos import VideoDecoder
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
+"""Seconds by which a time may lie before the one that is due."""
 
 
 class ClipFrame(NamedTuple):
@@ -50,15 +51,14 @@ class Clip:
         reason = ""
         while self._video.grab():
             time_s = self._video.time_s
-            if time_s >= due - _ROUNDING:
+            if time_s >= due - ROUNDING:
                 try:
                     gray = self._video.gray()
                 except ImageError as error:
                     failed, reason = failed + 1, reason or str(error)
                 else:
                     yield ClipFrame(number, time_s, gray)
-                    if every:
-                        due = ((time_s + _ROUNDING) // every + 1) * every
+                    due = next_due(time_s, every)
             number += 1
         if failed:
             raise VideoError(
@@ -68,3 +68,8 @@ class Clip:
     def color(self) -> Color:
         """The frame that was yielded last, as (height, width, 3) uint8 in blue, green, red."""
         return self._video.color()
+
+
+def next_due(time_s: float, every: float) -> float:
+    """The next multiple of `every` seconds behind a time; 0 where every frame is wanted."""
+    return ((time_s + ROUNDING) // every + 1) * every if every else 0.0

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
+import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from inference.annotation.picture import LabelledFace
 from inference.errors import OutputError
 from inference.offline.files import InputFile
-from media.native import diverted_stderr
 
 _JPEG = (".jpg", ".jpeg", ".jpe")
 _KEPT = (*_JPEG, ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Picture suffixes that the copy keeps; any other becomes PNG."""
 _JPEG_QUALITY = 95
-_CODEC = "mp4v"
-"""MPEG-4 part 2: OpenCV's builds have no H.264, and their VP9 encodes only 6 frames/s."""
+_CODEC = "libx264"
+_CODEC_OPTIONS = {"preset": "veryfast", "crf": "20"}
+"""H.264, which browsers show."""
+_FINEST_RATE = 1000
+"""Largest denominator of a frame rate."""
 
 
 DrawFaces = Callable[[NDArray[np.uint8], Sequence[LabelledFace]], NDArray[np.uint8]]
@@ -81,8 +88,8 @@ class VideoCopy:
     def __init__(self, path: Path, draw: DrawFaces, fps: float) -> None:
         self._path = path
         self._draw = draw
-        self._fps = fps
-        self._writer: cv2.VideoWriter | None = None
+        self._rate = Fraction(fps).limit_denominator(_FINEST_RATE)
+        self._open: tuple[OutputContainer, VideoStream] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,33 +97,41 @@ class VideoCopy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            with diverted_stderr():
-                self._writer.release()
+        if self._open is None:
+            return
+        container, stream = self._open
+        with self._reported():
+            container.mux(stream.encode())
+            container.close()
 
     def write_frame(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> None:
-        """Append one frame; all must have the same size."""
-        drawn = self._draw(picture, faces)
-        if self._writer is None:
-            self._writer = self._open(drawn)
-        with diverted_stderr():
-            self._writer.write(_crop_to_even(drawn))
+        """Append one frame; one of another size than the first is scaled to it."""
+        drawn = _crop_to_even(self._draw(picture, faces))
+        with self._reported():
+            container, stream = self._open = self._open or self._create(drawn)
+            if drawn.shape[:2] != (stream.height, stream.width):
+                drawn = np.asarray(cv2.resize(drawn, (stream.width, stream.height)), np.uint8)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn), format="bgr24")
+            container.mux(stream.encode(frame))
 
-    def _open(self, picture: NDArray[np.uint8]) -> cv2.VideoWriter:
-        height, width = _crop_to_even(picture).shape[:2]
+    def _create(self, picture: NDArray[np.uint8]) -> tuple[OutputContainer, VideoStream]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.open("wb").close()
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
-        with diverted_stderr():
-            codec = cv2.VideoWriter.fourcc(*_CODEC)
-            writer = cv2.VideoWriter(
-                str(self._path.resolve()), cv2.CAP_FFMPEG, codec, self._fps, (width, height)
-            )
-        if not writer.isOpened():
-            raise OutputError(f"{self._path}: this build of OpenCV cannot write MPEG-4 video")
-        return writer
+        container = av.open(f"file:{self._path.absolute()}", "w", format="mp4")
+        stream = cast(VideoStream, container.add_stream(_CODEC, rate=self._rate, options=_CODEC_OPTIONS))
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        return container, stream
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError as error:
+            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
 def _crop_to_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from inference.errors import InputError
+from media.kinds import Kind, find_kind, is_ignored, natural_order
 
-PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".apng"})
 VIDEOS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mjpeg", ".3gp", ".wmv"}
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".mjpeg"}
+    | {".3gp", ".wmv", ".asf", ".flv", ".h264", ".hevc", ".mxf", ".ogv", ".vob", ".dav"}
 )
+"""Suffixes of files that are meant to be pictures or videos: one of them that is damaged is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
     """One picture or video: `name` is its path as the user would write it, `relative` its path below the
-    deepest folder that contains all input files."""
+    deepest folder that contains all input files, `kind` what its content is."""
 
     path: Path
     name: str
     relative: PurePath
+    kind: Kind
 
     @property
     def is_video(self) -> bool:
-        """Whether the suffix is that of a video; a file with an unknown suffix is a picture."""
-        return self.path.suffix.lower() in VIDEOS
+        """Whether it has several pictures: a video, an animation or pages."""
+        return self.kind is not Kind.PICTURE
 
 
 class FoundFiles(NamedTuple):
@@ -41,46 +45,55 @@ class FoundFiles(NamedTuple):
 def find_files(paths: Sequence[Path], exclude: Path | None = None) -> FoundFiles:
     """The files among `paths` and all pictures and videos in the folders among them, sorted by folder.
 
-    Hidden files and the folder `exclude` are skipped. Raises InputError if a path does not exist or if
-    nothing is found.
+    What a file is is told by its content. In folders, numbers in names are sorted by value; hidden files,
+    stores of thumbnails and the folder `exclude` are skipped. Raises InputError if a path does not exist or
+    if nothing is found.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
-    files: dict[Path, Path] = {}
+    found: dict[Path, tuple[Path, Kind]] = {}
     others = 0
     for path in paths:
         for file in _walk(path, exclude) if path.is_dir() else (path,):
-            if path.is_dir() and file.suffix.lower() not in PICTURES | VIDEOS:
-                others += 1
+            real = file.resolve()
+            if real in found:
+                continue
+            kind = find_kind(file) or _meant_kind(file) or (None if path.is_dir() else Kind.PICTURE)
+            if kind:
+                found[real] = file, kind
             else:
-                files.setdefault(file.resolve(), file)
-    if not files:
+                others += 1
+    if not found:
         named = ", ".join(map(str, paths))
-        raise InputError(
-            f"{named}: neither pictures ({_list_suffixes(PICTURES)}) nor videos ({_list_suffixes(VIDEOS)})"
-        )
+        raise InputError(f"{named}: neither pictures nor videos")
     top = os.path.commonpath([path.resolve() if path.is_dir() else path.resolve().parent for path in paths])
-    return FoundFiles(
-        [InputFile(file, str(file), _relative_path(real, top)) for real, file in files.items()], others
-    )
+    files = [
+        InputFile(file, str(file), _relative_path(real, top), kind) for real, (file, kind) in found.items()
+    ]
+    return FoundFiles(files, others)
+
+
+def _meant_kind(path: Path) -> Kind | None:
+    """What a file that cannot be recognized should be, by its suffix."""
+    suffix = path.suffix.lower()
+    if suffix in VIDEOS:
+        return Kind.VIDEO
+    return Kind.PICTURE if suffix in PICTURES else None
 
 
 def _walk(folder: Path, exclude: Path | None) -> Iterator[Path]:
     for current, folders, names in os.walk(folder):
         here = Path(current)
-        folders[:] = sorted(name for name in folders if _is_included(here / name, exclude))
-        yield from (here / name for name in sorted(names) if not name.startswith("."))
+        kept = [here / name for name in folders if _is_included(here / name, exclude)]
+        folders[:] = [each.name for each in sorted(kept, key=natural_order)]
+        yield from sorted((here / name for name in names if not is_ignored(name)), key=natural_order)
 
 
 def _is_included(folder: Path, exclude: Path | None) -> bool:
-    return not folder.name.startswith(".") and (exclude is None or folder.resolve() != exclude.resolve())
+    return not is_ignored(folder.name) and (exclude is None or folder.resolve() != exclude.resolve())
 
 
 def _relative_path(real: Path, top: str) -> PurePath:
     # A link may point outside of the folder that contains it.
     return real.relative_to(top) if real.is_relative_to(top) else PurePath(*real.parts[1:])
-
-
-def _list_suffixes(suffixes: Iterable[str]) -> str:
-    return " ".join(sorted(suffixes))

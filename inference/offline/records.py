@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from common.file_names import printable_name
 from inference.annotation.picture import LabelledFace
 from inference.errors import OutputError
 
@@ -40,9 +41,9 @@ class FileFailure:
 def to_json(record: FrameResult | FileFailure) -> dict[str, Any]:
     """A record as JSON types: one line of a .jsonl file."""
     if isinstance(record, FileFailure):
-        return {"file": record.file, "error": record.error}
+        return {"file": printable_name(record.file), "error": printable_name(record.error)}
     return {
-        "file": record.file,
+        "file": printable_name(record.file),
         "frame": record.frame,
         "time_s": round(record.time_s, TIME_DECIMALS),
         "width": record.width,

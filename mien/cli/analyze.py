@@ -110,6 +110,7 @@ def _analysed(
     records: RecordFile | None,
 ) -> Iterator[FileSummary]:
     """Analyse the items and yield the summary of each; a progress bar is shown meanwhile."""
+    from common.file_names import printable_name
     from inference.offline.analyse_files import analyse_file
     from mien.cli.analyze_table import FileSummary
 
@@ -124,7 +125,8 @@ def _analysed(
                 summary.add(record)
                 if records:
                     records.add(record)
-                progress.update(task, completed=before + getattr(record, "frame", 0), what=file.path.name)
+                what = printable_name(file.path.name)
+                progress.update(task, completed=before + getattr(record, "frame", 0), what=what)
                 if time.monotonic() - shown_at > _REFRESH_S:
                     progress.refresh()
                     shown_at = time.monotonic()
@@ -133,10 +135,7 @@ def _analysed(
 
 
 def _progress() -> Progress:
-    """A progress bar on standard error that this thread alone draws; none where no terminal is attached.
-
-    While a picture is decoded, standard error is diverted, and what another thread draws would be lost.
-    """
+    """A progress bar on standard error; none where no terminal is attached."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.fields[what]}"),
@@ -154,8 +153,9 @@ def _length(file: InputFile) -> int:
     """The number of frames of an item according to its header."""
     from inference.offline.clips import Clip
     from media.errors import MediaError
+    from media.kinds import Kind
 
-    if not file.is_video:
+    if file.kind is not Kind.VIDEO:
         return 1
     try:
         with Clip(file.path) as clip:

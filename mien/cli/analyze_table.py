@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bus.messages import UNKNOWN
+from common.file_names import printable_name
 from inference.annotation.labels import expression_text, gender_text
 from inference.annotation.picture import LabelledFace
 from inference.offline.records import FileFailure, FrameResult
@@ -48,8 +49,10 @@ class FileSummary:
         """The cells file, faces, estimated expression and perceived gender, as rich markup."""
         faces, expressions, genders = self._cells() if self.frames else ("", "", "")
         if self.error:
-            expressions = "\n".join(filter(None, [expressions, f"[red]{escape(self.error)}[/]"]))
-        return escape(self.file), faces, expressions, genders
+            expressions = "\n".join(
+                filter(None, [expressions, f"[red]{escape(printable_name(self.error))}[/]"])
+            )
+        return escape(printable_name(self.file)), faces, expressions, genders
 
     def _cells(self) -> tuple[str, str, str]:
         if self.is_video:

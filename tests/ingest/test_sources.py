@@ -123,7 +123,7 @@ def test_a_damaged_picture_in_a_folder_is_named_and_the_next_is_read(tmp_path: P
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     assert cv2.imwrite(str(tmp_path / "b.jpg"), np.zeros((20, 30), np.uint8))
     damaged, whole = read_all(open_source(str(tmp_path)))
-    with pytest.raises(ImageError, match=r"a\.jpg: a JPEG of 4 bytes"):
+    with pytest.raises(ImageError, match=r"a\.jpg: damaged JPEG"):
         damaged.decode()
     assert whole.decode().shape == (20, 30)
 
@@ -202,7 +202,7 @@ def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path, content: bytes) -
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    assert "holds no pictures (.bmp" in refusal(str(tmp_path))
+    assert "holds no pictures (BMP" in refusal(str(tmp_path))
 
 
 def test_files_and_folders_are_recordings() -> None:

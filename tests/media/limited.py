@@ -28,8 +28,8 @@ from bus.messages import Frame, LastFrame, Partition, Positions, Results
 from bus.sinks import ResultSink
 from common.clock import wall_clock_us
 from inference.worker import Worker
-from ingest.mjpeg import MjpegStream
-from ingest.recordings import PictureFolder
+from ingest.mjpeg import HttpCamera
+from ingest.recordings import open_recording
 from media import images
 from media.errors import ImageError
 from mien.cli.app import app
@@ -50,7 +50,7 @@ def _read_folder(path: Path) -> None:
     folder = path.with_name(f"folder-{path.name}")
     folder.mkdir()
     (folder / path.with_suffix(".png").name).symlink_to(path)
-    with closing(PictureFolder(folder, 1)) as source:
+    with closing(open_recording(folder, 1)) as source:
         picture = source.read()
         assert picture is not None
         picture.decode()
@@ -60,8 +60,10 @@ def _read_camera(path: Path) -> None:
     """The picture as sent by a network camera."""
     with MjpegCamera() as camera:
         camera.sends = path.read_bytes()
-        with closing(MjpegStream(camera.url(), 10, 10)) as stream:
-            stream.read().decode()
+        with closing(HttpCamera(camera.url(), 5, 10, 10)) as source:
+            picture = source.read()
+            assert picture is not None
+            picture.decode()
 
 
 class _Analyser:

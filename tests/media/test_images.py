@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.errors import ImageError
-from media.formats import read_header
 from media.images import (
     BUS_FRAME,
     CAMERA_PICTURE,
@@ -23,6 +22,7 @@ from media.images import (
     Limits,
     decode_color,
     decode_gray,
+    open_picture,
     read_color,
     read_gray,
 )
@@ -30,6 +30,8 @@ from tests.media.bombs import jpeg_of_size, jpeg_with_scans, png_header, segment
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 60, 80
+_LAST_BLOCK = 9
+"""Bytes at the end of a JPEG without which at most its last block differs."""
 
 
 @pytest.fixture(scope="module")
@@ -82,17 +84,8 @@ def test_jpeg_grey_and_colour_are_the_same_picture(scene: Picture) -> None:
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".gif"])
 def test_headers_announce_what_is_decoded(extension: str, scene: Picture) -> None:
-    header = read_header(encode(extension, scene))
-    assert (header.width, header.height) == (WIDTH, HEIGHT)
-
-
-def test_big_endian_tiff_and_old_bmp_headers() -> None:
-    entries = struct.pack(">HHIHH", 256, 3, 1, 320, 0) + struct.pack(">HHII", 257, 4, 1, 200)
-    assert read_header(b"MM\0*" + struct.pack(">IH", 8, 2) + entries)[:3] == ("TIFF", 320, 200)
-    old = b"BM" + struct.pack("<IIIIHHHH", 0, 0, 26, 12, 320, 200, 1, 8) + bytes(320 * 200)
-    assert read_header(old)[:3] == ("BMP", 320, 200)
-    with pytest.raises(ImageError, match="truncated BMP: 320 x 200 pixels take 64026 bytes, 64025 are there"):
-        read_header(old[:-1])
+    image, _ = open_picture(encode(extension, scene), PICTURE_FILE)
+    assert image.size == (WIDTH, HEIGHT)
 
 
 def test_sixteen_bits_become_eight(scene: Picture) -> None:
@@ -124,9 +117,34 @@ def test_the_orientation_in_exif_is_applied(scene: Picture) -> None:
 @pytest.mark.parametrize("progressive", [0, 1])
 def test_a_truncated_jpeg_is_refused_wherever_it_ends(progressive: int, scene: Picture) -> None:
     data = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
-    for length in range(len(data)):
+    for length in range(len(data) - _LAST_BLOCK):
         with pytest.raises(ImageError):
             decode_gray(data[:length], CAMERA_PICTURE)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("behind", [b"", b"\xff", bytes(700), b"\r\n\r\n"])
+def test_a_jpeg_without_an_end_marker_is_whole(progressive: int, behind: bytes, scene: Picture) -> None:
+    data = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    assert np.array_equal(decode_gray(data[:-2] + behind, CAMERA_PICTURE), decode_gray(data, CAMERA_PICTURE))
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_padding_does_not_make_a_truncated_jpeg_whole(progressive: int, scene: Picture) -> None:
+    data = jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    for length in (len(data) // 2, 3 * len(data) // 4, len(data) - 60):
+        with pytest.raises(ImageError):
+            decode_gray(data[:length] + bytes(4096), CAMERA_PICTURE)
+
+
+@pytest.mark.parametrize("stray", [b"\r\n", b"\0\0\0", b"\n"])
+def test_stray_bytes_before_a_jpeg_and_between_its_segments_are_passed_over(
+    stray: bytes, scene: Picture
+) -> None:
+    data = with_orientation(jpeg(scene), 1)
+    at = data.index(b"\xff\xdb")
+    for changed in (stray + data, data[:at] + stray + data[at:]):
+        assert np.array_equal(decode_gray(changed, CAMERA_PICTURE), decode_gray(data))
 
 
 @pytest.mark.parametrize("extension", [".png", ".bmp", ".tiff", ".webp", ".gif"])
@@ -142,34 +160,30 @@ def test_other_formats_are_refused_when_cut_in_half(extension: str, scene: Pictu
     ("data", "message"),
     [
         (b"", "empty file"),
-        (b"file,age,gender\n", "not a picture: 16 bytes that begin with b'file', expected JPEG, PNG"),
-        (b"\xff\xd8", "a JPEG of 2 bytes that ends within its header"),
-        (b"\xff\xd8\xff\xe0\xff\xff", "a JPEG of 6 bytes that ends within its header"),
-        (b"\xff\xd8 no picture", "no marker at byte 2"),
-        (b"\xff\xd8\xff\xe0\0\0" * 9, "a segment of 0 bytes at byte 2"),
-        (b"\xff\xd8\xff\xd9", "marker D9 at byte 2, before the picture"),
-        (b"\xff\xd8" + b"\xff" * 100_000, "more than 10000 segments"),
-        (b"\xff\xd8\xff\xda\0\2", "a scan comes before the picture's size"),
-        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 1)) * 2, "it announces its size twice"),
-        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 2)), "2 components, expected 1, 3 or 4"),
-        (
-            b"\xff\xd8" + segment(0xC9, struct.pack(">BHHB", 8, 9, 9, 1)),
-            r"not supported \(marker C9, 8 bits\)",
-        ),
-        (
-            b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 12, 9, 9, 1)),
-            r"not supported \(marker C0, 12 bits\)",
-        ),
-        (png_header(9, 9)[:20], "a PNG of 20 bytes that ends within its header"),
-        (png_header(9, 9), "truncated PNG: it ends after 33 bytes, without an end chunk"),
-        (b"\x89PNG\r\n\x1a\n" + png_header(9, 9)[8:].replace(b"IHDR", b"IDAT"), "its first chunk is b'IDAT'"),
+        (b"file,age,gender\n", "not a picture: it begins with b'file', expected JPEG, PNG"),
+        (b"\xff\xd8", "not a picture"),
+        (b"\xff\xd8\xff\xe0\xff\xff", "damaged JPEG, or of a kind that is not supported: Truncated"),
+        (b"\xff\xd8 no picture", "not a picture"),
+        (b"\xff\xd8\xff\xe0\0\0" * 9, "damaged JPEG.*: its header has no size"),
+        (b"\xff\xd8\xff\xd9", "damaged JPEG.*: its header has no size"),
+        (b"\xff\xd8" + b"\xff" * 100_000, "damaged JPEG.*: its header has no size"),
+        (b"\xff\xd8\xff\xda\0\2", "damaged JPEG.*: its header has no size"),
+        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 1)) * 2, "JPEG"),
+        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 8, 9, 9, 2)), "cannot handle 2-layer images"),
+        (b"\xff\xd8" + segment(0xC0, struct.pack(">BHHB", 12, 9, 9, 1)), "cannot handle 12-bit layers"),
+        (png_header(9, 9)[:20], "damaged PNG.*: Truncated File Read"),
+        (png_header(9, 9), "damaged PNG.*: it ends within its header"),
+        (b"\x89PNG\r\n\x1a\n" + png_header(9, 9)[8:].replace(b"IHDR", b"IDAT"), "damaged PNG.*: broken PNG"),
         (b"RIFF\0\0\0\0WEBPVP9 ", "unknown chunk"),
         (b"RIFF\0\0\0\0AVI LIST", "not a picture"),
-        (b"RIFF\xff\0\0\0WEBPVP8 ", "truncated WebP: it announces 263 bytes, 16 are there"),
-        (b"II*\0\xff\xff\xff\x7f", "TIFF of 8 bytes that ends within its header"),
-        (tiff({256: 9, 257: 9, 259: 34712}), "TIFF with compression 34712, which is not supported"),
-        (tiff({256: 9, 257: 9, 277: 200}), "TIFF with 200 values per pixel: expected 1 to 4"),
-        (b"BM" + bytes(12) + struct.pack("<Iii", 40, 0, 9) + bytes(40), "announces 0 x 9"),
+        (b"RIFF\xff\0\0\0WEBPVP8 ", "truncated WebP: 16 bytes"),
+        (b"II*\0\xff\xff\xff\x7f", "damaged TIFF"),
+        (tiff({256: 9, 257: 9, 259: 34712}), "TIFF.* not supported: 34712 is not a known value"),
+        (tiff({256: 9, 257: 9, 277: 200}), "TIFF.* not supported: Invalid value for samples per pixel"),
+        (b"BM" + bytes(12) + struct.pack("<Iii", 40, 0, 9) + bytes(40), "damaged BMP"),
+        (b"\0\0\0\x1cftypavif" + bytes(40), "AVIF: expected JPEG"),
+        (b"\0\0\0\x1cftypheic" + bytes(40), "HEIC: expected JPEG"),
+        (b"\xff\x0a" + bytes(40), "JPEG XL: expected JPEG"),
     ],
 )
 def test_bytes_that_are_not_a_picture_are_refused_with_the_reason(
@@ -255,7 +269,7 @@ def test_a_jpeg_with_a_hole_is_refused_and_stderr_stays_clean(
     with pytest.raises(ImageError, match="a part of the picture is missing"):
         read_gray(path)
     path.write_bytes(encode(".png", large)[:-500])
-    with pytest.raises(ImageError, match="truncated PNG: chunk b'IDAT'"):
+    with pytest.raises(ImageError, match="truncated PNG"):
         read_gray(path)
     assert capfd.readouterr() == ("", "")
 
@@ -280,9 +294,9 @@ def test_damaged_jpegs_give_the_announced_size_or_an_error(
             refused += 1
         else:
             decoded += 1
-            header = read_header(mutated)
+            width, height = open_picture(mutated, CAMERA_PICTURE)[0].size
             assert gray.dtype == np.uint8
-            assert gray.shape in ((header.height, header.width), (header.width, header.height))
+            assert gray.shape in ((height, width), (width, height))
     capfd.readouterr()
     assert decoded > 20
     assert refused > 20
@@ -307,12 +321,12 @@ def test_threads_may_decode_in_parallel(scene: Picture) -> None:
 
 def test_checks_take_less_than_a_fifth_of_a_millisecond(scene: Picture) -> None:
     data = with_orientation(jpeg(cv2.resize(scene, (640, 480))), 1)
-    read_header(data)
+    open_picture(data, BUS_FRAME)
     best = min(_seconds(data) for _ in range(20))
     assert best < 0.0002
 
 
 def _seconds(data: bytes) -> float:
     begin = time.perf_counter()
-    read_header(data)
+    open_picture(data, BUS_FRAME)
     return time.perf_counter() - begin
