@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -276,12 +277,13 @@ def test_a_rebalance_that_starts_with_new_metadata_completes(
     )
 
 
-def test_a_poison_record_reaches_the_dead_letter_queue_unchanged(
-    broker: Broker, read: Callable[..., KafkaReader]
+@pytest.mark.parametrize("originals", [False, True])
+def test_a_poison_record_reaches_the_dead_letter_queue_with_its_value_only_if_wanted(
+    broker: Broker, read: Callable[..., KafkaReader], originals: bool
 ) -> None:
     settings = fresh_topic(broker)
     send(settings, [frame(0), frame(1)])
-    reader = read(settings, Shelf())
+    reader = read(settings, Shelf(), dead_letter_originals=originals)
     poison = gather(reader, 2).records[1]
     reader.reject(poison, "not a JPEG: é")
     consumer = KafkaConsumer(
@@ -293,11 +295,35 @@ def test_a_poison_record_reaches_the_dead_letter_queue_unchanged(
     with closing(consumer):
         letter = next(consumer)
     headers = dict(letter.headers)
-    assert letter.value == poison.value
+    assert letter.value == (poison.value if originals else b"")
+    assert headers[dead_letters.SIZE] == b"%d" % len(poison.value)
+    assert headers[dead_letters.SHA256] == hashlib.sha256(poison.value).hexdigest().encode()
     assert {name: headers[name] for name, _ in poison.headers} == dict(poison.headers)
     assert headers[dead_letters.ERROR] == "not a JPEG: é".encode()
     assert headers[dead_letters.TOPIC] == settings.topic.encode()
     assert (headers[dead_letters.PARTITION], headers[dead_letters.OFFSET]) == (b"0", b"1")
+
+
+def test_long_headers_of_a_poison_record_are_cut(
+    broker: Broker, read: Callable[..., KafkaReader]
+) -> None:
+    """A header can contain a picture as well."""
+    settings = fresh_topic(broker)
+    picture = b"\xff\xd8" + b"p" * 5000
+    with closing(KafkaProducer(bootstrap_servers=settings.servers[0])) as producer:
+        producer.send(settings.topic, b"x", headers=[("camera", picture)] * 50).get(timeout=FAR)
+    reader = read(settings, Shelf())
+    (poison,) = gather(reader, 1).records
+    reader.reject(poison, "no frame")
+    consumer = KafkaConsumer(
+        settings.dead_letters,
+        bootstrap_servers=settings.servers[0],
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=FAR * 1000,
+    )
+    with closing(consumer):
+        letter = next(consumer)
+    assert sum(len(value) for _, value in letter.headers) < 2000
 
 
 @pytest.mark.parametrize(("stored", "expected", "expired"), [(2, [5, 6, 7], 3), (100, [5, 6, 7], 0)])
