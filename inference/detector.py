@@ -113,7 +113,7 @@ class Detector:
 
     def scale(self, height: int, width: int) -> float:
         """The factor by which a picture of that size is scaled for the network."""
-        return min(self.longest_side / max(height, width), _LARGEST_ZOOM)
+        return scale_of(height, width, self.longest_side)
 
     def _run_network(
         self, gray: NDArray[np.uint8], scale: float, lowest: float
@@ -124,6 +124,11 @@ class Detector:
         )
         likely = scores[0] >= lowest
         return boxes[0][likely] / np.float32(scale), scores[0][likely]
+
+
+def scale_of(height: int, width: int, longest_side: int) -> float:
+    """The factor by which a detector with that longest side scales a picture of that size."""
+    return min(longest_side / max(height, width), _LARGEST_ZOOM)
 
 
 def _scale_and_pad(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

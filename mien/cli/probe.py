@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.source_identity import whole_source
-from inference.detector import Faces
+from inference.detector import LONGEST_SIDE, Faces, scale_of
+from inference.recall_by_size import RecallBySize
 from ingest.camera_source import UndecodedPicture
 from ingest.sources import SourceRules, open_source
 from media.native import configure_opencv
@@ -21,6 +22,8 @@ _DARK, _BRIGHT = 40, 215
 """Mean grey (0 to 255) outside of which faces are hard to classify."""
 _SMALL = 24.0
 """Size in pixels below which a face is hard to classify (the model card's figures for small faces)."""
+_LEAST_SHARE = 0.5
+"""Share of faces of the size that was seen below which the camera is too far away."""
 _LEAST_FPS = 2.0
 _SEARCH_EVERY = 5
 
@@ -35,6 +38,11 @@ class Report:
     seconds: float = 0.0
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
+
+    @property
+    def scale(self) -> float:
+        """The factor by which the detector scales these pictures."""
+        return scale_of(self.height, self.width, LONGEST_SIDE)
 
     def add(self, gray: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Faces]) -> None:
         """Add one grey picture (height, width) uint8; faces are detected in every fifth."""
@@ -81,16 +89,27 @@ def judge(report: Report) -> list[tuple[bool, str]]:
         (_DARK <= grey <= _BRIGHT, f"mean brightness {grey / 2.55:.0f} %"),
     ]
     if report.faces:
-        size = float(np.median(report.faces))
-        hint = (
-            ""
-            if size >= _SMALL
-            else f": below {_SMALL:.0f} pixels they are hard to classify, move the camera closer"
-        )
-        lines.append((size >= _SMALL, f"faces of {size:.0f} pixels{hint}"))
+        lines += _judge_sizes(report)
     else:
         lines.append((True, "no face was found; to check face sizes, let somebody look into the camera"))
     return lines
+
+
+def _judge_sizes(report: Report) -> list[tuple[bool, str]]:
+    """Whether faces of the size that was seen are found and can be classified."""
+    size = float(np.median(report.faces))
+    seen = size * report.scale
+    share = RecallBySize().share(seen)
+    far = "" if size >= _SMALL else f": below {_SMALL:.0f} pixels they are hard to classify"
+    closer = "" if size >= _SMALL and share >= _LEAST_SHARE else "; move the camera closer or zoom in"
+    return [
+        (size >= _SMALL, f"faces of {size:.0f} pixels{far}"),
+        (
+            share >= _LEAST_SHARE,
+            f"{seen:.0f} pixels in the detector's picture of {LONGEST_SIDE}: it finds {share:.0%} of such "
+            f"faces in a single picture{closer}",
+        ),
+    ]
 
 
 def _wait_for(picture: UndecodedPicture, started: float) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from inference import recall_by_size
 from inference.model_file import MODELS
 from training.detector.evaluate import TIMED
 from training.detector.train import DetectorConfig, read_config
 from training.pages.markdown import table
 from training.runs.publishing import read_metrics, ship
-from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history
+from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
 
 NAME = "detector"
 MOST_LOST = 0.01
@@ -72,9 +73,11 @@ $compared
 $running
 
 Three scores are in the file's metadata. `face` is for a single picture: the best F1 on validation
-photographs. What is followed from frame to frame begins at `weak`; what moves is a person's face where
-its mean score reaches `face`, what stands still only where it reaches `sure`. These two come from the
-goods of the training part, too: `weak` leaves one false face per photograph, `sure` none in any. On test
+photographs. What is followed from frame to frame begins at `weak`. It is a person's face where its mean
+score is at least `face`, has once been 60 % of the way from `face` to `sure`, and it moves, be it only by the
+sway of somebody who sits. At less than one frame in 1.5 seconds a single face counts where it reaches `sure`.
+`weak` and `sure` come from the goods of the training part, too: `weak` leaves one false face per photograph,
+`sure` none in any. On test
 photographs:
 
 $levels
@@ -98,8 +101,8 @@ $costs
 - Small faces: see above. Pictures are reduced to $large pixels first, so that in one of twice that side a
   face has to be twice as large.
 - Goods look like faces to it. In streams, movement and time decide; single pictures of shelves need a look.
-- A face printed on a shirt or a bag counts when it moves; one that hangs still and reaches `sure` counts as
-  a visit of up to a minute.
+- A face printed on a shirt or a bag counts when it moves, and so does one on a screen. A poster counts only
+  if the camera shakes, and at less than one frame in 1.5 seconds, once, if it reaches `sure`.
 - Profiles, and faces from steeply above, are rare in the data, and often missed. Pose is not labelled, so
   that no figure measures how often.
 - Whether it finds some people less often than others has not been measured: the photographs have no labels
@@ -132,7 +135,10 @@ def publish(run: Path, models: Path = MODELS) -> Path:
     metrics = read_metrics(run)
     if not worthwhile(metrics):
         del metrics["int8"]
-    return ship(run, metrics, card(run, metrics), NAME, models)
+    path = ship(run, metrics, card(run, metrics), NAME, models)
+    figures = metrics.get("int8", metrics["float32"])["test"]
+    write_json(models / recall_by_size.FILE, recall_by_size.make_table(figures))
+    return path
 
 
 def worthwhile(metrics: Mapping[str, Any]) -> bool:
