@@ -1,1 +1,1 @@
-"""The Streamlit dashboard. Every figure on its pages comes from `storage.trends`."""
+"""The Streamlit dashboard. Every figure on its pages comes from `storage.figures`."""

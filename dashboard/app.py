@@ -1,4 +1,4 @@
-"""Entry point of the dashboard: configuration, logo, style and navigation of every page."""
+"""Entry point of the dashboard: configuration, logo, style, the bar and the navigation of every page."""
 
 from __future__ import annotations
 
@@ -6,19 +6,31 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import theme
+from dashboard import bar, queries, theme
+from mien.settings import Settings
+from storage.errors import StorageError
 
 _HERE = Path(__file__).parent
+_PAGES = {
+    "overview": ("Overview", ":material/insights:"),
+    "trends": ("Trends", ":material/show_chart:"),
+    "compare": ("Compare", ":material/compare_arrows:"),
+    "cameras": ("Cameras", ":material/videocam:"),
+    "events": ("Events", ":material/event:"),
+}
 
 st.set_page_config(page_title="Mien", page_icon=str(_HERE / "assets" / "icon.svg"), layout="wide")
 st.logo(str(_HERE / "assets" / "mien.svg"), size="large")
 st.html(f"<style>{theme.stylesheet()}</style>")
-st.navigation(
+_page = st.navigation(
     [
-        st.Page(
-            _HERE / "app_pages" / "overview.py", title="Overview", icon=":material/insights:", default=True
-        ),
-        st.Page(_HERE / "app_pages" / "cameras.py", title="Cameras", icon=":material/videocam:"),
+        st.Page(_HERE / "app_pages" / f"{name}.py", title=title, icon=icon, default=name == "overview")
+        for name, (title, icon) in _PAGES.items()
     ],
     position="top",
-).run()
+)
+try:
+    bar.draw(queries.read_status(Settings()))
+except StorageError:
+    bar.draw(None)
+_page.run()

@@ -9,19 +9,22 @@ from typing import Any, Literal
 import altair as alt
 
 from dashboard import theme
-from dashboard.spans import Span
-from storage.trends import State
+from dashboard.scales import Scale
+from storage.figures.groups import State
 
 AXIS_HEIGHT = 26
 """Pixels of the time axis below the lowest band."""
 
-_RIGHT_PADDING = 20
+RIGHT_PADDING = 20
+"""Pixels to the right of a chart, beyond its labels."""
 
 COLOUR = alt.Scale(domain=list(theme.SERIES))
 LABEL_COLOUR = alt.ExprRef(f"scale('color', '{theme.QUIET}')")
 """The colour of axis labels: those of Streamlit have a contrast of less than 4.5:1 on a light ground."""
 
-SLOTS, STACK, LABELS, SHARES = (alt.NamedData(name) for name in ("slots", "stack", "labels", "shares"))
+SLOTS, STACK, LABELS, SHARES, EVENTS = (
+    alt.NamedData(name) for name in ("slots", "stack", "labels", "shares", "events")
+)
 """The tables that layers draw, see `dashboard.chart_tables`."""
 
 
@@ -39,31 +42,38 @@ class Band:
 
 
 def specification(
-    height: int, *layers: Any, scales: Literal["independent", "shared"] = "independent"
+    height: int,
+    *layers: Any,
+    scales: Literal["independent", "shared"] = "independent",
+    right: int = RIGHT_PADDING,
 ) -> dict[str, Any]:
-    """The specification of a chart of `layers`; the vertical scale of each is independent unless shared."""
+    """The specification of a chart of `layers`; the vertical scale of each is independent unless shared.
+
+    `right` is the space for labels on the right, in pixels.
+    """
     chart = (
         alt.layer(*layers)
         .resolve_scale(y=scales)
         .configure_legend(disable=True)
-        .properties(height=height, padding={"left": 0, "top": 0, "bottom": 0, "right": _RIGHT_PADDING})
+        .properties(height=height, padding={"left": 0, "top": 0, "bottom": 0, "right": right})
     )
     result: dict[str, Any] = chart.to_dict()
     return result
 
 
-def slot_base(span: Span) -> alt.Chart:
+def slot_base(scale: Scale) -> alt.Chart:
     """The slots on the time axis, without a mark: the base of other layers."""
-    return alt.Chart(SLOTS).encode(x=_time_axis("start", span), x2="end:T")
+    return alt.Chart(SLOTS).encode(x=time_axis("start", scale), x2="end:T")
 
 
-def _time_axis(column: str, span: Span) -> alt.X:
+def time_axis(column: str, scale: Scale) -> alt.X:
+    """The time axis that all layers of a chart share; `column` is in local milliseconds."""
     return alt.X(
         f"{column}:T",
         title=None,
         scale=alt.Scale(type="utc", nice=False),
         axis=alt.Axis(
-            format=span.axis_format,
+            format=scale.axis_format,
             tickCount=6,
             grid=False,
             labelFlush=True,
@@ -99,7 +109,7 @@ def _opacity_in(state: State) -> Any:
     return alt.condition(alt.datum.state == state.value, alt.value(theme.FAINT), alt.value(0))
 
 
-def share_stack(span: Span, band: Band) -> tuple[alt.Chart, ...]:
+def share_stack(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
     """Stacked shares, and their labels to the right of the last stack."""
     y = alt.Y(
         "low:Q",
@@ -111,15 +121,27 @@ def share_stack(span: Span, band: Band) -> tuple[alt.Chart, ...]:
     stacks = (
         alt.Chart(STACK)
         .mark_rect(x2Offset=-1)
-        .encode(x=_time_axis("start", span), x2="end:T", y=y, y2="high:Q", color=part)
+        .encode(x=time_axis("start", scale), x2="end:T", y=y, y2="high:Q", color=part)
     )
     pixels = alt.Scale(domain=[0, 400], range=[0, 400])
     labels = alt.Chart(LABELS).encode(
-        x=_time_axis("at", span), y=alt.Y("y:Q", axis=None, title=None, scale=pixels)
+        x=time_axis("at", scale), y=alt.Y("y:Q", axis=None, title=None, scale=pixels)
     )
     squares = labels.mark_square(size=70, opacity=1, xOffset=12).encode(color=part)
     names = labels.mark_text(align="left", dx=22, fontSize=12).encode(text="label:N", color=colour(theme.INK))
     return stacks, squares, names
+
+
+def event_marks(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
+    """A bar over the time of each event, with its name."""
+    base = alt.Chart(EVENTS).encode(x=time_axis("start", scale), tooltip=[alt.Tooltip("name:N"), "when:N"])
+    bars = base.mark_rect(cornerRadius=2, opacity=0.8).encode(
+        x2="end:T", y=alt.value(band.top), y2=alt.value(band.bottom), color=colour(theme.CAUTION)
+    )
+    names = base.mark_text(align="left", dx=4, fontSize=11, baseline="middle", limit=160).encode(
+        y=alt.value(band.middle), text="name:N", color=colour(theme.INK)
+    )
+    return bars, names
 
 
 def visit_bars(base: alt.Chart, band: Band) -> alt.Chart:

@@ -11,8 +11,12 @@ import pandas as pd  # type: ignore[import-untyped]
 
 from dashboard import formats, theme
 from dashboard.label_layout import place_labels
-from dashboard.spans import Span
-from storage.trends import COVERAGE_FLOOR, THIN, Figures, Interval, Slot, State, to_local_time
+from dashboard.scales import Scale
+from storage.events import Event
+from storage.figures.groups import COVERAGE_FLOOR, THIN, Figures, State
+from storage.figures.trend import Slot
+from storage.intervals import Interval
+from storage.local_time import to_local_time
 
 Row = dict[str, Any]
 GetShares = Callable[[Figures], Mapping[str, Interval]]
@@ -27,14 +31,15 @@ SLOT_COLUMNS = (
 )
 STACK_COLUMNS = ("start", "end", "label", "low", "high")
 LABEL_COLUMNS = ("at", "y", "label")
+EVENT_COLUMNS = ("start", "end", "name", "when")
 SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
 
 
 def slot_table(
-    slots: Sequence[Slot], zone: ZoneInfo, span: Span, labels: Sequence[str], get_shares: GetShares
+    slots: Sequence[Slot], zone: ZoneInfo, scale: Scale, labels: Sequence[str], get_shares: GetShares
 ) -> Any:
     """One row per slot, with one text column per label; times are local milliseconds of `zone`."""
-    rows = [_slot(slot, zone, span, labels, get_shares(slot.figures)) for slot in slots]
+    rows = [_slot(slot, zone, scale, labels, get_shares(slot.figures)) for slot in slots]
     return _table(rows, (*SLOT_COLUMNS, *labels))
 
 
@@ -73,6 +78,19 @@ def label_table(
     return _table(rows, LABEL_COLUMNS)
 
 
+def event_table(events: Iterable[Event], slots: Sequence[Slot], zone: ZoneInfo) -> Any:
+    """One row per event within the time of the slots, cut at their ends."""
+    rows = []
+    for event in events:
+        start, end = max(event.start, slots[0].start), min(event.end, slots[-1].end)
+        if start < end:
+            times = [to_local_time(time, zone) // 1000 for time in (start, end)]
+            full = [to_local_time(time, zone) // 1000 for time in (event.start, event.end - 1)]
+            when = " to ".join(_local_datetime(time).strftime("%a %d %b %Y") for time in full)
+            rows.append({"start": times[0], "end": times[1], "name": event.name, "when": when})
+    return _table(rows, EVENT_COLUMNS)
+
+
 def share_table(shares: Mapping[str, Interval], labels: Sequence[str]) -> Any:
     """One row per label with a share; its bar is faint where it is from few visits."""
     rows = [
@@ -93,15 +111,15 @@ def share_table(shares: Mapping[str, Interval], labels: Sequence[str]) -> Any:
 
 
 def _slot(
-    slot: Slot, zone: ZoneInfo, span: Span, labels: Sequence[str], shares: Mapping[str, Interval]
+    slot: Slot, zone: ZoneInfo, scale: Scale, labels: Sequence[str], shares: Mapping[str, Interval]
 ) -> Row:
     figures, mood, coverage = slot.figures, slot.figures.mood, slot.figures.coverage
     times = _times(slot, zone)
     suppressed = bool(labels and figures.visits and not shares)
     return {
         **times,
-        "when": " to ".join(_local_datetime(time).strftime(span.slot_format) for time in times.values()),
-        "state": (State.SUPPRESSED if suppressed else figures.state).value,
+        "when": " to ".join(_local_datetime(time).strftime(scale.slot_format) for time in times.values()),
+        "state": State.SUPPRESSED.value if suppressed else _state_text(figures),
         "visits": figures.visits,
         "visits_opacity": theme.FAINT if slot.running else 1.0,
         "watched": formats.NO_VALUE if coverage is None else formats.rounded_percent(coverage),
@@ -111,6 +129,13 @@ def _slot(
         "mood_high": mood.high if mood else None,
         **{label: formats.percent(shares[label].value) if shares else formats.NO_VALUE for label in labels},
     }
+
+
+def _state_text(figures: Figures) -> str:
+    """The state of a slot; a slot in which nothing was to be watched is no gap."""
+    if figures.state is State.UNOBSERVED and figures.coverage is None:
+        return "not scheduled"
+    return figures.state.value
 
 
 def _strip_colour(coverage: float | None) -> str:

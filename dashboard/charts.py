@@ -21,10 +21,14 @@ from dashboard import chart_tables as tables
 from dashboard import theme
 from dashboard.chart_layers import Band
 from dashboard.chart_tables import GetShares
-from dashboard.spans import Span
-from storage.trends import GENDERS, Interval, Slot
+from dashboard.scales import Scale
+from storage.events import Event
+from storage.figures.trend import Slot
+from storage.intervals import Interval
+from storage.tables import GENDERS
 
-_EXPRESSIONS, _VISITS, _EXPRESSIONS_STRIP = Band(6, 196), Band(212, 252), Band(262, 268)
+_EVENTS = Band(2, 12)
+_EXPRESSIONS, _VISITS, _EXPRESSIONS_STRIP = Band(20, 210), Band(226, 266), Band(276, 282)
 _GENDERS, _GENDERS_STRIP = Band(6, 116), Band(126, 132)
 _MOOD, _MOOD_STRIP = Band(6, 244), Band(254, 260)
 
@@ -41,24 +45,29 @@ class Chart:
         return {**self.specification, "datasets": {**self.specification.get("datasets", {}), **self.tables}}
 
 
-def expressions_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
-    """The stacked expression shares, the number of visits and the coverage on one time axis.
+def expressions_over_time(
+    slots: Sequence[Slot], zone: ZoneInfo, scale: Scale, events: Sequence[Event] = ()
+) -> Chart:
+    """The stacked expression shares, the number of visits and the coverage on one time axis; events above.
 
     Times are local times of `zone`.
     """
-    drawn = _stack_tables(slots, zone, span, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
-    return Chart(_expressions_specification(span), drawn)
+    drawn = _stack_tables(slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
+    drawn["events"] = tables.event_table(events, slots, zone)
+    return Chart(_expressions_specification(scale), drawn)
 
 
-def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
+def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The stacked gender shares of the labelled visits and the coverage on one time axis."""
-    drawn = _stack_tables(slots, zone, span, GENDERS, attrgetter("genders"), _GENDERS)
-    return Chart(_genders_specification(span), drawn)
+    drawn = _stack_tables(slots, zone, scale, GENDERS, attrgetter("genders"), _GENDERS)
+    return Chart(_genders_specification(scale), drawn)
 
 
-def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, span: Span) -> Chart:
+def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The mood index of each slot with its interval, and the coverage, on one time axis."""
-    return Chart(_mood_specification(span), {"slots": tables.slot_table(slots, zone, span, (), lambda _: {})})
+    return Chart(
+        _mood_specification(scale), {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
+    )
 
 
 def shares_of_period(shares: Mapping[str, Interval], labels: Sequence[str], row_height: int) -> Chart:
@@ -70,47 +79,48 @@ def shares_of_period(shares: Mapping[str, Interval], labels: Sequence[str], row_
 def _stack_tables(
     slots: Sequence[Slot],
     zone: ZoneInfo,
-    span: Span,
+    scale: Scale,
     labels: Sequence[str],
     get_shares: GetShares,
     band: Band,
 ) -> dict[str, Any]:
     return {
-        "slots": tables.slot_table(slots, zone, span, labels, get_shares),
+        "slots": tables.slot_table(slots, zone, scale, labels, get_shares),
         "stack": tables.stack_table(slots, zone, labels, get_shares),
         "labels": tables.label_table(slots, zone, labels, get_shares, band.top, band.bottom),
     }
 
 
 @cache
-def _expressions_specification(span: Span) -> dict[str, Any]:
-    base = layers.slot_base(span)
+def _expressions_specification(scale: Scale) -> dict[str, Any]:
+    base = layers.slot_base(scale)
     return layers.specification(
         _EXPRESSIONS_STRIP.bottom + layers.AXIS_HEIGHT,
         *layers.missing_figures(base, _EXPRESSIONS),
-        *layers.share_stack(span, _EXPRESSIONS),
+        *layers.share_stack(scale, _EXPRESSIONS),
         layers.visit_bars(base, _VISITS),
         layers.band_label("visits", _VISITS),
         *layers.coverage_strip(base, _EXPRESSIONS_STRIP),
         layers.tooltips(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), theme.EXPRESSIONS),
+        *layers.event_marks(scale, _EVENTS),
     )
 
 
 @cache
-def _genders_specification(span: Span) -> dict[str, Any]:
-    base = layers.slot_base(span)
+def _genders_specification(scale: Scale) -> dict[str, Any]:
+    base = layers.slot_base(scale)
     return layers.specification(
         _GENDERS_STRIP.bottom + layers.AXIS_HEIGHT,
         *layers.missing_figures(base, _GENDERS),
-        *layers.share_stack(span, _GENDERS),
+        *layers.share_stack(scale, _GENDERS),
         *layers.coverage_strip(base, _GENDERS_STRIP),
         layers.tooltips(base, Band(_GENDERS.top, _GENDERS_STRIP.bottom), GENDERS),
     )
 
 
 @cache
-def _mood_specification(span: Span) -> dict[str, Any]:
-    base = layers.slot_base(span)
+def _mood_specification(scale: Scale) -> dict[str, Any]:
+    base = layers.slot_base(scale)
     y: dict[str, Any] = {
         "title": None,
         "scale": alt.Scale(range=[_MOOD.bottom, _MOOD.top], zero=True, nice=True),

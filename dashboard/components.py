@@ -10,7 +10,10 @@ import streamlit as st
 
 from dashboard import charts, formats, queries, theme
 from storage import definitions
-from storage.trends import CameraStatus, Condition
+from storage.camera_status import CameraStatus, Condition
+from storage.figures.groups import State
+from storage.figures.trend import Slot
+from storage.newest_result import is_future
 
 STALE_US = 90 * 10**6
 """The age of the newest result from which on no camera can be running: the age is known to a minute."""
@@ -21,36 +24,37 @@ def show_heading(title: str, subtitle: str, help_text: str) -> None:
     st.markdown(f"**{title}** &nbsp; :small[:gray[{subtitle}]]", help=help_text)
 
 
+def legend(slots: Sequence[Slot]) -> str:
+    """The meaning of the marks for missing figures, where there are any."""
+    states = {slot.figures.state for slot in slots if slot.figures.coverage is not None}
+    suppressed = " · dotted: too few to show" if State.SUPPRESSED in states else ""
+    return suppressed + (" · grey: not observed" if State.UNOBSERVED in states else "")
+
+
 def show_chart(chart: charts.Chart, alt: str) -> None:
     """A chart; `alt` describes it to viewers who cannot see it."""
     st.vega_lite_chart(chart.vega_lite(), alt=alt, width="stretch")
-
-
-def show_tile(label: str, value: str | None, detail: str, help_text: str) -> None:
-    """One figure of the whole period, with a detail in small print."""
-    st.metric(
-        label,
-        value if value is not None else formats.NO_VALUE,
-        delta=detail or None,
-        delta_color="off",
-        delta_arrow="off",
-        help=help_text,
-        border=True,
-        height="stretch",
-    )
 
 
 def show_freshness(status: queries.Status) -> None:
     """The age of the newest result."""
     if status.newest_result is None:
         return
-    age = status.now - status.newest_result
-    live = age < STALE_US
-    text = f"Live · {formats.duration(age)}" if live else f"Newest result {formats.duration(age)} ago"
+    text, live = describe_freshness(status.newest_result, status.now)
     colour = theme.css_colour(theme.ACCENT if live else theme.CAUTION)
     dot = f'<span class="dot" style="color:{colour}"></span>'
     about = escape(definitions.FRESHNESS)
     st.html(f'<div class="mien freshness" title="{about}">{dot}{text}</div>', width="content")
+
+
+def describe_freshness(newest_us: int, now_us: int) -> tuple[str, bool]:
+    """The age of the newest result in words, and whether it is live; a result of the future never is."""
+    age = now_us - newest_us
+    if is_future(newest_us, now_us):
+        return f"Newest result {formats.duration(-age)} in the future: a clock is wrong", False
+    if age < STALE_US:
+        return f"Live · {formats.duration(max(age, 0))}", True
+    return f"Newest result {formats.duration(age)} ago", False
 
 
 def show_alarm(cameras: Sequence[CameraStatus]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formats
-from storage.trends import State
+from storage.figures.groups import State
 
 
 def show_database_unavailable(reason: str) -> None:
@@ -26,6 +26,11 @@ def show_no_data(cameras: int) -> None:
         "The first results follow within seconds." if cameras else "No camera is registered yet.",
         "" if cameras else "Start cameras with `mien run --source ...`, or simulated ones with `mien demo`.",
     )
+
+
+def show_wrong_period(problem: str) -> None:
+    """The selected period has no answer, for the reason `problem`."""
+    _show(":material/date_range:", "No period", formats.escape_markdown(problem), "")
 
 
 def show_no_figures(state: State, suppress_below: int) -> None:

@@ -3,25 +3,68 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from common.clock import wall_clock_us
-from dashboard.spans import SPANS
+from common.timezones import open_timezone
+from dashboard.selection import Selection
 from mien.settings import Settings
-from storage import trends
+from storage.camera_status import CameraStatus, read_camera_status
 from storage.engine import Database, open_database
+from storage.events import Event, read_events
+from storage.figures.comparison import Chosen, Comparison, compare
+from storage.figures.cross import GenderMix, read_cross
+from storage.figures.selection import Choice
+from storage.figures.simulated import has_simulated_data
+from storage.figures.timeline import Timeline, Unit, shifted
+from storage.figures.trend import Trend, read_trend
+from storage.figures.weekdays import WeekHour, read_week
+from storage.newest_result import read_newest_result
+
+_REFRESH_S = {Unit.MINUTE: 0.0, Unit.FIVE_MINUTES: 1.0, Unit.HOUR: 10.0, Unit.DAY: 30.0, Unit.WEEK: 60.0}
+_SLOW_S = 60.0
+"""Seconds between two reads of figures that change slowly: hours of the week, comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state at `now`: the newest stored result (None where there is none yet) and the cameras."""
+    """The state at `now`: the newest stored result (None where there is none yet), cameras and events.
+
+    `simulated` tells whether the database has a simulated history or simulated cameras.
+    """
 
     now: int
     newest_result: int | None
-    cameras: tuple[trends.CameraStatus, ...]
+    cameras: tuple[CameraStatus, ...]
+    events: tuple[Event, ...]
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What figures are asked for: a selection, the unit of its slots (None is the usual one), the rules."""
+
+    selection: Selection
+    unit: Unit | None
+    suppress_below: int
+    timezone: str
+
+    def timeline(self) -> Timeline:
+        """The period up to now; raises WrongPeriod as `Selection.timeline` does."""
+        return self.selection.timeline(wall_clock_us(), open_timezone(self.timezone), self.unit)
+
+    @property
+    def choice(self) -> Choice:
+        """The cameras and the rule of suppression."""
+        return Choice(self.suppress_below, self.selection.cameras)
+
+
+def ask(settings: Settings, selection: Selection, unit: Unit | None = None) -> Question:
+    """The question for a selection under the settings."""
+    return Question(selection, unit, settings.suppress_below, settings.timezone)
 
 
 def read_status(settings: Settings) -> Status:
@@ -32,14 +75,53 @@ def read_status(settings: Settings) -> Status:
     return _status(settings.database, _interval_number(settings.refresh_seconds))
 
 
-def read_trend(settings: Settings, span_name: str, cameras: frozenset[str] | None) -> trends.Trend:
-    """The figures of one of `SPANS` for some cameras, None for all.
+def read_figures(settings: Settings, question: Question) -> tuple[Timeline, Trend]:
+    """The trend of a question.
 
-    Raises StorageError while the database is missing or unavailable.
+    Raises StorageError while the database is missing or unavailable, WrongPeriod where the period is wrong.
     """
-    interval = _interval_number(SPANS[span_name].refresh_seconds(settings.refresh_seconds))
-    choice = trends.Choice(settings.suppress_below, cameras)
-    return _trend(settings.database, span_name, settings.timezone, choice, interval)
+    return _trend(settings.database, question, _interval_of(settings, question))
+
+
+def read_earlier(settings: Settings, question: Question, days: int) -> Trend:
+    """The trend of the same period some days earlier. Raises as `read_figures` does."""
+    return _earlier(settings.database, question, days, _interval_number(_SLOW_S))
+
+
+def read_hours_of_week(settings: Settings, question: Question) -> list[WeekHour]:
+    """Visits by weekday and hour. Raises as `read_figures` does."""
+    return _week(settings.database, question, _interval_number(_SLOW_S))
+
+
+def read_expressions_by_gender(settings: Settings, question: Question) -> list[GenderMix]:
+    """The expression mix of each perceived gender. Raises as `read_figures` does."""
+    return _cross(settings.database, question, _interval_number(_SLOW_S))
+
+
+def read_comparison(settings: Settings, a: Chosen, b: Chosen, matched: bool) -> Comparison:
+    """A comparison of two sides. Raises StorageError while the database is missing or unavailable."""
+    sides = (a.timeline.edges[0], a.timeline.edges[-1], b.timeline.edges[0], b.timeline.edges[-1])
+    return _comparison(
+        settings.database, settings.suppress_below, matched, sides, a.cameras, b.cameras, _sides=(a, b)
+    )
+
+
+def writable_database(settings: Settings) -> Database:
+    """The database for a change, such as a new event; dispose it afterwards.
+
+    Raises StorageError where it cannot be written.
+    """
+    return open_database(settings.database)
+
+
+def forget_status() -> None:
+    """Read the state again at the next call, since this process has changed it."""
+    _status.clear()
+
+
+def _interval_of(settings: Settings, question: Question) -> int:
+    unit = question.timeline().unit
+    return _interval_number(max(settings.refresh_seconds, _REFRESH_S[unit]))
 
 
 def _interval_number(seconds: float) -> int:
@@ -55,12 +137,49 @@ def _engine(database: str) -> Database:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _status(database: str, interval: int) -> Status:
     engine, now = _engine(database), wall_clock_us()
-    return Status(now, trends.read_newest_result(engine), tuple(trends.read_camera_status(engine, now)))
+    return Status(
+        now,
+        read_newest_result(engine),
+        tuple(read_camera_status(engine, now)),
+        tuple(read_events(engine)),
+        _simulated(database, _interval_number(_SLOW_S)),
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _simulated(database: str, interval: int) -> bool:
+    return has_simulated_data(_engine(database))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _trend(
-    database: str, span_name: str, timezone: str, choice: trends.Choice, interval: int
-) -> trends.Trend:
-    period = SPANS[span_name].until(wall_clock_us(), ZoneInfo(timezone))
-    return trends.read_trend(_engine(database), period, choice)
+def _trend(database: str, question: Question, interval: int) -> tuple[Timeline, Trend]:
+    timeline = question.timeline()
+    return timeline, read_trend(_engine(database), timeline, question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _earlier(database: str, question: Question, days: int, interval: int) -> Trend:
+    return read_trend(_engine(database), shifted(question.timeline(), days), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _week(database: str, question: Question, interval: int) -> list[WeekHour]:
+    return read_week(_engine(database), question.timeline(), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _cross(database: str, question: Question, interval: int) -> list[GenderMix]:
+    return read_cross(_engine(database), question.timeline(), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32, ttl=_SLOW_S)
+def _comparison(
+    database: str,
+    suppress_below: int,
+    matched: bool,
+    edges: Sequence[int],
+    cameras_a: frozenset[str] | None,
+    cameras_b: frozenset[str] | None,
+    _sides: tuple[Chosen, Chosen],
+) -> Comparison:
+    return compare(_engine(database), *_sides, suppress_below, matched=matched)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 VISITS = (
-    "A visit is one face that was tracked in front of one camera; gaps of up to two seconds do not end it. "
-    "It is counted in the minute in which it started. It is not a person: somebody who returns, or passes "
-    "two cameras, is counted again, and somebody who never shows their face is not counted."
+    "A visit is one face that was tracked in front of one camera; gaps of up to two seconds do not end "
+    "it. It is counted in the minute in which it started. It is not a person: somebody who returns, or "
+    "passes two cameras, is counted again, and somebody who never shows their face is not counted."
 )
 MOOD_INDEX = (
-    "100 times the mean over all visits of P(happiness) - P(anger) - P(disgust) - P(fear) - P(sadness): from "
-    "-100 to 100. The interval is the 95 % normal interval of that mean for independent visits; it does not "
-    "include the classifier's own error."
+    "100 times the mean over all visits of P(happiness) - P(anger) - P(disgust) - P(fear) - P(sadness): "
+    "from -100 to 100. From four days on the 95 % interval takes days as the sampling unit, since visits "
+    "of one day are alike; within fewer days it takes visits as independent. The classifier's own error "
+    "is not included."
 )
 EXPRESSION_MIX = (
-    "The share of visits by estimated expression: the most probable one, pooled over the visit, or unknown "
-    "where the model's confidence is below its threshold. It is an estimate of how a face looks, not of what "
-    "a person feels. 95 % Wilson intervals, without the classifier's own error."
+    "The share of visits by estimated expression: the most probable one, pooled over the visit, or "
+    "unknown where the model's confidence is below its threshold. It is an estimate of how a face looks, "
+    "not of what a person feels. 95 % Wilson intervals, without the classifier's own error."
 )
 GENDER_MIX = (
-    "The share of perceived women and men (a model's estimate, for aggregates only) among the visits that "
-    "the model could label; the other visits are not labelled. 95 % Wilson intervals, without the "
+    "The share of perceived women and men (a model's estimate, for aggregates only) among the visits that"
+    " the model could label; the other visits are not labelled. 95 % Wilson intervals, without the "
     "classifier's own error."
 )
 CAMERAS_ONLINE = (
@@ -28,6 +29,30 @@ CAMERAS_ONLINE = (
 COVERAGE = (
     "The part of the scheduled time in which the cameras watched. A camera is scheduled from its first "
     "picture on. Below 90 % visits are missing; time without observation is grey, never zero."
+)
+DWELL = (
+    "How long a visit lasts: from the first to the last frame of its face. Mean with its 95 % interval, "
+    "and median from a histogram."
+)
+ENGAGEMENT = "The share of visits that last at least 10 seconds, with its 95 % Wilson interval."
+HOURS_OF_WEEK = (
+    "Visits per observed hour by weekday and hour, in the shop's time zone. Hours that were never "
+    "observed are grey; hours with too few visits to show are marked."
+)
+CROSS = (
+    "The expression mix of the visits that the model labelled as perceived women, as perceived men, and "
+    "that it could not label. Both labels are estimates of one model, whose errors differ between groups."
+)
+COMPARISON = (
+    "A against B. The 95 % interval of a difference takes days as the sampling unit. The verdict is "
+    "corrected for the number of comparisons by Holm's method: up or down where the adjusted p-value is "
+    "under 0.05, else no clear change. Each side needs at least 4 days and 30 visits. The classifier's "
+    "own error is not included."
+)
+UPLIFT = (
+    "The period of an event against a baseline with the same weekdays and hours: the baseline's value of "
+    "each weekday and hour is weighted as in the event. Hours with a coverage under 90 % are left out of "
+    "both."
 )
 FRESHNESS = "The age of the newest frame whose result is in the database."
 

@@ -40,3 +40,9 @@ def hour_start(time_us: int, zone: ZoneInfo) -> int:
     """The start of the local hour that contains a time."""
     midnight = day_start(date_of(time_us, zone), zone)
     return time_us - (time_us - midnight) % HOUR_US
+
+
+def to_local_time(time_us: int, zone: ZoneInfo) -> int:
+    """A UTC time as local time of `zone`, in microseconds since 1970-01-01 local time."""
+    moment = (_EPOCH + timedelta(microseconds=time_us)).astimezone(zone)
+    return time_us + moment.utcoffset() // timedelta(microseconds=1)  # type: ignore[operator]

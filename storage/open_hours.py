@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 
 from bus.messages import MINUTE_US
 from storage.errors import StorageError
-from storage.local_time import day_start
-from storage.periods import to_local_time
+from storage.local_time import day_start, to_local_time
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _PART = re.compile(r"(?:(\w\w)(?:-(\w\w))? )?(\d\d):(\d\d)-(\d\d):(\d\d)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from bus.messages import MICROSECONDS, UNKNOWN
+from bus.messages import MICROSECONDS, MINUTE_US, UNKNOWN
 from storage import schedules, tables
 from storage.mood import mood_of
 from storage.tables import EXPRESSIONS, GENDERS
@@ -50,32 +50,48 @@ def read_visit_sums(
     return _sums(connection.execute(query, limits).all(), columns, start, step)
 
 
-def read_coverage_sums(connection: sa.Connection, start: int, end: int, step: int) -> Sums:
-    """The sums of the frame counts and of the watched time from `start` to `end`; no scheduled time."""
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Frame counts and watched time, and the first minute with coverage of each camera."""
+
+    sums: Sums
+    first: Mapping[str, int]
+
+
+def read_coverage(connection: sa.Connection, start: int, end: int, step: int) -> Coverage:
+    """The frame counts and the watched time from `start` to `end`, in steps of `step` microseconds."""
     limits = {"start": start, "end": end, "step": step}
-    return _sums(connection.execute(_coverage_query(), limits).all(), tables.COUNTS, start, step)
+    rows = connection.execute(_coverage_query(), limits).all()
+    first: dict[str, int] = {}
+    for row in rows:
+        first[row.camera_id] = min(first.get(row.camera_id, row.first), row.first)
+    return Coverage(_sums([row[:-1] for row in rows], tables.COUNTS, start, step), first)
 
 
 def read_scheduled_sums(
-    connection: sa.Connection, edges: Sequence[int], now: int, zone: ZoneInfo, watched: Sums
+    connection: sa.Connection, edges: Sequence[int], now: int, zone: ZoneInfo, coverage: Coverage
 ) -> Sums:
-    """The scheduled time between neighbouring `edges`, of registered cameras; zeros are left out."""
-    first: dict[str, int] = {}
-    for camera, start in zip(watched.cameras, watched.starts.tolist(), strict=True):
-        first[camera] = min(first.get(camera, start), start)
-    cameras = schedules.read_scheduled(connection, now, first)
-    times = schedules.scheduled_time(cameras, edges, zone)
-    found = [
-        (edges[slot], camera, time)
-        for camera, by_slot in times.items()
-        for slot, time in enumerate(by_slot.tolist())
-        if time
-    ]
+    """The scheduled time between neighbouring `edges`, at least the watched time, so coverage is a share."""
+    cameras = schedules.read_scheduled(connection, now, coverage.first)
+    column = coverage.sums.columns.index("watched_us")
+    times = {
+        (start, camera): time
+        for start, camera, time in zip(
+            coverage.sums.starts.tolist(),
+            coverage.sums.cameras,
+            coverage.sums.values[:, column].tolist(),
+            strict=True,
+        )
+    }
+    for camera, by_slot in schedules.scheduled_time(cameras, edges, zone).items():
+        for start, time in zip(edges, by_slot.tolist(), strict=False):
+            if time > times.get((start, camera), 0.0):
+                times[start, camera] = time
     return Sums(
         ("scheduled_us",),
-        np.asarray([start for start, _, _ in found], np.int64),
-        tuple(camera for _, camera, _ in found),
-        np.asarray([time for _, _, time in found], np.float64).reshape(-1, 1),
+        np.asarray([start for start, _ in times], np.int64),
+        tuple(camera for _, camera in times),
+        np.asarray(list(times.values()), np.float64).reshape(-1, 1),
     )
 
 
@@ -101,7 +117,15 @@ def _visit_query(which: Which, columns: tuple[str, ...]) -> sa.Select[Any]:
 @cache
 def _coverage_query() -> sa.Select[Any]:
     minutes = tables.camera_minutes.c
-    return _grouped(minutes.minute, minutes.camera_id, [sa.func.sum(minutes[name]) for name in tables.COUNTS])
+    sums = [_coverage_column(minutes[name]) for name in tables.COUNTS]
+    return _grouped(minutes.minute, minutes.camera_id, [*sums, sa.func.min(minutes.minute).label("first")])
+
+
+def _coverage_column(column: sa.ColumnElement[int]) -> sa.ColumnElement[Any]:
+    """The sum of a count; a minute has at most a minute of watched time."""
+    if column.key == "watched_us":
+        return sa.func.sum(sa.case((column > MINUTE_US, MINUTE_US), else_=column))
+    return sa.func.sum(column)
 
 
 def _grouped(

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import components, notices, queries
+from dashboard import notices, page
 from dashboard.camera_list import camera_list, summary
-from mien.settings import Settings
-from storage.errors import StorageError
+from dashboard.page import View
 
 
-def draw_page(settings: Settings) -> None:
+def draw_page(view: View) -> None:
     """Draw the page; called again at every refresh."""
-    try:
-        status = queries.read_status(settings)
-    except StorageError as error:
-        notices.show_database_unavailable(str(error))
-        return
-    if not status.cameras:
+    chosen = view.selection.cameras
+    cameras = [each for each in view.status.cameras if chosen is None or each.camera_id in chosen]
+    if not cameras:
         notices.show_no_data(cameras=0)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Cameras** &nbsp; :small[:gray[{summary(status.cameras)}]]", width="content")
-        st.space("stretch")
-        components.show_freshness(status)
+    page.show_header(view, "Cameras")
+    st.caption(summary(cameras))
     with st.container(border=True):
-        st.html(camera_list(status.cameras, status.now, settings.fps))
+        st.html(camera_list(cameras, view.status.now, view.settings.fps))
 
 
-_settings = Settings()
-st.fragment(run_every=_settings.refresh_seconds)(draw_page)(_settings)
+page.show(draw_page, needs_results=False)

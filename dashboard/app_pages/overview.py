@@ -1,4 +1,4 @@
-"""The page Overview: the figures of a period, and how reliable they are."""
+"""The page Overview: the figures of a period, what changed, and how reliable it is."""
 
 from __future__ import annotations
 
@@ -7,131 +7,132 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from dashboard import charts, components, formats, notices, queries, theme
-from dashboard.spans import SPANS, Span
+from common.timezones import open_timezone
+from dashboard import changes, charts, components, formats, notices, page, queries, theme
+from dashboard.page import View
+from dashboard.scales import scale_of
+from dashboard.selection import comparison_text
+from dashboard.tiles import Tile, change_in_percent, change_in_points, show_tiles, sparkline
 from mien.settings import Settings
 from storage import definitions
-from storage.errors import StorageError
-from storage.trends import (
-    COVERAGE_FLOOR,
-    GENDERS,
-    UNKNOWN,
-    CameraStatus,
-    Condition,
-    Figures,
-    Slot,
-    State,
-    Trend,
-)
+from storage.camera_status import CameraStatus, Condition
+from storage.figures.groups import COVERAGE_FLOOR, Figures, State
+from storage.figures.timeline import Timeline
+from storage.figures.trend import Trend
+from storage.tables import GENDERS
+
+_UNKNOWN = "unknown"
 
 
-def draw_page(settings: Settings) -> None:
+def draw_page(view: View) -> None:
     """Draw the page; called again at every refresh."""
-    try:
-        status = queries.read_status(settings)
-        if status.newest_result is None:
-            notices.show_no_data(len(status.cameras))
-            return
-        span, chosen = draw_filters(status)
-        trend = queries.read_trend(settings, span.name, chosen)
-    except StorageError as error:
-        notices.show_database_unavailable(str(error))
-        return
-    components.show_alarm(status.cameras)
-    draw_tiles(trend.whole, status.cameras, settings)
+    page.show_header(view, "Overview")
+    settings, question = view.settings, queries.ask(view.settings, view.selection)
+    timeline, trend = queries.read_figures(settings, question)
+    days = view.selection.shift_days(timeline.now, timeline.zone)
+    earlier = queries.read_earlier(settings, question, days) if days else None
+    draw_tiles(trend, earlier, view.status.cameras, settings)
+    if days:
+        st.caption(
+            f"Changes are against the same time {comparison_text(days)}, on the same weekdays.",
+        )
     if trend.whole.state is not State.SHOWN:
         notices.show_no_figures(trend.whole.state, settings.suppress_below)
         return
-    zone = ZoneInfo(settings.timezone)
-    draw_expressions(trend, span, zone, settings)
+    zone = open_timezone(settings.timezone)
+    draw_expressions(view, timeline, trend, zone)
     left, right = st.columns(2)
     with left:
-        draw_genders(trend, span, zone, settings)
+        draw_genders(trend, timeline, zone, settings)
     with right:
-        draw_mood(trend, span, zone)
-
-
-def draw_filters(status: queries.Status) -> tuple[Span, frozenset[str] | None]:
-    """The chosen period and cameras, which are a part of the page's address, so that a view can be shared."""
-    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
-        period = st.segmented_control(
-            "Period",
-            list(SPANS),
-            default=next(iter(SPANS)),
-            required=True,
-            key="period",
-            bind="query-params",
-            label_visibility="collapsed",
+        draw_mood(trend, timeline, zone)
+    if days:
+        changes.show_changes(view, question, days)
+    if view.status.simulated:
+        st.caption(
+            "What you see here: visits of simulated cameras. The page Cameras shows their state; Trends and "
+            "Compare show the history, in which a campaign has a known effect."
         )
-        chosen: Sequence[str] = ()
-        if len(status.cameras) > 1:
-            names = components.camera_names(status.cameras)
-            chosen = st.pills(
-                "Cameras",
-                list(names),
-                selection_mode="multi",
-                format_func=names.__getitem__,
-                key="camera",
-                bind="query-params",
-                label_visibility="collapsed",
-            )
-        st.space("stretch")
-        components.show_freshness(status)
-    return SPANS[period], frozenset(chosen) or None
 
 
-def draw_tiles(whole: Figures, cameras: Sequence[CameraStatus], settings: Settings) -> None:
-    """The figures of the whole period."""
+def draw_tiles(
+    trend: Trend, earlier: Trend | None, cameras: Sequence[CameraStatus], settings: Settings
+) -> None:
+    """The figures of the whole period, each with its course and its change."""
+    whole, before = trend.whole, earlier.whole if earlier else None
     few = f"< {settings.suppress_below}" if whole.state is State.SUPPRESSED else None
-    labelled = {label: share for label, share in whole.expressions.items() if label != UNKNOWN}
+    labelled = {label: share for label, share in whole.expressions.items() if label != _UNKNOWN}
     top = max(labelled, key=lambda label: labelled[label].value, default=None)
     expected = [camera for camera in cameras if camera.condition.expected]
     online = [camera for camera in expected if camera.condition is Condition.ONLINE]
     missing = len(expected) - len(online)
     low = whole.coverage is not None and whole.coverage < COVERAGE_FLOOR
-    with st.container(horizontal=True, key="tiles"):
-        components.show_tile(
-            "Visits",
-            few if whole.visits is None else formats.count(whole.visits),
-            "faces, not people",
-            definitions.VISITS,
-        )
-        components.show_tile(
-            "Mood index",
-            formats.mood(whole.mood.value) if whole.mood else None,
-            f"95 %: {formats.mood_range(whole.mood)}" if whole.mood else "from −100 to 100",
-            definitions.MOOD_INDEX,
-        )
-        components.show_tile(
-            "Top expression",
-            formats.capitalized(top) if top else None,
-            f"{formats.percent(labelled[top].value)} of visits" if top else "as estimated",
-            definitions.EXPRESSION_MIX,
-        )
-        components.show_tile(
-            "Cameras online",
-            f"{len(online)} / {len(expected)}",
-            f"{missing} without pictures" if missing else "all deliver pictures",
-            definitions.CAMERAS_ONLINE,
-        )
-        components.show_tile(
-            "Coverage",
-            None if whole.coverage is None else formats.rounded_percent(whole.coverage),
-            "visits are missing" if low else "of the scheduled time",
-            definitions.COVERAGE,
-        )
+    show_tiles(
+        [
+            Tile(
+                "Visits",
+                few if whole.visits is None else formats.count(whole.visits),
+                change_in_percent(whole.visits, before.visits if before else None) or "faces, not people",
+                definitions.VISITS,
+                sparkline(trend, lambda figures: figures.visits),
+            ),
+            Tile(
+                "Mood index",
+                formats.mood(whole.mood.value) if whole.mood else None,
+                f"95 %: {formats.mood_range(whole.mood)}" if whole.mood else "from −100 to 100",
+                definitions.MOOD_INDEX,
+                sparkline(trend, lambda figures: figures.mood.value if figures.mood else None),
+            ),
+            Tile(
+                "Top expression",
+                formats.capitalized(top) if top else None,
+                f"{formats.percent(labelled[top].value)} of visits"
+                + change_in_points(labelled[top], before.expressions.get(top) if before else None)
+                if top
+                else "as estimated",
+                definitions.EXPRESSION_MIX,
+                sparkline(trend, lambda figures: _share(figures, top)),
+            ),
+            Tile(
+                "Cameras online",
+                f"{len(online)} / {len(expected)}",
+                online_text(len(expected), missing),
+                definitions.CAMERAS_ONLINE,
+            ),
+            Tile(
+                "Coverage",
+                None if whole.coverage is None else formats.rounded_percent(whole.coverage),
+                "visits are missing" if low else "of the scheduled time",
+                definitions.COVERAGE,
+            ),
+        ]
+    )
 
 
-def draw_expressions(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) -> None:
+def online_text(expected: int, missing: int) -> str:
+    """Whether all cameras deliver pictures, in words."""
+    if not expected:
+        return "none is expected to"
+    return f"{missing} without pictures" if missing else "all deliver pictures"
+
+
+def _share(figures: Figures, label: str | None) -> float | None:
+    share = figures.expressions.get(label or "")
+    return share.value if share else None
+
+
+def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInfo) -> None:
     """The expression shares, over time and of the period."""
+    scale = scale_of(timeline)
+    events = [event for event in view.status.events if event.concerns(view.selection.cameras)]
     with st.container(border=True):
-        subtitle = f"share of visits, by {span.slot_name}{legend(trend.slots)}"
-        help_text = with_suppression(definitions.EXPRESSION_MIX, settings)
+        subtitle = f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}"
+        help_text = with_suppression(definitions.EXPRESSION_MIX, view.settings)
         components.show_heading("Estimated expression", subtitle, help_text)
         wide, narrow = st.columns([62, 38], gap="large")
         with wide:
             components.show_chart(
-                charts.expressions_over_time(trend.slots, zone, span), "Expressions over time"
+                charts.expressions_over_time(trend.slots, zone, scale, events), "Expressions over time"
             )
         with narrow:
             components.show_chart(
@@ -140,45 +141,41 @@ def draw_expressions(trend: Trend, span: Span, zone: ZoneInfo, settings: Setting
             )
 
 
-def legend(slots: Sequence[Slot]) -> str:
-    """The meaning of the marks for missing figures, where there are any."""
-    states = {slot.figures.state for slot in slots}
-    suppressed = " · dotted: too few to show" if State.SUPPRESSED in states else ""
-    return suppressed + (" · grey: not observed" if State.UNOBSERVED in states else "")
-
-
 def with_suppression(definition: str, settings: Settings) -> str:
     """The definition of a figure, and the rule by which it may be suppressed."""
     k = settings.suppress_below
     return definition if k == 1 else f"{definition}\n\n{definitions.suppression(k)}"
 
 
-def draw_genders(trend: Trend, span: Span, zone: ZoneInfo, settings: Settings) -> None:
+def draw_genders(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Settings) -> None:
     """The gender shares, over time and of the period."""
+    scale = scale_of(timeline)
     with st.container(border=True, height="stretch"):
         components.show_heading(
             "Perceived gender (model estimate)",
-            f"share of labelled visits, by {span.slot_name}",
+            f"share of labelled visits, by {scale.slot_name}",
             with_suppression(definitions.GENDER_MIX, settings),
         )
         if trend.whole.gender_unknown is None:
             k = settings.suppress_below
             st.caption(f"Too few labelled visits to show: figures appear from {k} labelled visits on.")
             return
-        components.show_chart(charts.genders_over_time(trend.slots, zone, span), "Perceived gender over time")
+        components.show_chart(
+            charts.genders_over_time(trend.slots, zone, scale), "Perceived gender over time"
+        )
         shares = charts.shares_of_period(trend.whole.genders, GENDERS, row_height=28)
         components.show_chart(shares, "Perceived gender of the period")
         st.caption(f"Not labelled: {formats.percent(trend.whole.gender_unknown.value)} of visits")
 
 
-def draw_mood(trend: Trend, span: Span, zone: ZoneInfo) -> None:
+def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo) -> None:
     """The mood index over time."""
+    scale = scale_of(timeline)
     with st.container(border=True, height="stretch"):
         components.show_heading(
-            "Mood index", f"mean and 95 % interval, by {span.slot_name}", definitions.MOOD_INDEX
+            "Mood index", f"mean and 95 % interval, by {scale.slot_name}", definitions.MOOD_INDEX
         )
-        components.show_chart(charts.mood_over_time(trend.slots, zone, span), "Mood index over time")
+        components.show_chart(charts.mood_over_time(trend.slots, zone, scale), "Mood index over time")
 
 
-_settings = Settings()
-st.fragment(run_every=_settings.refresh_seconds)(draw_page)(_settings)
+page.show(draw_page)

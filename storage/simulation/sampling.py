@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.messages import MICROSECONDS, MINUTE_US, UNKNOWN
-from storage.local_time import HOUR_US, hour_edges
+from storage.local_time import HOUR_US, hour_edges, to_local_time
 from storage.open_hours import open_intervals
-from storage.periods import to_local_time
 from storage.simulation.scenario import Scenario, SimulatedCamera
 from storage.sums import SIMULATED_MODEL
 from storage.tables import COUNTS, EXPRESSIONS

@@ -10,15 +10,19 @@ import pytest
 from dashboard import charts, theme
 from dashboard.charts import Chart
 from dashboard.label_layout import place_labels
-from dashboard.spans import SPANS, Span
+from dashboard.scales import SCALES, Scale
+from storage.figures.groups import Figures, State
+from storage.figures.timeline import Unit
+from storage.figures.trend import Slot
 from storage.intervals import Interval, mean_interval, share_interval
-from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN, Figures, Slot, State
+from storage.tables import EXPRESSIONS, GENDERS
 
 UTC = ZoneInfo("UTC")
 MINUTE = 60_000_000
 T0 = 1_700_000_040 * 1_000_000
-SPAN = SPANS["15 min"]
-Draw = Callable[[Sequence[Slot], ZoneInfo, Span], Chart]
+SCALE = SCALES[Unit.MINUTE]
+Draw = Callable[[Sequence[Slot], ZoneInfo, Scale], Chart]
+UNKNOWN = "unknown"
 EVERY_CHART: list[Draw] = [charts.expressions_over_time, charts.genders_over_time, charts.mood_over_time]
 
 
@@ -54,8 +58,8 @@ def table(chart: Chart, name: str) -> list[dict[str, object]]:
 
 def test_the_specification_does_not_depend_on_the_figures() -> None:
     for draw in EVERY_CHART:
-        full = draw(slots(shown(), shown(50), shown(60)), UTC, SPAN)
-        empty = draw(slots(HIDDEN, NOBODY, UNOBSERVED), UTC, SPAN)
+        full = draw(slots(shown(), shown(50), shown(60)), UTC, SCALE)
+        empty = draw(slots(HIDDEN, NOBODY, UNOBSERVED), UTC, SCALE)
         assert json.dumps(full.specification) == json.dumps(empty.specification)
         assert [list(each) for each in full.tables.values()] == [list(each) for each in empty.tables.values()]
     now = charts.shares_of_period(shown().expressions, theme.EXPRESSIONS, 30)
@@ -64,7 +68,7 @@ def test_the_specification_does_not_depend_on_the_figures() -> None:
 
 @pytest.mark.parametrize("draw", EVERY_CHART)
 def test_a_specification_contains_no_colour_and_names_the_tables_that_it_draws(draw: Draw) -> None:
-    chart = draw(slots(shown()), UTC, SPAN)
+    chart = draw(slots(shown()), UTC, SCALE)
     text = json.dumps(chart.specification)
     assert "#" not in text
     drawn = {layer["data"]["name"] for layer in _leaves(chart.specification) if "data" in layer}
@@ -73,12 +77,12 @@ def test_a_specification_contains_no_colour_and_names_the_tables_that_it_draws(d
 
 
 def test_each_span_has_its_own_specification() -> None:
-    week = charts.mood_over_time(slots(shown()), UTC, SPANS["7 days"])
-    assert week.specification != charts.mood_over_time(slots(shown()), UTC, SPAN).specification
+    week = charts.mood_over_time(slots(shown()), UTC, SCALES[Unit.DAY])
+    assert week.specification != charts.mood_over_time(slots(shown()), UTC, SCALE).specification
 
 
 def test_stacked_shares_add_up_to_one() -> None:
-    chart = charts.expressions_over_time(slots(shown(40, happy=10), HIDDEN, shown(40, happy=20)), UTC, SPAN)
+    chart = charts.expressions_over_time(slots(shown(40, happy=10), HIDDEN, shown(40, happy=20)), UTC, SCALE)
     rows = table(chart, "stack")
     assert [(row["label"], row["low"], row["high"]) for row in rows] == [
         ("happiness", 0.0, 0.25),
@@ -91,7 +95,7 @@ def test_stacked_shares_add_up_to_one() -> None:
 
 def test_suppressed_figures_are_not_in_the_tables() -> None:
     for draw in EVERY_CHART:
-        (row,) = table(draw(slots(HIDDEN), UTC, SPAN), "slots")
+        (row,) = table(draw(slots(HIDDEN), UTC, SCALE), "slots")
         assert row["visits"] is None
         assert row["mood"] is None
         assert row["state"] == "too few to show"
@@ -100,14 +104,14 @@ def test_suppressed_figures_are_not_in_the_tables() -> None:
 
 def test_too_few_labelled_genders_are_suppressed_in_the_gender_chart_alone() -> None:
     figures = Figures(State.SHOWN, 1.0, 12, expressions=shown(12).expressions)
-    (gender,) = table(charts.genders_over_time(slots(figures), UTC, SPAN), "slots")
-    (expression,) = table(charts.expressions_over_time(slots(figures), UTC, SPAN), "slots")
+    (gender,) = table(charts.genders_over_time(slots(figures), UTC, SCALE), "slots")
+    (expression,) = table(charts.expressions_over_time(slots(figures), UTC, SCALE), "slots")
     assert (gender["state"], expression["state"]) == ("too few to show", "shown")
 
 
 def test_the_strip_shows_the_coverage() -> None:
     figures = [shown(coverage=part) for part in (1.0, 0.9, 0.89, 0.0, None)]
-    rows = table(charts.mood_over_time(slots(*figures), UTC, SPAN), "slots")
+    rows = table(charts.mood_over_time(slots(*figures), UTC, SCALE), "slots")
     assert [row["strip"] for row in rows] == [
         theme.ACCENT,
         theme.ACCENT,
@@ -119,26 +123,26 @@ def test_the_strip_shows_the_coverage() -> None:
 
 
 def test_a_slot_that_is_not_over_is_faint() -> None:
-    rows = table(charts.expressions_over_time(slots(shown(), shown()), UTC, SPAN), "slots")
+    rows = table(charts.expressions_over_time(slots(shown(), shown()), UTC, SCALE), "slots")
     assert [row["visits_opacity"] for row in rows] == [1.0, theme.FAINT]
 
 
 def test_labels_are_beside_the_last_stack_that_is_shown() -> None:
-    chart = charts.expressions_over_time(slots(shown(40, happy=20), HIDDEN), UTC, SPAN)
+    chart = charts.expressions_over_time(slots(shown(40, happy=20), HIDDEN), UTC, SCALE)
     rows = table(chart, "labels")
     assert [row["label"] for row in rows] == ["happiness", "neutral"]
     assert {row["at"] for row in rows} == {(T0 + 2 * MINUTE) // 1000}
-    assert table(charts.expressions_over_time(slots(HIDDEN), UTC, SPAN), "labels") == []
+    assert table(charts.expressions_over_time(slots(HIDDEN), UTC, SCALE), "labels") == []
 
 
 def test_times_are_local_times_of_the_shop() -> None:
-    kolkata = charts.mood_over_time(slots(shown()), ZoneInfo("Asia/Kolkata"), SPAN)
+    kolkata = charts.mood_over_time(slots(shown()), ZoneInfo("Asia/Kolkata"), SCALE)
     (row,) = table(kolkata, "slots")
     assert row["start"] == T0 // 1000 + 5.5 * 3600 * 1000
     assert row["end"] == T0 // 1000 + 5.5 * 3600 * 1000 + 60_000
-    assert row["when"] == "03:44 to 03:45"
-    (row,) = table(charts.mood_over_time(slots(shown()), UTC, SPANS["7 days"]), "slots")
-    assert row["when"] == "Tue 14 Nov 22:14 to Tue 14 Nov 22:15"
+    assert row["when"] == "Wed 15 Nov 03:44 to Wed 15 Nov 03:45"
+    (row,) = table(charts.mood_over_time(slots(shown()), UTC, SCALES[Unit.DAY]), "slots")
+    assert row["when"] == "Tue 14 Nov 2023 to Tue 14 Nov 2023"
 
 
 def test_bars_of_few_visits_are_faint() -> None:
@@ -177,16 +181,10 @@ def test_labels_that_do_not_fit_are_spaced_evenly() -> None:
 
 def test_the_interval_of_one_visit_is_limited_to_the_scale() -> None:
     figures = Figures(State.SHOWN, 1.0, 1, Interval(5.0, -100.0, 100.0, 1), shown().expressions)
-    (row,) = table(charts.mood_over_time(slots(figures), UTC, SPAN), "slots")
+    (row,) = table(charts.mood_over_time(slots(figures), UTC, SCALE), "slots")
     assert (row["mood_low"], row["mood_high"]) == (-100, 100)
 
 
 def _leaves(specification: object) -> list[dict[str, dict[str, str]]]:
     assert isinstance(specification, dict)
     return [leaf for layer in specification["layer"] for leaf in layer.get("layer", [layer])]
-
-
-def test_spans_are_as_long_as_their_names() -> None:
-    minutes = {"15 min": 15, "1 h": 60, "24 h": 24 * 60, "7 days": 7 * 24 * 60}
-    assert {name: span.slots * span.slot_minutes for name, span in SPANS.items()} == minutes
-    assert all(isinstance(span, Span) and 24 * 60 % span.slot_minutes == 0 for span in SPANS.values())

@@ -62,7 +62,7 @@ def shown(at: AppTest | None = None, page: str = "", **query: str) -> AppTest:
     """A page that was just opened; with `at`, this page after its next refresh."""
     if at is None:
         at = AppTest.from_file(str(APP), default_timeout=60)
-        for name, value in query.items():
+        for name, value in ({"period": "15 min"} | query).items():
             at.query_params[name] = value
     st.cache_resource.clear()
     at.run()
@@ -189,7 +189,7 @@ class TestOverview:
     def test_a_longer_period_has_more_visits(self) -> None:
         at = shown()
         quarter = int(figures(at)["Visits"].replace(",", ""))
-        at.segmented_control(key="period").set_value("1 h")
+        at.selectbox(key="period").set_value("1 h")
         hour = int(figures(shown(at))["Visits"].replace(",", ""))
         assert quarter < hour
         assert "by 5 minutes" in all_text(at)
@@ -197,18 +197,18 @@ class TestOverview:
     def test_cameras_are_chosen_by_name(self) -> None:
         at = shown()
         everybody = int(figures(at)["Visits"].replace(",", ""))
-        assert at.pills(key="camera").options == ["Aisle", "Checkout", "Entrance"]
+        assert at.multiselect(key="camera").options == ["Aisle", "Checkout", "Entrance"]
         parts = []
         for camera in ("aisle", "checkout", "entrance"):
-            at.pills(key="camera").set_value([camera])
+            at.multiselect(key="camera").set_value([camera])
             parts.append(int(figures(shown(at))["Visits"].replace(",", "")))
         assert sum(parts) == everybody
         assert min(parts) > 0
 
     def test_the_address_selects_period_and_cameras(self) -> None:
         at = shown(period="24 h", camera="Aisle")
-        assert at.segmented_control(key="period").value == "24 h"
-        assert at.pills(key="camera").value == ["aisle"]
+        assert at.selectbox(key="period").value == "24 h"
+        assert at.multiselect(key="camera").value == ["aisle"]
         assert "by hour" in all_text(at)
 
     def test_one_camera_that_is_down_is_shown_with_its_reason(self, database: Database) -> None:
@@ -229,7 +229,7 @@ class TestOverview:
 
     def test_cameras_of_the_same_name_are_shown_with_their_ids(self, database: Database) -> None:
         CameraRegistry(database.engine).add(CameraRow("aisle-2", "0", "Aisle"))
-        assert shown().pills(key="camera").options == [
+        assert shown().multiselect(key="camera").options == [
             "Aisle (aisle)",
             "Aisle (aisle-2)",
             "Checkout",

@@ -7,7 +7,9 @@ import pytest
 
 from common import palette
 from dashboard import theme
-from storage.trends import EXPRESSIONS, GENDERS, UNKNOWN
+from storage.tables import EXPRESSIONS, GENDERS
+
+UNKNOWN = "unknown"
 
 
 def contrast(one: str, other: str) -> float:

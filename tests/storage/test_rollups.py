@@ -14,7 +14,7 @@ from storage import tables
 from storage.local_time import HOUR_US, day_start, hour_edges, hour_start
 from storage.registry import CameraRegistry, CameraRow
 from storage.rollups import read_until, roll_up
-from storage.sums import ALL_COLUMNS, read_coverage_sums, read_visit_sums
+from storage.sums import ALL_COLUMNS, read_coverage, read_visit_sums
 from storage.writer import Writer
 from tests.support.databases import T0, estimate, results, rows, visit
 
@@ -64,7 +64,7 @@ def exact_totals(engine: sa.Engine, start: int, end: int) -> dict[str, float]:
     with engine.connect() as connection:
         parts = [
             read_visit_sums(connection, start, end, HOUR_US, which="closed"),
-            read_coverage_sums(connection, start, end, HOUR_US),
+            read_coverage(connection, start, end, HOUR_US).sums,
         ]
     return {
         name: float(total)

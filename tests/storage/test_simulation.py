@@ -13,9 +13,8 @@ from bus.messages import MICROSECONDS
 from storage import tables
 from storage.check import check_database
 from storage.errors import StorageError
-from storage.local_time import HOUR_US, day_start
+from storage.local_time import HOUR_US, day_start, to_local_time
 from storage.maintenance import create_day_partitions
-from storage.periods import to_local_time
 from storage.simulation.load import has_real_visits, has_simulated_visits, load_history
 from storage.simulation.sampling import VISIT_ORDER, sample_day
 from storage.simulation.scenario import CAMPAIGN_VISITS, create_demo_scenario, create_scenario

@@ -2,21 +2,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, UNKNOWN, CameraHealth, CameraMinute, CameraState, Estimate, Visit
 from storage import tables
+from storage.figures.groups import State
+from storage.figures.selection import Choice
+from storage.figures.timeline import Timeline, Unit
+from storage.figures.trend import Trend, read_trend
 from storage.intervals import share_interval
-from storage.periods import Period
+from storage.newest_result import read_newest_result
 from storage.registry import CameraRegistry, CameraRow
-from storage.trends import Choice, State, read_newest_result, read_trend
 from storage.writer import Writer
 from tests.support.databases import T0, estimate, results, visit
 
 SECOND = 1_000_000
-FIVE = Period(T0, MINUTE_US, 5, now=T0 + 5 * MINUTE_US)
+
+
+def minutes(count: int, step: int = 1) -> Timeline:
+    """Slots of `step` minutes from T0 on; now is their end."""
+    edges = tuple(T0 + number * step * MINUTE_US for number in range(count + 1))
+    return Timeline(edges, Unit.MINUTE if step == 1 else Unit.FIVE_MINUTES, edges[-1], ZoneInfo("UTC"))
+
+
+FIVE = minutes(5)
 EVERYTHING = Choice(suppress_below=1)
 
 
@@ -124,7 +137,7 @@ def test_slots_may_have_many_minutes(engine: sa.Engine) -> None:
     Writer(engine).write(
         results([*people(2, 0), *people(3, 4), *people(4, 5), *people(5, 9, closed=False)]), {}
     )
-    period = Period(T0, 5 * MINUTE_US, 2, now=T0 + 10 * MINUTE_US)
+    period = minutes(2, step=5)
     assert [slot.figures.visits for slot in read_trend(engine, period, EVERYTHING).slots] == [5, 9]
 
 
@@ -165,31 +178,55 @@ def test_an_empty_database_was_not_observed(engine: sa.Engine) -> None:
     assert read_newest_result(engine) is None
 
 
+HOUR = T0 - T0 % (60 * MINUTE_US)
+"""The start of an hour."""
+
+
+def hours(count: int, now: int, unit: Unit = Unit.HOUR) -> Timeline:
+    step = {Unit.HOUR: 60, Unit.FIVE_MINUTES: 5, Unit.MINUTE: 1}[unit] * MINUTE_US
+    edges = tuple(range(HOUR, HOUR + count * 60 * MINUTE_US + 1, step))
+    return Timeline(edges, unit, now, ZoneInfo("UTC"))
+
+
+def guests(n: int, minute: int, camera: str = "till", looks: Estimate | None = None) -> list[Visit]:
+    """`n` visits that begin in one minute after `HOUR`."""
+    return people(n, minute - (T0 - HOUR) // MINUTE_US, camera, looks)
+
+
 class TestSuppression:
     K = 10
+    LATER = HOUR + 48 * 60 * MINUTE_US
+    """Two days later: hours and days are over."""
 
-    def test_a_small_slot_is_hidden_with_its_neighbour(self, engine: sa.Engine) -> None:
-        Writer(engine).write(results([*people(20, 0), *people(12, 1), *people(4, 2), *people(30, 3)]), {})
-        shown = read_trend(engine, FIVE, Choice(self.K))
-        states = [slot.figures.state for slot in shown.slots]
-        assert states == [State.SHOWN, State.SUPPRESSED, State.SUPPRESSED, State.SHOWN, State.UNOBSERVED]
-        assert shown.whole.visits == 66
-        for slot in shown.slots[1:3]:
-            assert slot.figures.visits is None
+    def states(self, trend: Trend) -> list[str]:
+        return [slot.figures.state.name for slot in trend.slots]
+
+    def test_a_slot_of_few_visits_is_hidden_with_those_that_complete_its_group(
+        self, engine: sa.Engine
+    ) -> None:
+        batch = [*guests(20, 0), *guests(4, 5), *guests(30, 12), *guests(12, 15), *guests(3, 50)]
+        Writer(engine).write(results(batch), {})
+        shown = read_trend(engine, hours(1, self.LATER, Unit.FIVE_MINUTES), Choice(self.K))
+        assert self.states(shown)[:5] == ["SHOWN", "SUPPRESSED", "SUPPRESSED", "SUPPRESSED", "UNOBSERVED"]
+        assert self.states(shown)[10] == "SUPPRESSED", "these three joined the last group"
+        assert [slot.figures.visits for slot in shown.slots[:2]] == [20, None]
+        assert shown.whole.visits == 69
+        for slot in shown.slots[1:4]:
             assert slot.figures.mood is None
             assert not slot.figures.expressions
             assert not slot.figures.genders
 
     def test_a_small_period_has_no_figures(self, engine: sa.Engine) -> None:
-        Writer(engine).write(results([*people(5, 0), *people(4, 2)]), {})
-        shown = read_trend(engine, FIVE, Choice(self.K))
-        assert shown.whole.state is State.SUPPRESSED
-        assert shown.whole.visits is None
-        assert {slot.figures.state for slot in shown.slots} == {State.SUPPRESSED, State.UNOBSERVED}
+        Writer(engine).write(results([*guests(5, 0), *guests(4, 20)]), {})
+        for unit in (Unit.HOUR, Unit.FIVE_MINUTES, Unit.MINUTE):
+            shown = read_trend(engine, hours(1, self.LATER, unit), Choice(self.K))
+            assert shown.whole.state is State.SUPPRESSED
+            assert shown.whole.visits is None
+            assert set(self.states(shown)) <= {"SUPPRESSED", "UNOBSERVED"}
 
     def test_few_labelled_genders_are_hidden_while_visits_are_not(self, engine: sa.Engine) -> None:
-        Writer(engine).write(results([*people(9, 0), *people(20, 0, looks=unknown())]), {})
-        whole = read_trend(engine, FIVE, Choice(self.K)).whole
+        Writer(engine).write(results([*guests(9, 0), *guests(20, 0, looks=unknown())]), {})
+        whole = read_trend(engine, hours(1, self.LATER), Choice(self.K)).whole
         assert whole.visits == 29
         assert whole.expressions["happiness"] == share_interval(9, 29)
         assert not whole.genders
@@ -197,13 +234,42 @@ class TestSuppression:
 
     def test_a_choice_of_cameras_cannot_be_subtracted_from_all(self, engine: sa.Engine) -> None:
         Writer(engine).write(
-            results([*people(50, 0, "door"), *people(40, 0, "till"), *people(3, 0, "attic")]), {}
+            results([*guests(50, 0, "door"), *guests(40, 0, "till"), *guests(3, 0, "attic")]), {}
         )
-        both = read_trend(engine, FIVE, Choice(self.K, frozenset({"door", "till"})))
+        period = hours(1, self.LATER)
+        both = read_trend(engine, period, Choice(self.K, frozenset({"door", "till"})))
         assert both.whole.state is State.SUPPRESSED
         assert both.slots[0].figures.state is State.SUPPRESSED
-        assert read_trend(engine, FIVE, Choice(self.K, frozenset({"door"}))).whole.visits == 50
-        assert read_trend(engine, FIVE, Choice(self.K)).whole.visits == 93
+        assert read_trend(engine, period, Choice(self.K, frozenset({"door"}))).whole.visits == 50
+        assert read_trend(engine, period, Choice(self.K)).whole.visits == 93
+
+    def test_two_refreshes_differ_by_nothing_or_by_a_group(self, engine: sa.Engine) -> None:
+        """One visit comes every 20 seconds; the page of the last hour is as often read."""
+        batch = [guests(1, minute, f"door-{third}")[0] for minute in range(60) for third in range(3)]
+        Writer(engine).write(results(batch), {})
+        shown = []
+        for second in range(0, 3600, 20):
+            trend = read_trend(engine, hours(1, HOUR + second * SECOND, Unit.FIVE_MINUTES), Choice(self.K))
+            shown.append(trend.whole.visits or 0)
+        steps = {after - before for before, after in pairwise(shown)}
+        assert shown[-1] > 100
+        assert all(step == 0 or step >= self.K for step in steps)
+
+    def test_the_running_hour_and_day_have_the_groups_that_are_over(self, engine: sa.Engine) -> None:
+        Writer(engine).write(results([*guests(40, 0), *guests(12, 61), *guests(13, 66), *guests(14, 71)]), {})
+        now = HOUR + 80 * MINUTE_US
+        period = hours(2, now)
+        shown = read_trend(engine, period, Choice(self.K))
+        assert [slot.figures.visits for slot in shown.slots] == [None, 25], "the last group waits"
+        assert [slot.running for slot in shown.slots] == [False, True]
+
+    def test_today_has_the_hours_that_are_over(self, engine: sa.Engine) -> None:
+        Writer(engine).write(results([*guests(40, -600), *guests(39, -530), *guests(38, -470)]), {})
+        day = 24 * 60 * MINUTE_US
+        edges = (HOUR - HOUR % day, HOUR - HOUR % day + day)
+        for minute, visits in ((-475, None), (-470, None), (-410, 79), (24 * 60, 117)):
+            today = Timeline(edges, Unit.DAY, HOUR + minute * MINUTE_US, ZoneInfo("UTC"))
+            assert read_trend(engine, today, Choice(self.K)).whole.visits == visits, minute
 
 
 class TestCoverage:
@@ -217,7 +283,7 @@ class TestCoverage:
     def test_coverage_may_start_within_a_slot_and_a_minute(self, engine: sa.Engine) -> None:
         register(engine, "till", at=T0 + 3 * MINUTE_US + 40 * SECOND)
         Writer(engine).write(results(minutes=[watched(3, seconds=20), watched(4)]), {})
-        period = Period(T0, 5 * MINUTE_US, 1, now=T0 + 5 * MINUTE_US)
+        period = minutes(1, step=5)
         assert read_trend(engine, period, EVERYTHING).whole.coverage == 1
 
     def test_coverage_starts_with_the_first_frame_of_a_camera_that_is_registered_again(
@@ -225,23 +291,26 @@ class TestCoverage:
     ) -> None:
         register(engine, "till", at=T0 + 4 * MINUTE_US)
         Writer(engine).write(results(minutes=[watched(1), watched(4)]), {})
-        assert read_trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx((60 + 55) / (4 * 60 - 5))
+        assert read_trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx(0.5)
 
     def test_a_camera_without_frames_reduces_the_coverage(self, engine: sa.Engine) -> None:
         register(engine, "till", "door")
         Writer(engine).write(results(minutes=[watched(minute) for minute in range(5)]), {})
-        assert read_trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx(0.5)
+        assert read_trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx(300 / 595)
 
     def test_a_minute_has_at_most_a_minute_of_coverage(self, engine: sa.Engine) -> None:
         register(engine, "till")
         Writer(engine).write(results(minutes=[watched(0, seconds=90)]), {})
         assert read_trend(engine, FIVE, EVERYTHING).whole.coverage == pytest.approx(60 / 295)
 
-    def test_a_paused_camera_is_scheduled_only_while_it_watched(self, engine: sa.Engine) -> None:
+    def test_a_camera_is_scheduled_until_it_is_paused(self, engine: sa.Engine) -> None:
         register(engine, "till", "door")
         writer = Writer(engine)
         writer.write(results(minutes=[watched(m) for m in range(5)] + [watched(0, camera="door")]), {})
         CameraRegistry(engine).pause("door", "repainting")
+        with engine.begin() as connection:
+            paused = sa.update(tables.cameras).where(tables.cameras.c.id == "door")
+            connection.execute(paused.values(changed_at=T0 + MINUTE_US))
         shown = read_trend(engine, FIVE, EVERYTHING)
         assert shown.whole.coverage == 1
         assert read_trend(engine, FIVE, Choice(1, frozenset({"door"}))).slots[1].figures.coverage is None

@@ -1,0 +1,173 @@
+"""The page Trends: every figure over time, by the hour of the week, and by perceived gender."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from common.timezones import open_timezone
+from dashboard import charts, components, exports, notices, page, queries, theme, trend_charts
+from dashboard.page import View
+from dashboard.queries import Question
+from dashboard.scales import Scale, scale_of
+from storage import definitions
+from storage.figures.groups import State
+from storage.figures.timeline import Timeline, Unit
+from storage.figures.trend import Trend
+
+_USUAL = "usual"
+_SMALL_COLUMNS = 4
+
+
+def draw_page(view: View) -> None:
+    """Draw the page; called again at every refresh."""
+    page.show_header(view, "Trends")
+    unit = choose_unit(view)
+    question = queries.ask(view.settings, view.selection, unit)
+    timeline, trend = queries.read_figures(view.settings, question)
+    if trend.whole.state is not State.SHOWN:
+        notices.show_no_figures(trend.whole.state, view.settings.suppress_below)
+        return
+    zone, scale = open_timezone(view.settings.timezone), scale_of(timeline)
+    draw_expressions(view, timeline, trend, zone, scale)
+    draw_each_expression(trend, zone, scale)
+    draw_other_figures(trend, zone, scale)
+    draw_patterns(view, question)
+    exports.show_downloads(view, timeline, trend)
+
+
+def choose_unit(view: View) -> Unit | None:
+    """The slots that the viewer has chosen, None for the usual ones of the period."""
+    zone = open_timezone(view.settings.timezone)
+    units = view.selection.units(view.status.now, zone)
+    if len(units) < 2:
+        return None
+    names = [_USUAL, *(unit.value for unit in units)]
+    chosen = st.segmented_control(
+        "Slots",
+        names,
+        default=_USUAL,
+        required=True,
+        key="by",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return None if chosen in {None, _USUAL} else Unit(chosen)
+
+
+def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
+    """The stacked expression shares with visits, coverage and events."""
+    events = [event for event in view.status.events if event.concerns(view.selection.cameras)]
+    with st.container(border=True):
+        components.show_heading(
+            "Estimated expression",
+            f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}",
+            definitions.EXPRESSION_MIX,
+        )
+        components.show_chart(
+            charts.expressions_over_time(trend.slots, zone, scale, events),
+            f"Stacked expression shares, {timeline.slots} slots",
+        )
+
+
+def draw_each_expression(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
+    """Each expression on its own, all with one axis."""
+    top = trend_charts.highest(trend.slots, theme.EXPRESSIONS)
+    with st.container(border=True):
+        components.show_heading(
+            "Each expression",
+            f"share of visits with 95 % interval, by {scale.slot_name}; dashed: still running",
+            definitions.EXPRESSION_MIX,
+        )
+        labels = theme.EXPRESSIONS
+        for first in range(0, len(labels), _SMALL_COLUMNS):
+            row = labels[first : first + _SMALL_COLUMNS]
+            for column, label in zip(st.columns(_SMALL_COLUMNS), row, strict=False):
+                with column:
+                    st.markdown(f":small[{label.capitalize()}]")
+                    chart = trend_charts.values_over_time(
+                        trend.slots,
+                        zone,
+                        scale,
+                        lambda figures, label=label: figures.expressions.get(label),  # type: ignore[misc]
+                        series=theme.INK if label == "unknown" else label,
+                        top=top,
+                        unit="%",
+                        small=True,
+                    )
+                    components.show_chart(chart, f"Share of {label} over time")
+
+
+def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
+    """Visits, mood, dwell, engagement and perceived gender."""
+    by = f"by {scale.slot_name}"
+    left, right = st.columns(2)
+    with left:
+        with st.container(border=True):
+            components.show_heading("Visits", f"number, {by}; faint: still running", definitions.VISITS)
+            components.show_chart(trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time")
+        with st.container(border=True):
+            components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
+            components.show_chart(
+                trend_charts.values_over_time(
+                    trend.slots, zone, scale, lambda figures: figures.dwell, unit="s"
+                ),
+                "Mean dwell over time",
+            )
+            median = trend.whole.dwell_median
+            if median:
+                st.caption(
+                    f"Median of the period: {median.value:.1f} s ({median.low:.1f} to {median.high:.1f} s)"
+                )
+    with right:
+        with st.container(border=True):
+            components.show_heading("Mood index", f"mean with 95 % interval, {by}", definitions.MOOD_INDEX)
+            components.show_chart(
+                trend_charts.values_over_time(trend.slots, zone, scale, lambda figures: figures.mood),
+                "Mood index over time",
+            )
+        with st.container(border=True):
+            components.show_heading(
+                "Engagement", f"visits of at least 10 s with 95 % interval, {by}", definitions.ENGAGEMENT
+            )
+            components.show_chart(
+                trend_charts.values_over_time(
+                    trend.slots, zone, scale, lambda figures: figures.engagement, unit="%"
+                ),
+                "Engagement over time",
+            )
+    with st.container(border=True):
+        components.show_heading(
+            "Perceived gender (model estimate)",
+            f"share of women among labelled visits with 95 % interval, {by}",
+            definitions.GENDER_MIX,
+        )
+        components.show_chart(
+            trend_charts.values_over_time(
+                trend.slots,
+                zone,
+                scale,
+                lambda figures: figures.genders.get("female"),
+                series="female",
+                top=1.0,
+                unit="%",
+            ),
+            "Share of perceived women over time",
+        )
+
+
+def draw_patterns(view: View, question: Question) -> None:
+    """Visits by the hour of the week, and expressions by perceived gender."""
+    left, right = st.columns([60, 40])
+    with left, st.container(border=True, height="stretch"):
+        components.show_heading("Hours of the week", "visits per observed hour", definitions.HOURS_OF_WEEK)
+        week = queries.read_hours_of_week(view.settings, question)
+        components.show_chart(trend_charts.week_heat_map(week), "Visits by weekday and hour")
+    with right, st.container(border=True, height="stretch"):
+        components.show_heading("Expression by perceived gender", "share of visits", definitions.CROSS)
+        mixes = queries.read_expressions_by_gender(view.settings, question)
+        components.show_chart(trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender")
+
+
+page.show(draw_page)

@@ -1,0 +1,43 @@
+"""Downloads of exactly the figures that a page draws."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.page import View
+from dashboard.selection import DATES, Selection
+from storage.figures.table import export_of, to_csv, to_parquet
+from storage.figures.timeline import Timeline
+from storage.figures.trend import Trend
+
+
+def show_downloads(view: View, timeline: Timeline, trend: Trend) -> None:
+    """Buttons for CSV and Parquet; the files have definitions, filters, n, coverage and time zone inside."""
+    export = export_of(
+        timeline,
+        trend,
+        filters(view.selection),
+        view.settings.suppress_below,
+        view.status.simulated,
+    )
+    name = f"mien-{view.selection.period.replace(' ', '-').lower()}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "CSV", to_csv(export), f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        )
+        st.download_button(
+            "Parquet",
+            to_parquet(export),
+            f"{name}.parquet",
+            "application/vnd.apache.parquet",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption("What is drawn above, with definitions, filters, n, coverage and time zone inside.")
+
+
+def filters(selection: Selection) -> dict[str, str]:
+    """What is selected, in words."""
+    period = f"{selection.first} to {selection.last}" if selection.period == DATES else selection.period
+    cameras = "all" if selection.cameras is None else ", ".join(sorted(selection.cameras))
+    return {"period": period, "cameras": cameras}

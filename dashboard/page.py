@@ -1,0 +1,62 @@
+"""What every page has in common: the state of the database, and a notice where there is nothing to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import bar, components, notices, queries
+from dashboard.selection import Selection
+from mien.settings import Settings
+from storage.errors import StorageError
+from storage.figures.timeline import WrongPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page draws: the settings, the state of the database, and what the viewer has selected."""
+
+    settings: Settings
+    status: queries.Status
+    selection: Selection
+
+
+def show(draw: Callable[[View], None], *, needs_results: bool = True, refresh: bool = True) -> None:
+    """Draw a page, and draw it again every `refresh_seconds` unless `refresh` is False.
+
+    A page that `needs_results` is replaced by a notice as long as there are none, and every page is while the
+    database is unavailable or the selected period has no answer.
+    """
+    settings = Settings()
+
+    def draw_page() -> None:
+        try:
+            status = queries.read_status(settings)
+        except StorageError as error:
+            notices.show_database_unavailable(str(error))
+            return
+        drawn = bar.selected()
+        if drawn.offer != bar.offer_of(status):
+            st.rerun()
+        try:
+            if needs_results and status.newest_result is None:
+                notices.show_no_data(len(status.cameras))
+                return
+            draw(View(settings, status, drawn.selection))
+        except StorageError as error:
+            notices.show_database_unavailable(str(error))
+        except WrongPeriod as error:
+            notices.show_wrong_period(str(error))
+
+    st.fragment(run_every=settings.refresh_seconds if refresh else None)(draw_page)()
+
+
+def show_header(view: View, title: str) -> None:
+    """The name of a page with the age of the newest result, and a warning while cameras are down."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"### {title}", width="content")
+        st.space("stretch")
+        components.show_freshness(view.status)
+    components.show_alarm(view.status.cameras)

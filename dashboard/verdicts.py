@@ -1,0 +1,60 @@
+"""Comparisons in words and numbers."""
+
+from __future__ import annotations
+
+from dashboard import formats
+from storage.figures.comparison import Compared, Comparison, Verdict
+from storage.figures.measures import Kind
+
+_WORDS = {
+    Verdict.UP: "up",
+    Verdict.DOWN: "down",
+    Verdict.UNCLEAR: "no clear change",
+    Verdict.TOO_LITTLE: "not enough data",
+}
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """The verdict as a viewer reads it."""
+    return _WORDS[verdict]
+
+
+def value_text(value: float, kind: Kind) -> str:
+    """A value of a measure with its unit."""
+    if kind == "share":
+        return f"{100 * value:.1f} %"
+    if kind == "seconds":
+        return f"{value:.1f} s"
+    if kind == "rate":
+        return f"{value:.1f} per hour"
+    return formats.signed(value, digits=1)
+
+
+def change_text(value: float, kind: Kind) -> str:
+    """A difference with its sign and unit; shares differ by percentage points."""
+    if kind == "share":
+        return f"{formats.signed(100 * value, digits=1)} points"
+    unit = {"seconds": " s", "rate": " per hour"}.get(kind, "")
+    return f"{formats.signed(value, digits=1)}{unit}"
+
+
+def range_text(low: float, high: float, kind: Kind) -> str:
+    """The interval of a difference."""
+    scale = 100 if kind == "share" else 1
+    return f"{formats.signed(scale * low, digits=1)} to {formats.signed(scale * high, digits=1)}"
+
+
+def sentence(each: Compared, comparison: Comparison) -> str:
+    """A clear change as a sentence with both values, the interval and n of both sides."""
+    found = each.difference
+    if found is None:
+        return f"**{each.measure.name}**: {verdict_word(each.verdict)}"
+    kind = each.measure.kind
+    relative = f" ({formats.signed(100 * found.relative)} %)" if kind == "rate" and found.relative else ""
+    return (
+        f"**{each.measure.name}** {verdict_word(each.verdict)}: {change_text(found.value, kind)}{relative}, "
+        f"95 % interval {range_text(found.low, found.high, kind)}; from {value_text(found.b, kind)} to "
+        f"{value_text(found.a, kind)} "
+        f":small[:gray[n = {formats.count(comparison.b.visits or 0)} and "
+        f"{formats.count(comparison.a.visits or 0)}]]"
+    )

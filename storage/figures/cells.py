@@ -1,0 +1,189 @@
+"""Cells: the sums of each slot and camera, from the fastest tables that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from bus.messages import MINUTE_US
+from storage import tables
+from storage.figures.timeline import Timeline, Unit
+from storage.local_time import HOUR_US, date_of, day_start
+from storage.rollups import read_until
+from storage.sums import (
+    ALL_COLUMNS,
+    VISIT_COLUMNS,
+    Sums,
+    Which,
+    read_coverage,
+    read_scheduled_sums,
+    read_visit_sums,
+)
+
+Array = NDArray[np.float64]
+EVERYBODY = ""
+"""The camera of cells that are sums over cameras."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The sums of a timeline: `values` has the shape (slots, cameras, columns).
+
+    `cameras` are those with rows in the period, by id; of merged cells also `EVERYBODY`.
+    """
+
+    timeline: Timeline
+    cameras: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: Array
+
+    def column(self, name: str) -> Array:
+        """One column, of the shape (slots, cameras)."""
+        return self.values[:, :, self.columns.index(name)]
+
+    def chosen(self, cameras: Collection[str] | None) -> Array:
+        """The sums over some cameras, None for all, of the shape (slots, columns)."""
+        places = [place for place, camera in enumerate(self.cameras) if cameras is None or camera in cameras]
+        sums: Array = self.values[:, places].sum(axis=1)
+        return sums
+
+
+@contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose queries all see the state of one moment."""
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with engine.connect() as connection:
+        yield connection.execution_options(**options)
+
+
+def read_cells(
+    connection: sa.Connection,
+    timeline: Timeline,
+    columns: Sequence[str] = ALL_COLUMNS,
+    only: Collection[str] | None = None,
+    merged: bool = False,
+) -> Cells:
+    """Read the cells of a timeline; of the cameras `only`, and where possible as a sum over them if `merged`.
+
+    Edges of units from an hour on are at full local hours. Rolled up days and hours are used where slots
+    consist of such, other rows for the rest.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    reader = _Reader(connection, timeline, tuple(columns), only, merged)
+    return reader.read()
+
+
+class _Reader:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        timeline: Timeline,
+        columns: tuple[str, ...],
+        only: Collection[str] | None,
+        merged: bool,
+    ) -> None:
+        self._connection = connection
+        self._timeline = timeline
+        self._columns = columns
+        self._only = only
+        self._merged = merged
+
+    def read(self) -> Cells:
+        timeline = self._timeline
+        rolled, at = self._rolled_up()
+        recent = self._recent(at) if at < timeline.end else []
+        if at > timeline.start:
+            rolled.append(self._visit_sums(timeline.start, at, which_open=True))
+        found = {camera for part in (*rolled, *recent) for camera in part.cameras}
+        cameras = sorted(found if self._only is None else found & {*self._only, EVERYBODY})
+        shape = (timeline.slots, len(cameras), len(self._columns))
+        values = np.zeros(shape)
+        for part in (*rolled, *recent):
+            self._add(values, part, cameras)
+        return Cells(timeline, tuple(cameras), self._columns, values)
+
+    def _rolled_up(self) -> tuple[list[Sums], int]:
+        """The parts that roll-ups have, and the time at which they end."""
+        timeline, parts, at = self._timeline, [], self._timeline.start
+        hour_until, day_until = read_until(self._connection, timeline.zone.key)
+        if timeline.unit in {Unit.DAY, Unit.WEEK} and _is_midnight(at, timeline.zone):
+            last = day_start(date_of(timeline.end, timeline.zone), timeline.zone)
+            stop = min(last, day_until)
+            if stop > at:
+                parts.append(self._rollup(tables.camera_days, "day", at, stop))
+                at = stop
+        if timeline.unit not in {Unit.MINUTE, Unit.FIVE_MINUTES}:
+            stop = min(timeline.end, hour_until)
+            if stop > at:
+                parts.append(self._rollup(tables.camera_hours, "hour", at, stop))
+                at = stop
+        return parts, at
+
+    def _rollup(self, table: sa.Table, time: str, start: int, stop: int) -> Sums:
+        when = table.c[time]
+        limits = (when >= start, when < stop)
+        sums = [table.c[name] for name in self._columns]
+        if self._merged:
+            query = sa.select(when, sa.literal(EVERYBODY), *(sa.func.sum(each) for each in sums)).group_by(
+                when
+            )
+        else:
+            query = sa.select(when, table.c.camera_id, *sums)
+        query = query.where(*limits)
+        if self._only is not None:
+            query = query.where(table.c.camera_id.in_(sorted(self._only)))
+        rows = self._connection.execute(query).all()
+        return Sums(
+            self._columns,
+            np.asarray([row[0] for row in rows], np.int64),
+            tuple(row[1] for row in rows),
+            np.asarray([tuple(row)[2:] for row in rows], np.float64).reshape(len(rows), len(self._columns)),
+        )
+
+    def _recent(self, at: int) -> list[Sums]:
+        """The parts from `at` on, from single visits and minutes of coverage."""
+        timeline = self._timeline
+        step = self._step
+        end = min(timeline.end, max(timeline.now + HOUR_US, at + step))
+        parts = [self._visit_sums(at, timeline.end, which_open=False)]
+        if {"watched_us", "scheduled_us"} & set(self._columns):
+            coverage = read_coverage(self._connection, at, end, step)
+            edges = [*range(at, end, step), end]
+            parts.append(coverage.sums)
+            parts.append(read_scheduled_sums(self._connection, edges, timeline.now, timeline.zone, coverage))
+        return parts
+
+    @property
+    def _step(self) -> int:
+        """The length of the sums of single rows: slots consist of such."""
+        return (self._timeline.unit.minutes or 60) * MINUTE_US
+
+    def _visit_sums(self, start: int, end: int, which_open: bool) -> Sums:
+        wanted = [name for name in VISIT_COLUMNS if name in self._columns]
+        which: Which = "open" if which_open else "all"
+        return read_visit_sums(self._connection, start, end, self._step, which=which, columns=wanted)
+
+    def _add(self, values: Array, part: Sums, cameras: Sequence[str]) -> None:
+        """Add the rows of a part to their slots and cameras."""
+        wanted = None if self._only is None else {*self._only, EVERYBODY}
+        keep = [row for row, camera in enumerate(part.cameras) if wanted is None or camera in wanted]
+        if not keep:
+            return
+        number = {camera: place for place, camera in enumerate(cameras)}
+        slots = np.searchsorted(self._timeline.edges, part.starts[keep], side="right") - 1
+        places = np.asarray([number[part.cameras[row]] for row in keep])
+        shared = [name for name in part.columns if name in self._columns]
+        for name in shared:
+            source = part.values[keep, part.columns.index(name)]
+            np.add.at(values[:, :, self._columns.index(name)], (slots, places), source)
+
+
+def _is_midnight(time_us: int, zone: ZoneInfo) -> bool:
+    return day_start(date_of(time_us, zone), zone) == time_us

@@ -1,0 +1,131 @@
+"""The figures of one group of visits: its state, or its shares, means and medians."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bus.messages import MICROSECONDS, UNKNOWN
+from storage.figures.estimate import mean_over_days, median_of_bins
+from storage.intervals import Interval, share_interval
+from storage.tables import CROSS_COUNTS, DWELL_BINS, DWELL_EDGES_S, EXPRESSIONS, GENDERS
+
+COVERAGE_FLOOR = 0.9
+"""The coverage below which figures are marked, since visits are missing."""
+
+THIN = 30
+"""The number of visits below which a figure is drawn faintly, since its interval is wide."""
+
+ENGAGED_S = 10
+"""The dwell, in seconds, from which on a visit counts as engaged: one of `DWELL_EDGES_S`."""
+
+LABELS = (*EXPRESSIONS, UNKNOWN)
+GENDER_LABELS = (*GENDERS, UNKNOWN)
+GROUP_COLUMNS = (
+    *("visits", "simulated", *CROSS_COUNTS),
+    *("mood", "mood_squared", "dwell_us", "dwell_squared", *DWELL_BINS),
+    *("watched_us", "scheduled_us"),
+)
+"""The columns of which `figures_of` needs the sums."""
+
+_PLACE = {name: place for place, name in enumerate(GROUP_COLUMNS)}
+_CROSS = [_PLACE[name] for name in CROSS_COUNTS]
+_BINS = [_PLACE[name] for name in DWELL_BINS]
+Array = NDArray[np.float64]
+
+
+class State(StrEnum):
+    """Whether a period or slot has figures, or why it has none."""
+
+    SHOWN = "shown"
+    NOBODY = "nobody seen"
+    SUPPRESSED = "too few to show"
+    UNOBSERVED = "not observed"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of a group of visits; those that are hidden or do not exist are None or empty.
+
+    `expressions` are shares of all visits, "unknown" among them. `genders` are shares of the labelled
+    visits and `gender_unknown` is the share of all visits that were not labelled. `mood` is the index,
+    -100 to 100; `coverage` is 0 to 1. `dwell` and `dwell_median` are seconds, `engagement` is the share of
+    visits of at least `ENGAGED_S` seconds. `simulated` tells whether simulated visits are among them.
+    """
+
+    state: State
+    coverage: float | None
+    visits: int | None = None
+    mood: Interval | None = None
+    expressions: Mapping[str, Interval] = field(default_factory=dict)
+    genders: Mapping[str, Interval] = field(default_factory=dict)
+    gender_unknown: Interval | None = None
+    dwell: Interval | None = None
+    dwell_median: Interval | None = None
+    engagement: Interval | None = None
+    simulated: bool = False
+
+
+def cross_counts(sums: Array) -> Array:
+    """The visits by expression and gender, of the shape (..., expressions, genders), unknown last."""
+    return sums[..., _CROSS].reshape(*sums.shape[:-1], len(LABELS), len(GENDER_LABELS))
+
+
+def column(sums: Array, name: str) -> Array:
+    """One of `GROUP_COLUMNS` of sums of the shape (..., columns)."""
+    found: Array = sums[..., _PLACE[name]]
+    return found
+
+
+def coverage_of(sums: Array) -> float | None:
+    """The watched part of the scheduled time, None where nothing was scheduled."""
+    scheduled = float(column(sums, "scheduled_us").sum())
+    return float(column(sums, "watched_us").sum()) / scheduled if scheduled else None
+
+
+def figures_of(days: Array, hidden: bool, genders_hidden: bool) -> Figures:
+    """The figures of a group; `days` are its sums by day, of the shape (days, columns)."""
+    sums = days.sum(axis=0)
+    coverage, visits = coverage_of(sums), round(float(column(sums, "visits")))
+    if not visits:
+        return Figures(State.NOBODY, coverage, visits=0) if coverage else Figures(State.UNOBSERVED, coverage)
+    if hidden:
+        return Figures(State.SUPPRESSED, coverage)
+    shown = _shown(days, sums, visits, coverage)
+    return replace(shown, genders={}, gender_unknown=None) if genders_hidden else shown
+
+
+def _shown(days: Array, sums: Array, visits: int, coverage: float | None) -> Figures:
+    cross = cross_counts(sums)
+    by_gender = cross.sum(axis=0)
+    counts = column(days, "visits")
+    seconds = column(days, "dwell_us") / MICROSECONDS
+    mood = mean_over_days(column(days, "mood"), counts, float(column(sums, "mood_squared")), 100.0)
+    dwell = mean_over_days(seconds, counts, float(column(sums, "dwell_squared")))
+    engaged = sums[_BINS][DWELL_EDGES_S.index(ENGAGED_S) + 1 :].sum()
+    return Figures(
+        State.SHOWN,
+        coverage,
+        visits=visits,
+        mood=replace(mood, low=max(mood.low, -100.0), high=min(mood.high, 100.0)),
+        expressions=_shares(cross.sum(axis=1), LABELS),
+        genders=_shares(by_gender[:-1], GENDERS),
+        gender_unknown=share_interval(round(float(by_gender[-1])), visits),
+        dwell=replace(dwell, low=max(dwell.low, 0.0)),
+        dwell_median=median_of_bins(sums[_BINS], np.asarray(DWELL_EDGES_S, np.float64)),
+        engagement=share_interval(round(float(engaged)), visits),
+        simulated=bool(column(sums, "simulated")),
+    )
+
+
+def _shares(counts: Array, labels: Sequence[str]) -> dict[str, Interval]:
+    n = round(float(counts.sum()))
+    if not n:
+        return {}
+    return {
+        label: share_interval(round(float(count)), n) for label, count in zip(labels, counts, strict=True)
+    }

@@ -1,0 +1,66 @@
+"""The trend of a period: its figures as a whole and by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from storage.figures.cells import Cells, read_cells, snapshot
+from storage.figures.groups import GROUP_COLUMNS, Figures, figures_of
+from storage.figures.released import ReleasedFigures, sum_by_day
+from storage.figures.selection import Choice
+from storage.figures.timeline import Timeline, Unit
+from storage.local_time import date_of
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The figures of one slot, `start` to `end` in UTC microseconds; `running` if it is not over yet."""
+
+    start: int
+    end: int
+    running: bool
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The figures of a whole period and of each of its slots, read at the same time."""
+
+    whole: Figures
+    slots: tuple[Slot, ...]
+
+
+def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
+    """Read the figures of a timeline for a choice of cameras.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    fine = timeline.refined(Unit.DAY) if timeline.unit in {Unit.DAY, Unit.WEEK} else timeline
+    spans = list(pairwise(timeline.edges))
+    with snapshot(engine) as connection:
+        cells = read_cells(connection, fine, GROUP_COLUMNS)
+        if choice.suppress_below > 1:
+            released = ReleasedFigures(connection, cells, choice)
+            slots = [Slot(*span, released.is_running(*span), released.between(*span)) for span in spans]
+            return Trend(released.between(timeline.start, timeline.end), tuple(slots))
+    places = np.searchsorted(timeline.edges, fine.edges[:-1], side="right") - 1
+    figures = [_figures(cells, np.flatnonzero(places == slot), choice) for slot in range(timeline.slots)]
+    return Trend(
+        _figures(cells, np.arange(fine.slots), choice),
+        tuple(
+            Slot(start, end, start <= timeline.now < end, each)
+            for (start, end), each in zip(spans, figures, strict=True)
+        ),
+    )
+
+
+def _figures(cells: Cells, slots: NDArray[np.intp], choice: Choice) -> Figures:
+    """The figures of some slots of the cells, of which nothing is hidden."""
+    sums = cells.chosen(choice.cameras)[slots]
+    days = [date_of(cells.timeline.edges[slot], cells.timeline.zone).toordinal() for slot in slots]
+    return figures_of(sum_by_day(sums, np.asarray(days)), hidden=False, genders_hidden=False)

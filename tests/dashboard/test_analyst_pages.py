@@ -1,0 +1,186 @@
+"""The pages of analysts on a simulated history: figures, verdicts, events, and nonsense in the address."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard import queries
+from dashboard.launch import APP
+from storage import tables
+from storage.engine import open_database
+from storage.events import read_events
+from storage.local_time import HOUR_US, day_start
+from storage.simulation.load import load_history
+from storage.simulation.scenario import create_demo_scenario
+
+BERLIN = ZoneInfo("Europe/Berlin")
+TODAY = date(2026, 3, 31)
+NOW = day_start(TODAY, BERLIN) + 15 * HOUR_US
+HOSTILE = "<img src=x> **bold** [link](http://evil.example) =1+1"
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with a history of 70 days, a campaign, and an event without effect."""
+    path = tmp_path_factory.mktemp("history") / "mien.db"
+    engine = open_database(f"sqlite:///{path}")
+    scenario = create_demo_scenario([("entrance", "Entrance"), ("till", HOSTILE)], "Shop", 70, TODAY)
+    load_history(engine, scenario, BERLIN.key, NOW)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def settings(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    copy = tmp_path / "mien.db"
+    shutil.copyfile(history, copy)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "DATABASE": f"sqlite:///{copy}",
+        "TIMEZONE": BERLIN.key,
+        "SUPPRESS_BELOW": "10",
+    }.items():
+        monkeypatch.setenv(f"MIEN_{name}", value)
+    monkeypatch.setattr(queries, "wall_clock_us", lambda: NOW)
+    st.cache_resource.clear()
+    yield copy
+    st.cache_resource.clear()
+
+
+def opened(page: str, **query: str | list[str]) -> AppTest:
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    for name, value in query.items():
+        at.query_params[name] = value
+    if page != "overview":
+        at.switch_page(f"app_pages/{page}.py")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def all_text(at: AppTest) -> str:
+    texts = [each.value for each in (*at.subheader, *at.markdown, *at.caption, *at.info, *at.error)]
+    return "\n".join(texts + [each.proto.body for each in at.get("html")])
+
+
+def test_the_overview_shows_what_changed_and_that_data_are_simulated() -> None:
+    at = opened("overview", period="28 days")
+    text = all_text(at)
+    assert "**Simulated data.**" in text
+    assert "**Happiness** up" in text
+    assert "95 % interval" in text
+    assert "28 days before" in text
+    (visits, *_) = at.metric
+    assert "% (from" in visits.delta
+
+
+@pytest.mark.parametrize(("period", "slots"), [("24 h", "hour"), ("28 days", "day"), ("13 weeks", "week")])
+def test_the_trends_have_every_figure(period: str, slots: str) -> None:
+    at = opened("trends", period=period)
+    text = all_text(at)
+    assert f"by {slots}" in text
+    for heading in ("Each expression", "Dwell", "Engagement", "Mood index", "Hours of the week"):
+        assert heading in text
+    assert len(at.get("vega_lite_chart")) == 1 + 8 + 5 + 2
+    assert [button.proto.label for button in at.get("download_button")] == ["CSV", "Parquet"]
+
+
+def test_the_slots_of_trends_can_be_chosen() -> None:
+    assert "by hour" in all_text(opened("trends", period="7 days", by="hour"))
+    assert "by day" in all_text(opened("trends", period="28 days", by="minute")), "too many minutes"
+
+
+def test_the_known_uplift_of_an_event_is_confirmed() -> None:
+    text = all_text(opened("compare", kind="Before and after an event", event="Loyalty campaign"))
+    assert "matched by weekday and hour" in text
+    rows = text.split("<tr>")
+    (visits,) = [row for row in rows if "Visits per hour" in row]
+    (happiness,) = [row for row in rows if ">Happiness<" in row]
+    assert "▲ up" in visits
+    assert "▲ up" in happiness
+
+
+def test_an_event_without_effect_has_no_clear_change() -> None:
+    text = all_text(opened("compare", kind="Before and after an event", event="New shelf labels"))
+    assert "no clear change" in text
+    assert "▲" not in text
+    assert "▼" not in text
+
+
+def test_cameras_are_compared() -> None:
+    text = all_text(opened("compare", kind="Cameras", period="28 days"))
+    assert "Visits per hour" in text
+    assert "<b>B</b> &lt;img src=x&gt;" in text
+    assert "▼ down" in text or "▲ up" in text
+
+
+@pytest.mark.parametrize("page", ["overview", "trends", "compare", "cameras", "events"])
+def test_names_are_text_and_never_markup(page: str) -> None:
+    at = opened(page, period="7 days")
+    for each in at.get("html"):
+        assert "<img src=x>" not in each.proto.body
+    for text in at.markdown:
+        assert "**bold**" not in text.value
+        assert "](http" not in text.value
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {
+            "period": "yesterday",
+            "camera": "nobody",
+            "by": "century",
+            "kind": "?",
+            "versus": "x",
+            "event": "x",
+        },
+        {"period": "Dates"},
+        {"period": "Dates", "dates": ["2026-03-20", "2026-03-10"]},
+        {"period": "Dates", "dates": ["2020-03-20", "2026-03-10"]},
+        {"period": "Dates", "dates": ["1999-01-01", "1999-01-02"]},
+        {"period": "Dates", "dates": ["2026-03-29", "2026-03-29"]},
+        {"period": "Dates", "dates": "nonsense"},
+        {"period": "Dates", "dates": ["2027-01-01", "2027-02-01"]},
+    ],
+)
+def test_nonsense_in_the_address_gives_a_clear_state(query: dict[str, str | list[str]]) -> None:
+    assert all_text(opened("compare" if "kind" in query else "trends", **query)).strip()
+
+
+def test_reversed_dates_are_explained() -> None:
+    text = all_text(opened("trends", period="Dates", dates=["2026-03-20", "2026-03-10"]))
+    assert "The last day of the period is before the first" in text
+
+
+def test_an_event_is_added_and_removed(settings: Path) -> None:
+    at = opened("events")
+    at.text_input[0].set_value("Rain & <b>storm</b>")
+    at.button[-1].click().run()
+    assert not at.exception
+    at = opened("events")
+    engine = open_database(f"sqlite:///{settings}")
+    (added,) = [event for event in read_events(engine) if "storm" in event.name]
+    assert (added.end - added.start) % HOUR_US == 0
+    assert "storm" in all_text(at)
+    assert "<b>storm" not in all_text(at)
+    at.button(key=f"remove-{added.id}").click().run()
+    assert [event for event in read_events(engine) if "storm" in event.name] == []
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.events)) == 2
+    engine.dispose()
+
+
+def test_an_event_without_a_name_is_refused() -> None:
+    at = opened("events")
+    at.button[-1].click().run()
+    assert "name has 0 characters" in all_text(at)

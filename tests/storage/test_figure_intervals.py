@@ -1,0 +1,126 @@
+"""95 % intervals contain the true value in 93 to 97 % of simulated histories whose days are alike inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from common.student import t95, two_sided_p
+from storage.figures.difference import Side, adjust_holm, difference
+from storage.figures.estimate import mean_over_days, median_of_bins
+from storage.tables import DWELL_EDGES_S
+
+REPEATS = 1500
+TRUE_MOOD = 20.0
+
+
+def simulate_days(
+    dice: np.random.Generator, days: int, mean: float
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
+    """The sum, the number and the sum of squares of each day's moods; each day has a level of its own."""
+    counts = dice.poisson(dice.lognormal(4, 0.4, days)) + 1
+    levels = mean + dice.normal(0, 6, days)
+    totals = np.zeros(days)
+    squares = np.zeros(days)
+    for day, (level, count) in enumerate(zip(levels, counts, strict=True)):
+        moods = dice.normal(level, 40, count)
+        totals[day], squares[day] = moods.sum(), (moods**2).sum()
+    return totals, counts.astype(float), squares
+
+
+@pytest.mark.parametrize("days", [7, 28, 91])
+def test_the_interval_of_a_mean_over_days_holds(days: int) -> None:
+    dice = np.random.default_rng(days)
+    hits, naive = 0, 0
+    for _ in range(REPEATS):
+        totals, counts, squares = simulate_days(dice, days, TRUE_MOOD)
+        found = mean_over_days(totals, counts, float(squares.sum()))
+        hits += found.low <= TRUE_MOOD <= found.high
+        n, mean = counts.sum(), totals.sum() / counts.sum()
+        reach = 1.96 * np.sqrt((squares.sum() / n - mean**2) / n)
+        naive += abs(mean - TRUE_MOOD) <= reach
+    assert 0.93 <= hits / REPEATS <= 0.97
+    assert naive / REPEATS < 0.9, "visits as independent values give intervals that are too narrow"
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_interval_of_a_difference_holds(paired: bool) -> None:
+    dice = np.random.default_rng(5)
+    hits = 0
+    for _ in range(REPEATS):
+        common = dice.normal(0, 8, 21)
+        sides = []
+        for number, level in enumerate((25.0, 20.0)):
+            noise = common if paired else dice.normal(0, 8, 21)
+            counts = dice.poisson(60, 21) + 1.0
+            totals = counts * (level + noise) + dice.normal(0, 40, 21) * np.sqrt(counts)
+            blocks = np.arange(21) + (0 if paired else 100 * number)
+            sides.append(Side(blocks, np.zeros(21, np.int64), totals, counts))
+        found = difference(*sides)
+        assert found
+        hits += found.low <= 5.0 <= found.high
+    assert 0.93 <= hits / REPEATS <= 0.97
+
+
+def test_the_interval_of_a_matched_difference_holds_where_weekdays_differ() -> None:
+    dice = np.random.default_rng(8)
+    rates = dice.uniform(5, 60, 7)
+    hits, errors, plain_errors = 0, [], []
+    for _ in range(REPEATS):
+        sides = []
+        # Side A is two weeks without most of its weekends; side B is eight full weeks.
+        for first, days, factor in (
+            (0, [d for d in range(14) if d % 7 < 5 or d == 5], 1.2),
+            (100, range(56), 1.0),
+        ):
+            numbers = np.asarray(list(days))
+            level = dice.lognormal(0, 0.1, len(numbers))
+            visits = dice.poisson(10 * factor * rates[numbers % 7] * level).astype(float)
+            sides.append(Side(numbers + first * 7, numbers % 7 * 24, visits, np.full(len(numbers), 10.0)))
+        found = difference(*sides)
+        assert found
+        weight = np.bincount(sides[0].cells // 24, minlength=7) / len(sides[0].cells)
+        truth = 0.2 * float((weight * rates).sum()) * float(np.exp(0.1**2 / 2))
+        hits += found.low <= truth <= found.high
+        plain = difference(*(Side(s.blocks, s.cells * 0, s.above, s.below) for s in sides))
+        assert plain
+        errors.append(found.value - truth)
+        plain_errors.append(plain.value - truth)
+    assert 0.93 <= hits / REPEATS <= 0.97
+    assert abs(np.mean(plain_errors)) > 5 * abs(np.mean(errors)), "without matching, weekdays mislead"
+
+
+def test_a_comparison_of_few_days_has_no_interval() -> None:
+    one = Side(np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1), np.ones(1))
+    found = difference(one, one)
+    assert found
+    assert (found.value, found.p) == (0.0, 1.0)
+    assert np.isinf(found.low)
+    assert difference(one, Side(one.blocks, one.cells + 1, one.above, one.below)) is None
+
+
+@pytest.mark.parametrize("df", [1, 2, 3.5, 6, 20, 200, 1e5])
+def test_student_equals_scipy(df: float) -> None:
+    assert t95(df) == pytest.approx(float(stats.t.ppf(0.975, df)), rel=1e-6)
+    for t in (0.0, 0.3, 1.5, 4.0, 30.0):
+        assert two_sided_p(t, df) == pytest.approx(2 * float(stats.t.sf(t, df)), rel=1e-6, abs=1e-14)
+
+
+def test_holm_adjusts_for_the_number_of_comparisons() -> None:
+    assert adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust_holm([]) == []
+    assert adjust_holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_the_median_of_a_histogram_is_within_its_bin() -> None:
+    dice = np.random.default_rng(3)
+    edges = np.asarray(DWELL_EDGES_S, float)
+    hits = 0
+    for _ in range(400):
+        values = dice.lognormal(1.8, 0.9, 300)
+        bins = np.histogram(values, np.concatenate([[0], edges, [np.inf]]))[0].astype(float)
+        found = median_of_bins(bins, edges)
+        assert found.value == pytest.approx(np.median(values), rel=0.2)
+        hits += found.low <= np.exp(1.8) <= found.high
+    assert hits / 400 > 0.9
