@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from common.parent import end_with_parent
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -22,10 +24,11 @@ def run_on_cores(cores: int, measure: Callable[P, T], *args: P.args, **kwargs: P
     if cores > len(available):
         raise ValueError(f"{cores} cores: this machine has {len(available)}")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, _prepare, (available[:cores],)) as pool:
+    with ProcessPoolExecutor(1, context, _prepare, (available[:cores], os.getpid())) as pool:
         return pool.submit(measure, *args, **kwargs).result()
 
 
-def _prepare(cores: list[int]) -> None:
+def _prepare(cores: list[int], parent: int) -> None:
+    end_with_parent(parent)
     os.sched_setaffinity(0, cores)
     logging.basicConfig(level=logging.ERROR)

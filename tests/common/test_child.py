@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from common import child
+from tests.support.processes import wait_for_end
 
 PATIENCE_S = 60.0
 PARENT = """
 import subprocess, sys, time
 from common import child
+from tests.support.processes import wait_for_end
 subprocess.Popen(child.command("{module}", "{folder}"), start_new_session=True)
 time.sleep(600)
 """
@@ -37,22 +39,6 @@ def wait_for_pid(folder: Path, parent: subprocess.Popen[bytes]) -> int:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return int((folder / "pid").read_text())
-
-
-def wait_for_end(pid: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while is_running(pid):
-        assert time.monotonic() < deadline, f"process {pid} still runs"
-        time.sleep(0.02)
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that ended and that nobody has waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

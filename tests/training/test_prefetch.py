@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.processes import wait_for_end
 from tests.support.training_runs import tiny
 from training.classifier import prefetch
 from training.classifier.batches import ClassifierBatches
@@ -77,3 +80,24 @@ def test_a_process_that_fails_ends_the_run(
     ):
         list(islice(made, 10))
     assert "no such picture" in capfd.readouterr().err
+
+
+PROGRAM = """
+import time
+from itertools import islice
+from training.classifier.prefetch import Prefetcher
+import os
+with Prefetcher(lambda step: os.getpid(), first=0, workers=2) as made:
+    print(*islice(made, 2), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_no_process_outlives_a_training_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as training:
+        assert training.stdout
+        processes = [int(pid) for pid in training.stdout.readline().split()]
+        training.kill()
+    assert len(set(processes)) == 2
+    for pid in processes:
+        wait_for_end(pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from multiprocessing.queues import Queue
@@ -10,6 +11,7 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, Self
 
+from common.parent import end_with_parent
 from training.errors import RunError
 
 QUEUE_SIZE = 4
@@ -22,14 +24,17 @@ class Prefetcher:
     """An endless iterator over make(first), make(first + 1), ..., computed by `workers` processes in turn.
 
     The processes are forks, so that they share the pictures with the training process: enter the context
-    before that process starts to compute. The processes end with the context.
+    before that process starts to compute, in a thread that lives as long as it (`common.parent`). The
+    processes end with the context, and with the training process, whatever ends it.
     """
 
     def __init__(self, make: Callable[[int], Any], first: int, workers: int) -> None:
         forks = multiprocessing.get_context("fork")
         self._queues = [forks.Queue(QUEUE_SIZE) for _ in range(workers)]
         self._processes = [
-            forks.Process(target=_produce, args=(make, first + turn, workers, queue), daemon=True)
+            forks.Process(
+                target=_produce, args=(make, first + turn, workers, queue, os.getpid()), daemon=True
+            )
             for turn, queue in enumerate(self._queues)
         ]
 
@@ -58,7 +63,8 @@ class Prefetcher:
                     raise RunError("a batch process ended; see its error above") from error
 
 
-def _produce(make: Callable[[int], Any], first: int, stride: int, queue: Queue[Any]) -> None:
+def _produce(make: Callable[[int], Any], first: int, stride: int, queue: Queue[Any], parent: int) -> None:
+    end_with_parent(parent)
     step = first
     while True:
         queue.put(make(step))
