@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bus.messages import MICROSECONDS
 from common.clock import wall_clock_us
 from ingest.camera_source import CameraSource, UndecodedPicture
+from ingest.damage import DamageMonitor
 from ingest.encoding import to_gray
 from ingest.errors import IngestError, SourceLost
 from ingest.motion import MotionGate
@@ -78,6 +79,7 @@ class SourceReader:
         self._on_change = on_change
         self._sampler = Sampler(settings.fps)
         self._gate = MotionGate()
+        self._damage = DamageMonitor()
         self._cancelled = threading.Event()
         self._done = threading.Event()
         self._deadline = math.inf
@@ -130,7 +132,8 @@ class SourceReader:
             self._on_change()
 
     def _read(self) -> None:
-        with self._deadline_in(self._settings.open_timeout):
+        # Twice: for the answer of a camera, and for the first data of its stream.
+        with self._deadline_in(2 * self._settings.open_timeout):
             source = self._open()
         with closing(source):
             if self._cancelled.is_set():
@@ -164,7 +167,7 @@ class SourceReader:
         if live and picture.offset is None:
             self._publish_unless_frozen(gray, captured_at)
         else:
-            self._publish(gray, captured_at)
+            self._publish(gray, captured_at, self._damage.reason)
 
     def _wait_until(self, offset: float) -> int:
         """Wait for the time of a picture that is played at its own speed; returns microseconds UTC then."""
@@ -189,19 +192,21 @@ class SourceReader:
                 gray = to_gray(picture.decode(), self._settings.longest_side)
         except ImageError as error:
             self._publisher.drop(captured_at, DAMAGED)
+            self._damage.add_failed(str(error))
             self._damaged += 1
             self._first_damage = self._first_damage or str(error)
             if live and time.monotonic() - self._decoded_at > self._settings.read_timeout:
                 raise SourceLost(f"no picture that can be decoded: {error}") from error
             return None
         self._decoded_at = time.monotonic()
+        self._damage.add_decoded()
         return gray
 
     def _publish_unless_frozen(self, gray: Gray, captured_at: int) -> None:
         now = time.monotonic()
         self._stillness.update(gray, now)
         if not self._stillness.is_frozen:
-            self._publish(gray, captured_at, self._stillness.reason)
+            self._publish(gray, captured_at, self._stillness.reason or self._damage.reason)
             return
         self._publisher.drop(captured_at, FROZEN)
         if self._stillness.is_overdue(now):

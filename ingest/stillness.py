@@ -1,4 +1,4 @@
-"""Detector of pictures that show nothing: frozen, or black."""
+"""Detector of pictures that show nothing: frozen, black, or of one even grey."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import numpy as np
 
 from media.images import Gray
 
-FROZEN = "the picture is frozen"
-BLACK = "the picture is black"
-FROZEN_BLACK = "the picture is frozen and black"
+FROZEN = (
+    "the picture is frozen: the camera or its recorder sends the same picture again and again; restart it"
+)
+BLACK = "the picture is black: the lens is covered, it is dark, or the camera has no signal"
+FROZEN_BLACK = "the picture is frozen and black: the camera has no signal, or is off behind a recorder"
+FLAT = "the picture is one even grey: the camera has no signal, or its stream is not decoded right"
 
+_FLAT_RANGE = 2
+"""Grey levels between the darkest and the brightest pixel of an even picture; a sensor has more noise."""
 _DARK = 24
 _BRIGHT_SHARE = 0.02
 """A picture is black when a smaller share of its pixels is brighter than `_DARK`: it may show a clock."""
@@ -23,7 +28,7 @@ _HISTORY = 32
 
 
 class StillnessDetector:
-    """Detects that the pictures of a live camera are frozen, or black, for at least `after` seconds.
+    """Detects that the pictures of a live camera are frozen, black or even for at least `after` seconds.
 
     A real sensor never delivers the same picture twice, so a picture counts as new unless it equals one of
     the last few in every compared pixel. The last few are compared because an encoder whose input is frozen
@@ -39,10 +44,12 @@ class StillnessDetector:
         self._lit_at = 0.0
         self._frozen = False
         self._black = False
+        self._varied_at = 0.0
+        self._flat = False
 
     def restart(self, now: float) -> None:
         """The camera was opened, first or again, at `now`: seconds on a clock that never runs backwards."""
-        self._same_since = self._lit_at = now
+        self._same_since = self._lit_at = self._varied_at = now
 
     def update(self, gray: Gray, now: float) -> None:
         """Examine the picture that arrived at `now`."""
@@ -52,7 +59,10 @@ class StillnessDetector:
             self._same_since, self._frozen = now, False
         if _is_lit(gray):
             self._lit_at, self._black = now, False
+        if not _is_flat(gray):
+            self._varied_at, self._flat = now, False
         self._frozen |= self.is_overdue(now)
+        self._flat |= now - self._varied_at >= self._after
         self._black |= now - self._lit_at >= self._after
 
     def is_overdue(self, now: float) -> bool:
@@ -66,7 +76,9 @@ class StillnessDetector:
 
     @property
     def reason(self) -> str:
-        """The problem with the pictures; empty if there is none."""
+        """The problem with the pictures and its likely cause; empty if there is none."""
+        if self._flat and not self._black:
+            return FLAT
         if self._frozen:
             return FROZEN_BLACK if self._black else FROZEN
         return BLACK if self._black else ""
@@ -75,3 +87,8 @@ class StillnessDetector:
 def _is_lit(gray: Gray) -> bool:
     sample = gray[::_BRIGHTNESS_STEP, ::_BRIGHTNESS_STEP]
     return int(np.count_nonzero(sample > _DARK)) >= _BRIGHT_SHARE * sample.size
+
+
+def _is_flat(gray: Gray) -> bool:
+    sample = gray[::_COMPARISON_STEP, ::_COMPARISON_STEP]
+    return int(sample.max()) - int(sample.min()) <= _FLAT_RANGE

@@ -15,6 +15,7 @@ from inference.detector import LONGEST_SIDE, Faces, scale_of
 from inference.recall_by_size import RecallBySize
 from ingest.camera_source import UndecodedPicture
 from ingest.sources import SourceRules, open_source
+from media.errors import ImageError
 from media.native import configure_opencv
 from mien.wiring.models import create_detector
 
@@ -26,11 +27,17 @@ _LEAST_SHARE = 0.5
 """Share of faces of the size that was seen below which the camera is too far away."""
 _LEAST_FPS = 2.0
 _SEARCH_EVERY = 5
+_WARM_UP = 1.0
+"""Seconds at the start that do not count for the rate: a camera first sends what it has in store."""
 
 
 @dataclass(slots=True)
 class Report:
-    """Size, number and duration of the pictures, their mean greys, and the sizes of faces in pixels."""
+    """Size, number and duration of the pictures, their mean greys, and the sizes of faces in pixels.
+
+    `arrivals` are the seconds from the start at which pictures arrived, `damaged` is how many could not be
+    decoded, `damage` why the first could not.
+    """
 
     width: int = 0
     height: int = 0
@@ -38,6 +45,16 @@ class Report:
     seconds: float = 0.0
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    damaged: int = 0
+    damage: str = ""
+
+    @property
+    def fps(self) -> float:
+        """Pictures per second, without those that were in store when the camera was opened."""
+        later = [each for each in self.arrivals if each >= _WARM_UP]
+        times = later if len(later) > 1 else self.arrivals
+        return (len(times) - 1) / max(times[-1] - times[0], 1e-6) if len(times) > 1 else 0.0
 
     @property
     def scale(self) -> float:
@@ -71,7 +88,14 @@ def probe(source: str, seconds: float, rules: SourceRules) -> Report:
                 break
             _wait_for(picture, started)
             report.seconds = time.monotonic() - started
-            report.add(_gray(picture.decode()), detector.detect)
+            report.arrivals.append(report.seconds)
+            try:
+                gray = _gray(picture.decode())
+            except ImageError as error:
+                report.damaged += 1
+                report.damage = report.damage or str(error)
+            else:
+                report.add(gray, detector.detect)
     finally:
         opened.close()
     return report
@@ -80,14 +104,17 @@ def probe(source: str, seconds: float, rules: SourceRules) -> Report:
 def judge(report: Report) -> list[tuple[bool, str]]:
     """Lines for an operator, each with whether the value is good enough."""
     if not report.pictures:
-        return [(False, "the camera delivered no picture")]
-    fps = (report.pictures - 1) / max(report.seconds, 1e-6)
+        reason = f" that can be decoded: {report.damage}" if report.damage else ""
+        return [(False, f"the camera delivered no picture{reason}")]
+    fps = report.fps
     grey = float(np.mean(report.greys))
     lines = [
         (True, f"{report.width} x {report.height} pixels"),
         (fps >= _LEAST_FPS, f"{fps:.1f} pictures per second"),
         (_DARK <= grey <= _BRIGHT, f"mean brightness {grey / 2.55:.0f} %"),
     ]
+    if report.damaged:
+        lines.append((False, f"{report.damaged} pictures cannot be decoded, such as {report.damage}"))
     if report.faces:
         lines += _judge_sizes(report)
     else:

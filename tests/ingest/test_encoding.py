@@ -48,3 +48,25 @@ def test_an_encoded_picture_is_a_grey_baseline_jpeg() -> None:
 def test_workers_accept_what_is_encoded() -> None:
     gray = to_gray(scene(), 1280)
     assert decode_gray(encode_jpeg(gray, 85), BUS_FRAME).shape == gray.shape
+
+
+@pytest.mark.parametrize("longest_side", [16, 320, 1280, 3840, 4096])
+@pytest.mark.parametrize("size", [(3000, 4000), (4096, 4096), (270, 4000), (270, 9000), (2160, 3840), (9, 9)])
+def test_every_longest_side_gives_a_frame_that_workers_accept(
+    longest_side: int, size: tuple[int, int]
+) -> None:
+    gray = to_gray(np.zeros(size, np.uint8), longest_side)
+    assert decode_gray(encode_jpeg(gray, 85), BUS_FRAME).shape == gray.shape
+
+
+def test_a_panorama_keeps_as_many_pixels_as_an_ordinary_picture() -> None:
+    height, width = to_gray(np.zeros((270, 4000), np.uint8), 1280).shape
+    assert height * width == pytest.approx(1280 * 720, rel=0.01)
+    assert to_gray(np.zeros((270, 9000), np.uint8), 4096).shape == (123, 4096)
+
+
+def test_a_picture_too_large_for_the_bus_gets_a_lower_quality() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (1800, 1800)).astype(np.uint8)
+    data = encode_jpeg(noise, 100)
+    assert len(data) <= BUS_FRAME.bytes < len(cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 100])[1])
+    assert decode_gray(data, BUS_FRAME).shape == noise.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.stillness import BLACK, FROZEN, FROZEN_BLACK, StillnessDetector
+from ingest.stillness import BLACK, FLAT, FROZEN, FROZEN_BLACK, StillnessDetector
 from media.images import Gray
 
 
@@ -97,3 +97,12 @@ def test_a_change_of_size_is_a_change() -> None:
     detector.update(np.zeros((96, 128), np.uint8), 100)
     detector.update(np.zeros((48, 64), np.uint8), 115)
     assert not detector.is_frozen
+
+
+def test_an_even_grey_is_reported_even_if_it_changes_from_picture_to_picture() -> None:
+    detector = make_detector()
+    for now in range(100, 112):
+        detector.update(np.full((96, 128), 100 + now % 60, np.uint8), now)
+    assert detector.reason == FLAT
+    detector.update(noise(1), 112)
+    assert detector.reason == ""
