@@ -20,18 +20,32 @@ FPS = 15.0
 """Frames per second of the written clips, a common rate of shop cameras."""
 
 
+_NOISE = 3.0
+"""Standard deviation of the noise of a still scene, in grey levels."""
+_STILL_FRAMES = 40
+
+
 def two_faces(data: Path) -> list[Gray]:
     """A woman and a man who turn their heads, side by side: 640 x 480 pixels, faces about 150 pixels."""
-    woman = _read(data, "head-pose-face-detection-female")
-    man = _read(data, "head-pose-face-detection-male")
+    woman = read(data, "head-pose-face-detection-female")
+    man = read(data, "head-pose-face-detection-male")
     pairs = zip(cycle(_append_reversed(woman)), _append_reversed(man), strict=False)
     return [np.hstack([_cut_middle(left), _cut_middle(right)]) for left, right in pairs]
 
 
 def walking(data: Path) -> list[Gray]:
     """Three people walk up and stop: 640 x 360 pixels."""
-    frames = _read(data, "face-demographics-walking-and-pause")
+    frames = read(data, "face-demographics-walking-and-pause")
     return [np.asarray(cv2.resize(frame, (640, 360)), np.uint8) for frame in frames]
+
+
+def still(data: Path) -> list[Gray]:
+    """A place without people, with the noise of a camera: 640 x 480 pixels."""
+    place = read(data, "one-by-one-person-detection")[0]
+    scene = cv2.resize(place, (640, 480)).astype(np.float32)
+    random = np.random.default_rng(0)
+    noisy = (scene + random.normal(0, _NOISE, scene.shape) for _ in range(_STILL_FRAMES))
+    return [frame.round().clip(0, 255).astype(np.uint8) for frame in noisy]
 
 
 WORKLOADS: dict[str, Callable[[Path], list[Gray]]] = {
@@ -66,7 +80,8 @@ def write_video(frames: list[Gray], count: int, path: Path) -> Path:
     return path
 
 
-def _read(data: Path, name: str) -> list[Gray]:
+def read(data: Path, name: str) -> list[Gray]:
+    """All frames of a clip of the data folder."""
     path = data / "videos" / f"{name}.mp4"
     capture = cv2.VideoCapture(str(path))
     frames: list[Gray] = []

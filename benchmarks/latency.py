@@ -36,18 +36,21 @@ def measure_latency(data: Path, cores: int, cameras: Sequence[int], times: Times
         return [_run(video, cores, count, times) for count in cameras]
 
 
-def measure_capacity(data: Path, cores: int, most: int, times: Times) -> list[LiveLatency]:
+def measure_capacity(
+    data: Path, cores: int, most: int, times: Times, busy_every: int = 1
+) -> list[LiveLatency]:
     """Search the largest sustained load; returns every measured load, sorted by its cameras.
 
-    The number of cameras is doubled until a load is not sustained, then a binary search follows. `most` is
-    the largest load that is tried.
+    One in `busy_every` cameras sees people, the others see a still scene. The number of cameras is doubled
+    until a load is not sustained, then a binary search follows. `most` is the largest load that is tried.
     """
     with tempfile.TemporaryDirectory() as folder:
-        video = write_clip(data, Path(folder))
+        video, still = write_clip(data, Path(folder)), write_still_clip(data, Path(folder))
         tried: dict[int, LiveLatency] = {}
         sustained, failed, count = 0, most + 1, min(4, most)
         while count > sustained and count < failed and (count - sustained) >= sustained * _RESOLUTION:
-            tried[count] = _run(video, cores, count, times)
+            load = Load(video, count, FPS, cores, times.warm_up_s, times.seconds, busy_every, still)
+            tried[count] = run_on_cores(cores, live.measure, load)
             if is_sustained(tried[count]):
                 sustained = count
             else:
@@ -69,6 +72,11 @@ def find_capacity(results: Sequence[LiveLatency]) -> int:
 def write_clip(data: Path, folder: Path) -> Path:
     """Write the video that every camera plays."""
     return clips.write_video(clips.WORKLOADS[WORKLOAD](data), _CLIP_FRAMES, folder / "clip.mp4")
+
+
+def write_still_clip(data: Path, folder: Path) -> Path:
+    """Write the video that every camera without people plays: the same place, with a camera's noise."""
+    return clips.write_video(clips.still(data), _CLIP_FRAMES, folder / "still.mp4")
 
 
 def _run(video: Path, cores: int, cameras: int, times: Times) -> LiveLatency:

@@ -33,7 +33,7 @@ from storage.writer import Writer
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Cameras that all play one video in a loop."""
+    """Cameras that play videos in a loop: every `busy_every`th one `video`, all others `still`."""
 
     video: Path
     cameras: int
@@ -41,6 +41,9 @@ class Load:
     workers: int
     warm_up_s: float
     seconds: float
+    busy_every: int = 1
+    still: Path | None = None
+    """Needed if not every camera is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class LiveLatency:
     p95_ms: float
     p99_ms: float
     stored: int
-    """Frames that were stored during the measurement."""
+    """Frames that were stored during the measurement, or counted as unchanged."""
     wanted: int
     """Frames that were requested from the cameras during the measurement."""
     cores_busy: float
+    analysed: int = 0
+    """The stored frames that are not unchanged."""
 
     @property
     def share(self) -> float:
@@ -94,6 +99,7 @@ def measure(load: Load) -> LiveLatency:
         stored=after.stored - before.stored,
         wanted=round(load.cameras * load.fps * seconds),
         cores_busy=(after.busy_s - before.busy_s) / seconds,
+        analysed=after.analysed - before.analysed,
     )
 
 
@@ -113,9 +119,14 @@ def _make_pipeline(
         )
         for number in range(load.workers)
     ]
-    cameras = [Camera(f"camera-{n}", str(load.video), load.fps) for n in range(load.cameras)]
+    cameras = [Camera(f"camera-{n}", str(_video_of(load, n)), load.fps) for n in range(load.cameras)]
     supervisor = create_supervisor(settings, _FixedCameras(cameras), leases, frames, writer, options)
     return Pipeline(supervisor, frames, WorkerPool(workers), lambda: None)
+
+
+def _video_of(load: Load, number: int) -> Path:
+    """The video that a camera plays."""
+    return load.still if load.still and number % load.busy_every else load.video
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +137,15 @@ class _LoadSnapshot:
     busy_s: float
     frames: int
     stored: int
+    analysed: int
 
     @classmethod
     def now(cls, engine: sa.Engine, latencies: list[int]) -> Self:
         with engine.connect() as connection:
-            stored = connection.scalar(sa.select(sa.func.sum(tables.camera_minutes.c.analysed)))
-        return cls(time.monotonic(), time.process_time(), len(latencies), stored or 0)
+            counts = tables.camera_minutes.c
+            sums = sa.select(*(sa.func.sum(counts[name]) for name in ("analysed", "unchanged")))
+            analysed, unchanged = (count or 0 for count in connection.execute(sums).one())
+        return cls(time.monotonic(), time.process_time(), len(latencies), analysed + unchanged, analysed)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import scaled_mode
+from benchmarks import idle, presence, scaled_mode
 from benchmarks.latency import FPS, LIMIT_MS, MIN_SHARE, WORKLOAD, find_capacity
 from benchmarks.live import LiveLatency
 from benchmarks.markdown import render_table
@@ -46,6 +46,26 @@ One process sustains **{{sustained}} cameras** at {FPS:g} frames per second: 95 
 database within {LIMIT_MS:g} ms, and at least {MIN_SHARE:.0%} of the requested frames are stored. All loads of
 the search:
 """
+_IDLE = f"""## Still scenes
+
+Pictures in which nothing changes are not published, except one every three seconds (the motion gate). The
+same number of cameras at {FPS:g} frames per second, all with people ({WORKLOAD}) and all with a still scene
+with a camera's noise. The processor time of a still one is mostly that of reading the video:
+"""
+_MIXED = f"""
+If one in {idle.BUSY_EVERY} cameras sees people, one process sustains **{{sustained}} cameras**; all
+loads of the search:
+"""
+_PRESENCE = """## Visits that are found
+
+People in front of the demo cameras, whose schedule is the truth, and in the clips, which a person looked at,
+at each frame rate. *Found*: visits of at least a second that are found, *wrong*: further ones. Visitors of
+the demo hide each other at times. Most clips last two to five seconds, so that low rates say little there.
+"""
+_SEATED = """
+Faces of 20 to 80 pixels in front of photographs of goods, for five seconds at five frames a second, with
+noise: people sway by 1 to 4 % of their size, posters do not. A person is to be one visit, a poster none.
+"""
 _MEMORY = """## Memory
 
 Resident memory of `mien run` without the dashboard, with {cameras} cameras at {fps:g} frames per second for
@@ -60,6 +80,8 @@ def render_page(figures: Mapping[str, Any]) -> str:
         "stages": _render_stages,
         "latency": _render_latency,
         "capacity": _render_capacity,
+        "idle": _render_idle,
+        "presence": _render_presence,
         "scaled": scaled_mode.render_section,
         "memory": _render_memory,
     }
@@ -118,6 +140,60 @@ def _render_latency(results: Sequence[Mapping[str, Any]]) -> str:
 def _render_capacity(results: Sequence[Mapping[str, Any]]) -> str:
     loads = [LiveLatency(**result) for result in results]
     return _join(_CAPACITY.format(sustained=find_capacity(loads)), _render_loads(loads))
+
+
+def _render_idle(result: dict[str, Any]) -> str:
+    measured = idle.from_dict(result)
+    rows = [
+        (
+            name,
+            each.cameras,
+            each.stored,
+            each.analysed,
+            f"{1000 * each.cores_busy / each.cameras:.1f}",
+            f"{each.p95_ms:.0f}",
+        )
+        for name, each in (("people", measured.busy), ("still", measured.still))
+    ]
+    head = ("scene", "cameras", "frames", "of them analysed", "processor ms per camera and second", "p95")
+    mixed = _MIXED.format(sustained=find_capacity(measured.mixed))
+    return _join(_IDLE, render_table(head, rows)) + _join(mixed, _render_loads(measured.mixed))
+
+
+def _render_presence(result: dict[str, Any]) -> str:
+    found = presence.from_dict(result)
+    rows = [
+        (
+            rate,
+            *_render_found(found.demo[rate]),
+            *_render_found(found.demo_gated[rate]),
+            f"{found.demo_gated[rate].published:.0%}",
+            *_render_found(found.clips[rate]),
+            *_render_found(found.clips_gated[rate]),
+        )
+        for rate in found.demo
+    ]
+    head = (
+        "frames per second",
+        *("demo: found", "wrong"),
+        *("with the gate: found", "wrong", "published"),
+        *("clips: found", "wrong"),
+        *("with the gate: found", "wrong"),
+    )
+    seated = [
+        (name, each.visits or "-", each.found if each.visits else "-", each.wrong)
+        for name, each in found.seated.items()
+    ]
+    return "".join(
+        (
+            _join(_PRESENCE, render_table(head, rows)),
+            _join(_SEATED, render_table(("", "visits", "found", "wrong"), seated)),
+        )
+    )
+
+
+def _render_found(found: presence.Found) -> tuple[str, str]:
+    return f"{found.found} of {found.visits}", str(found.wrong)
 
 
 def _render_loads(loads: Iterable[LiveLatency]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import latency, memory, scaled_mode, stages, throughput
+from benchmarks import idle, latency, memory, presence, scaled_mode, stages, throughput
 from benchmarks.latency import Times
 
 SOAK = "memory"
@@ -24,6 +24,9 @@ class SuitePlan:
     cameras: tuple[int, ...]
     search: Times
     most_cameras: int
+    idle_cameras: int
+    demo_s: float
+    seated: int
     scaled: scaled_mode.ScaledPlan
     soak_s: float
     soak_cameras: int
@@ -37,6 +40,9 @@ FULL = SuitePlan(
     cameras=(1, 8, 16),
     search=Times(5, 15),
     most_cameras=256,
+    idle_cameras=8,
+    demo_s=120,
+    seated=100,
     scaled=scaled_mode.ScaledPlan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
     soak_s=600,
     soak_cameras=8,
@@ -49,6 +55,9 @@ QUICK = SuitePlan(
     cameras=(1, 4),
     search=Times(2, 3),
     most_cameras=8,
+    idle_cameras=4,
+    demo_s=5,
+    seated=3,
     scaled=scaled_mode.ScaledPlan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
     soak_s=10,
     soak_cameras=8,
@@ -69,6 +78,10 @@ def benchmarks(data: Path, cores: int, plan: SuitePlan) -> dict[str, Callable[[]
         "capacity": lambda: _to_dicts(
             latency.measure_capacity(data, counts[-1], plan.most_cameras, plan.search)
         ),
+        "idle": lambda: idle.to_dict(
+            idle.measure(data, counts[-1], plan.idle_cameras, plan.most_cameras, plan.search)
+        ),
+        "presence": lambda: presence.to_dict(presence.measure(data, plan.demo_s, plan.seated)),
         "scaled": lambda: asdict(scaled_mode.measure(data, counts, plan.scaled)),
         "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
     }

@@ -47,6 +47,12 @@ def analyze(
             "--faces", help="The pictures are face crops: each picture is one face, without detection."
         ),
     ] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="Find small faces in pictures of more than 640 pixels: many times slower."
+        ),
+    ] = False,
     every: Annotated[
         float,
         typer.Option(
@@ -64,7 +70,7 @@ def analyze(
     from inference.offline.files import find_files
     from inference.offline.records import RecordFile, check_suffix
     from mien.cli.analyze_table import build_table, format_totals
-    from mien.wiring.models import create_classifier, create_detector
+    from mien.wiring.models import create_classifier, create_detector, create_thorough_detector
 
     if blur and annotate is None:
         raise OutputError(
@@ -77,7 +83,8 @@ def analyze(
     if out and out.resolve() in {file.path.resolve() for file in found.files}:
         raise OutputError(f"{out}: would overwrite a file to be read")
     classifier = create_classifier()
-    analyser = FaceAnalyser(classifier, None if faces else create_detector())
+    create = create_thorough_detector if thorough else create_detector
+    analyser = FaceAnalyser(classifier, None if faces else create())
     with RecordFile(out, classifier.expression_head.labels) if out else nullcontext() as records:
         summaries = list(_analysed(found.files, analyser, every, copies, records))
     console = Console()

@@ -17,9 +17,11 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import (
     clips,
+    idle,
     latency,
     machine,
     memory,
+    presence,
     report,
     scaled_latency,
     scaled_mode,
@@ -78,6 +80,13 @@ def figures() -> dict[str, object]:
         "stages": [asdict(stages.Stage("decode", 0.5)), asdict(stages.Stage("detect", 1.5))],
         "latency": [asdict(live(1, 20))],
         "capacity": [asdict(live(4, 30)), asdict(live(8, 60)), asdict(live(16, 900))],
+        "idle": asdict(idle.Idle(live(8, 20), live(8, 10), [live(32, 40), live(64, 900)])),
+        "presence": presence.to_dict(
+            presence.Presence(
+                *({"5": presence.Found(9, 8, 1, 0.4)} for _ in range(4)),
+                {"posters": presence.Found(0, 0, 2, 1)},
+            )
+        ),
         "scaled": asdict(scaled_figures()),
         "memory": asdict(soak),
     }
@@ -190,6 +199,22 @@ def test_an_early_end_of_the_process_is_reported_with_its_reason(
     assert time.monotonic() - began < 90
 
 
+def test_cameras_with_a_still_scene_cost_less_than_a_tenth_of_the_analyses(data: Path) -> None:
+    measured = idle.measure(data, 1, cameras=2, most=1, times=Times(6, 6))
+    assert idle.from_dict(idle.to_dict(measured)) == measured
+    assert 0 < measured.still.analysed <= 0.15 * measured.still.stored
+    assert measured.busy.analysed == measured.busy.stored
+    assert [each.cameras for each in measured.mixed] == [1]
+
+
+def test_visits_match_the_truth_once_each() -> None:
+    found = presence.match_visits(
+        [(0.0, 5.0), (4.0, 9.0), (20.0, 25.0)], [(1.0, 4.0), (2.0, 8.0), (3.0, 8.0)], 0.2
+    )
+    assert found == (2, 1)
+    assert presence.match_visits([(0.0, 1.0)], [(5.0, 5.0)], spacing=10.0) == (1, 0), "pictures are far apart"
+
+
 def test_the_page_contains_every_figure(tmp_path: Path) -> None:
     command.write_page(figures(), tmp_path)
     page = (tmp_path / "benchmarks.md").read_text()
@@ -197,6 +222,9 @@ def test_the_page_contains_every_figure(tmp_path: Path) -> None:
     assert "| decode | 0.50 | 25% |" in page
     assert "sustains **8 cameras** at 5 frames per second" in page
     assert "| 16 | 450 | 900 | 900 | 100 | 100.0% | 0.50 |" in page
+    assert "one process sustains **32 cameras**" in page
+    assert "| 5 | 8 of 9 | 1 | 8 of 9 | 1 | 40% | 8 of 9 | 1 | 8 of 9 | 1 |" in page
+    assert "| posters | - | - | 2 |" in page
     assert "| after a tenth of the time | 200 MB |" in page
     assert "| 1 | 1 | 95 | 100 | 95% | 1.00 | 6.50 | 6.90 | 0.30 | 0.41 |" in page
     assert "| 2 | 0 | 180 | 180 | 100% | 1.90 | 6.50 | 6.90 | 0.30 | 0.41 |" in page
