@@ -1,8 +1,8 @@
 """k-suppression: small groups are hidden, and others with them so that no subtraction reveals a small one.
 
 A group of fewer than k visits is hidden. Complementary suppression hides another group wherever the total
-minus the shown groups would reveal the hidden one. This protects the figures of one moment: somebody who
-records them over time can still subtract older figures from newer ones.
+minus the shown groups would reveal the hidden one. This protects the figures of one table at one moment. The
+figures of periods are protected over time as well, by `storage.figures.release`.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
     fine = timeline.refined(Unit.DAY) if timeline.unit in {Unit.DAY, Unit.WEEK} else timeline
     spans = list(pairwise(timeline.edges))
     with snapshot(engine) as connection:
-        cells = read_cells(connection, fine, GROUP_COLUMNS)
+        cells = read_cells(connection, fine, GROUP_COLUMNS, only=choice.cameras, merged=True)
         if choice.suppress_below > 1:
             released = ReleasedFigures(connection, cells, choice)
             slots = [Slot(*span, released.is_running(*span), released.between(*span)) for span in spans]

@@ -267,7 +267,7 @@ class TestSuppression:
         Writer(engine).write(results([*guests(40, -600), *guests(39, -530), *guests(38, -470)]), {})
         day = 24 * 60 * MINUTE_US
         edges = (HOUR - HOUR % day, HOUR - HOUR % day + day)
-        for minute, visits in ((-475, None), (-470, None), (-410, 79), (24 * 60, 117)):
+        for minute, visits in ((-535, None), (-475, 40), (-410, 79), (24 * 60, 117)):
             today = Timeline(edges, Unit.DAY, HOUR + minute * MINUTE_US, ZoneInfo("UTC"))
             assert read_trend(engine, today, Choice(self.K)).whole.visits == visits, minute
 

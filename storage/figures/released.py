@@ -1,0 +1,106 @@
+"""Figures as sums over groups of at least k visits (`storage.figures.release`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from bus.messages import MINUTE_US
+from storage.figures.cells import Cells, read_cells
+from storage.figures.groups import GROUP_COLUMNS, Figures, State, coverage_of, cross_counts, figures_of
+from storage.figures.release import Counts, Group, find_groups
+from storage.figures.selection import Choice
+from storage.figures.timeline import Timeline, Unit
+from storage.local_time import date_of
+from storage.sums import VISIT_COLUMNS
+
+Array = NDArray[np.float64]
+_OF_VISITS = [place for place, name in enumerate(GROUP_COLUMNS) if name in VISIT_COLUMNS]
+_VISITS = GROUP_COLUMNS.index("visits")
+
+
+class ReleasedFigures:
+    """The figures of a choice of cameras in parts of one period.
+
+    Args:
+        connection: of one snapshot.
+        cells: the sums of the period, with `GROUP_COLUMNS`; days where its slots are weeks.
+        choice: cameras and k.
+    """
+
+    def __init__(self, connection: sa.Connection, cells: Cells, choice: Choice) -> None:
+        self._choice = choice
+        self._timeline = cells.timeline
+        self._all = cells.chosen(choice.cameras)
+        self._without_visits = self._all.copy()
+        self._without_visits[:, _OF_VISITS] = 0
+        self._groups = find_groups(_reader(connection), cells.timeline, choice)
+        edges = set(cells.timeline.edges)
+        self._short = [each for each in self._groups if not {each.start, each.end} <= edges]
+        self._sums = self._read_sums(connection)
+
+    def between(self, start: int, end: int) -> Figures:
+        """The figures from `start` to `end`, two edges of the period."""
+        edges = np.asarray(self._timeline.edges)
+        inside = np.flatnonzero((edges[:-1] >= start) & (edges[1:] <= end))
+        groups = self._groups_between(start, end)
+        rows = np.concatenate([self._without_visits[inside], self._sums[groups]])
+        times = [*edges[inside].tolist(), *(self._groups[each].start for each in groups)]
+        days = np.asarray([date_of(time, self._timeline.zone).toordinal() for time in times])
+        by_day = sum_by_day(rows, days)
+        if self._all[inside, _VISITS].any() and not groups:
+            return Figures(State.SUPPRESSED, coverage_of(by_day))
+        labelled = cross_counts(by_day)[..., :-1].sum()
+        return figures_of(by_day, False, bool(0 < labelled < self._choice.suppress_below))
+
+    def is_running(self, start: int, end: int) -> bool:
+        """Whether a slot is not over, or is over and some of its groups still wait."""
+        short = any(self._groups[each] in self._short for each in self._groups_between(start, end))
+        return short or start <= self._timeline.now < end
+
+    def _groups_between(self, start: int, end: int) -> list[int]:
+        return [number for number, each in enumerate(self._groups) if start <= each.start and each.end <= end]
+
+    def _read_sums(self, connection: sa.Connection) -> Array:
+        """The sums of each group, of the shape (groups, columns)."""
+        timeline = self._timeline
+        sources = {False: (timeline.edges, self._all)}
+        if self._short:
+            finer = Unit.HOUR if timeline.unit is Unit.DAY else Unit.FIVE_MINUTES
+            edges = _edges_of(self._short, timeline, finer)
+            fine = read_cells(connection, Timeline(edges, finer, timeline.now, timeline.zone), GROUP_COLUMNS)
+            sources[True] = (edges, fine.chosen(self._choice.cameras))
+        sums = np.zeros((len(self._groups), len(GROUP_COLUMNS)))
+        for number, group in enumerate(self._groups):
+            starts, values = sources[group in self._short]
+            first, last = np.searchsorted(starts, [group.start, group.end])
+            sums[number, _OF_VISITS] = values[first:last, _OF_VISITS].sum(axis=0)
+        return sums
+
+
+def _edges_of(groups: Sequence[Group], timeline: Timeline, unit: Unit) -> tuple[int, ...]:
+    """Edges of the slots of a unit from the first to the last of `groups`."""
+    start, end = groups[0].start, groups[-1].end
+    edges = {edge for edge in timeline.refined(Unit.HOUR).edges if start <= edge <= end} | {start, end}
+    if unit is Unit.FIVE_MINUTES:
+        edges |= set(range(start, end, 5 * MINUTE_US))
+    return tuple(sorted(edges))
+
+
+def _reader(connection: sa.Connection) -> Callable[[Timeline], Counts]:
+    def read(timeline: Timeline) -> Counts:
+        cells = read_cells(connection, timeline, ("visits",))
+        return Counts(cells.cameras, cells.column("visits"))
+
+    return read
+
+
+def sum_by_day(sums: Array, days: NDArray[np.int64]) -> Array:
+    """The sums of each day that occurs, of the shape (days, columns)."""
+    _, places = np.unique(days, return_inverse=True)
+    result = np.zeros((int(places.max()) + 1, sums.shape[1]))
+    np.add.at(result, places, sums)
+    return result
