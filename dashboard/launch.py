@@ -7,6 +7,7 @@ from pathlib import Path
 from common import child
 
 APP = Path(__file__).with_name("app.py")
+SERVER = Path(__file__).with_name("server.py")
 LOOPBACK = "127.0.0.1"
 ADDRESSES = (LOOPBACK, "localhost")
 """The addresses of this machine alone, as in `server.allowedHosts` of `.streamlit/config.toml`."""
@@ -27,7 +28,7 @@ def command(
         raise ValueError(f"dashboard address {address}: use {LOOPBACK}, the dashboard has no sign-in")
     return child.command(
         "streamlit",
-        *("run", str(APP)),
+        *("run", str(SERVER)),
         *("--server.address", address),
         *("--server.port", str(port)),
         *(("--server.baseUrlPath", base_path) if base_path else ()),

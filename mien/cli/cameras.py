@@ -72,6 +72,12 @@ def add(
     fps: Annotated[
         float | None, typer.Option(min=0.1, max=120, help="Frames per second (default: the setting fps).")
     ] = None,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="Find small faces in large pictures; many times slower, so lower --fps."
+        ),
+    ] = False,
     continue_history: Annotated[
         bool,
         typer.Option(
@@ -91,7 +97,7 @@ def add(
     from storage.registry import CameraRow
 
     settings = load(config, database=database)
-    row = CameraRow(camera_id, whole_source(source), name or camera_id, site, zone, fps)
+    row = CameraRow(camera_id, whole_source(source), name or camera_id, site, zone, fps, thorough=thorough)
     check_source(row.source, create_source_rules(settings))
     with open_registry(settings) as registry:
         registry.add(row, continue_history=continue_history)

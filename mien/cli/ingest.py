@@ -33,9 +33,10 @@ def ingest(
     from mien.loops.ingest import run_ingestion
     from mien.settings import load
     from mien.wiring.scaled import kafka_settings
+    from mien.wiring.source_rules import camera_secrets
 
     settings = load(config, database=database, fps=fps)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, camera_secrets(settings))
     kafka_settings(settings)  # An unusable bus is reported before an unusable source.
     cameras, options = choose_cameras(settings, source, fps, fast, loop)
     result = run_ingestion(settings, cameras, options)

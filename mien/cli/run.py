@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Capture cameras, find faces, store visits and show the dashboard. Ctrl-C stops.
 
-    Exit code 1: a recording could not be read to its end; 2: nothing was done.
+    Exit code 1: a recording could not be read to its end, or results were not stored; 2: nothing was done.
     """
     from mien import logs
     from mien.cli.run_table import build_table
@@ -52,7 +52,7 @@ def run(
     dashboard = None if no_dashboard or fast else create_dashboard(settings)
     result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
     Console().print(build_table(result))
-    if result.failures:
+    if result.failures or result.results_lost:
         raise typer.Exit(UNREADABLE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 
 from bus.errors import BusError
 from bus.kafka.settings import parse_url
@@ -19,6 +20,15 @@ def create_source_rules(settings: Settings) -> SourceRules:
         variables=settings.source_variables,
         parameters=settings.source_parameters,
         policy=AddressPolicy(parse_networks(settings.source_networks), own_services(settings)),
+    )
+
+
+def camera_secrets(settings: Settings) -> frozenset[str]:
+    """The values of all variables that cameras may refer to, for the log, which hides them."""
+    return frozenset(
+        value
+        for name, value in os.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in settings.source_variables)
     )
 
 

@@ -42,4 +42,12 @@ def test_a_mood_index_has_a_sign() -> None:
 
 
 def test_markdown_in_text_from_outside_is_escaped() -> None:
-    assert formats.escape_markdown("a_b *c* [d](e.f) :g: `h`") == r"a\_b \*c\* \[d\](e\.f) \:g\: `h`"
+    joiner = "\u2060"
+    assert formats.as_plain_text(" a_b\n![c](d) \u202e") == r"a\_b \!\[c\]\(d\)"
+    assert formats.as_plain_text("http://x `y`") == rf"http\:{joiner}\/\/x \`y\`"
+    assert formats.as_plain_text("") == ""
+
+
+def test_code_in_a_message_stays_code() -> None:
+    assert formats.escape_markdown("run `mien *x*`, *then* `y`") == r"run `mien *x*`\, \*then\* `y`"
+    assert formats.escape_markdown("an open ` stays") == r"an open \` stays"

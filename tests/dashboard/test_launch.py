@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from dashboard import theme
-from dashboard.launch import ADDRESSES, APP, command
+from dashboard.launch import ADDRESSES, SERVER, command
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -14,8 +14,8 @@ def test_the_command_serves_this_machine(address: str) -> None:
     arguments = command(8600, address)
     assert arguments[:2] == [sys.executable, "-P"]
     served = arguments[arguments.index("streamlit") :]
-    assert served == ["streamlit", "run", str(APP), "--server.address", address, "--server.port", "8600"]
-    assert APP.is_file()
+    assert served == ["streamlit", "run", str(SERVER), "--server.address", address, "--server.port", "8600"]
+    assert SERVER.is_file()
 
 
 def test_the_command_names_the_base_path_of_a_reverse_proxy() -> None:
