@@ -91,6 +91,8 @@ class Worker:
         self._max_ahead_us = max_ahead_us
         self._batch = batch
         self._clock = clock
+        self.stopped_in_outage = False
+        """Whether it had to stop with results that are not stored."""
         self._counts = FrameCounts()
         self._order = FrameOrder()
         self._partition_of: dict[str, Partition] = {}
@@ -112,7 +114,8 @@ class Worker:
             cameras = self._analyser.cameras
             self._store(self._close(cameras), self._stored_positions(cameras), stop)
         except _Stopped:
-            _log.warning("stopped; the last batch is not stored, another worker reads it again")
+            self.stopped_in_outage = True
+            _log.warning("stopped; the last batch is not stored, and is read again if the bus has it")
         finally:
             self._reader.close()
 
@@ -159,7 +162,9 @@ class Worker:
         except ImageError as error:
             self._reject(record, frame.captured_at, error, stop)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
-        analysis = self._analyser.analyse(frame.camera_id, frame.captured_at, gray, frame.unchanged)
+        analysis = self._analyser.analyse(
+            frame.camera_id, frame.captured_at, gray, frame.unchanged, frame.thorough
+        )
         age = record.age_us(self._clock(), frame.captured_at) if self._live_limits else 0
         self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age, frame.unchanged)
         last = self._order.note(frame.camera_id, frame.epoch, frame.seq, analysed=True)

@@ -34,6 +34,8 @@ class RunResult:
     """By camera id."""
     failures: Mapping[str, str]
     """Recordings that could not be read to their end: the reason by camera id."""
+    results_lost: bool = False
+    """Whether the run ended during an outage of the database, with results that are lost."""
 
 
 def with_captured(

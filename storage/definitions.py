@@ -60,7 +60,7 @@ FRESHNESS = "The age of the newest frame whose result is in the database."
 def suppression(k: int) -> str:
     """The rule by which groups of fewer than `k` visits are hidden."""
     return (
-        f"Figures count visits in groups of at least {k}: neighbouring minutes, hours or days that are over. What "
-        "is in no such group yet is not counted; a slot whose visits are in a group with those of other slots is "
-        f"marked as too few to show; days of fewer than {k} visits count nowhere."
+        f"Figures count visits in groups of at least {k}: neighbouring minutes, hours or days that are over. "
+        "Visits that are in no such group yet are not counted. A slot that shares its group with other slots "
+        f"is marked as too few to show, and a day of fewer than {k} visits counts nowhere."
     )

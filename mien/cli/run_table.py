@@ -36,11 +36,18 @@ def build_table(result: RunResult) -> RenderableType:
     if not result.totals:
         table.add_row("none", *[""] * 6)
     failures = [f"[red]{escape(name)}: {escape(reason)}[/]" for name, reason in result.failures.items()]
+    if result.results_lost:
+        failures.append("[red]the last results are lost: the database was unavailable until the end[/]")
     return Group(table, *failures)
 
 
 def _format_losses(camera: CameraTotals) -> str:
-    reasons = {"too old": camera.frames["stale"], "damaged": camera.frames["failed"], **camera.dropped}
+    reasons = {
+        "unchanged": camera.frames["unchanged"],
+        "too old": camera.frames["stale"],
+        "damaged": camera.frames["failed"],
+        **camera.dropped,
+    }
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count) or "0"
 
 

@@ -67,7 +67,8 @@ def run_pipeline(
             stack.enter_context(dashboard)
             tick = DashboardMonitor(dashboard, announce).tick
         failures = pipeline.run(stop, tick)
-        return RunResult(parts.store.totals(), failures)
+        lost = any(worker.stopped_in_outage for worker in parts.workers)
+        return RunResult(parts.store.totals(), failures, results_lost=lost)
 
 
 def _do_nothing() -> None:

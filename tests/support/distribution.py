@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "integration/test_chaos.py",
         "integration/test_demo.py",
         "integration/test_run.py",
+        "integration/test_database_file.py",
         "integration/test_dashboard_process.py",
         "integration/test_privacy.py",
         "integration/test_network.py",
