@@ -1,7 +1,8 @@
 """Encoding of frames for the bus: the JPEG is the record's value, every other field is a header.
 
-Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged` where it is not
-0. Later versions only add fields; a reader refuses an unknown major version. Records are untrusted: every field has a limit.
+Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged` and
+`thorough` where they are not 0. Later versions only add fields; a reader refuses an unknown major version.
+Records are untrusted: every field has a limit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MAX_AHEAD_US = 86_400 * MICROSECONDS
 _JPEG_START = b"\xff\xd8"
 _MAX_DIGITS = 19
 _MAX_SHOWN = 40
-_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged")
+_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough")
 
 
 def encode(frame: Frame) -> tuple[Headers, bytes]:
@@ -43,6 +44,8 @@ def encode(frame: Frame) -> tuple[Headers, bytes]:
     ]
     if frame.unchanged:
         headers.append(("unchanged", b"%d" % frame.unchanged))
+    if frame.thorough:
+        headers.append(("thorough", b"1"))
     return headers, frame.jpeg
 
 
@@ -75,6 +78,7 @@ def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Fram
             height=_number(fields, "h", 1, MAX_SIDE),
             jpeg=value,
             unchanged=_number(fields, "unchanged", 0, MAX_NUMBER) if "unchanged" in fields else 0,
+            thorough="thorough" in fields and _number(fields, "thorough", 0, 1) == 1,
         )
     except ValueError as error:
         raise BadFrame(str(error)) from error

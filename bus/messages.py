@@ -52,7 +52,7 @@ class Frame:
     the lease) and is greater than every earlier epoch of this camera, `seq` counts its pictures from 0:
     (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
     showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those
-    of the JPEG in pixels.
+    of the JPEG in pixels. `thorough`: small faces are to be searched.
     """
 
     camera_id: str
@@ -63,6 +63,7 @@ class Frame:
     height: int
     jpeg: bytes
     unchanged: int = 0
+    thorough: bool = False
 
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)

@@ -90,6 +90,7 @@ class Analyser:
         classifier: estimates expression and gender of people's faces.
         model: the model name that is stored with each visit.
         tracking: limits for matching faces to tracks.
+        thorough: finds the faces of cameras whose small faces are searched; None for `detector`.
     """
 
     def __init__(
@@ -98,20 +99,27 @@ class Analyser:
         classifier: FaceClassifier,
         model: str,
         tracking: TrackerSettings | None = None,
+        thorough: FaceDetector | None = None,
     ) -> None:
         self._detector = detector
+        self._thorough = thorough or detector
         self._classifier = classifier
         self._model = model
         self._tracking = tracking or TrackerSettings()
         self._cameras: dict[str, _CameraState] = {}
 
     def analyse(
-        self, camera_id: str, captured_at: int, gray: NDArray[np.uint8], unchanged: int = 0
+        self,
+        camera_id: str,
+        captured_at: int,
+        gray: NDArray[np.uint8],
+        unchanged: int = 0,
+        thorough: bool = False,
     ) -> Analysis:
         """Analyse the next frame of a camera: grey (height, width) uint8, captured at microseconds UTC.
 
         `unchanged` is the number of pictures between this frame and the previous one that showed no change
-        and were not published: nobody left in that time.
+        and were not published: nobody left in that time. With `thorough` small faces are searched.
 
         A camera's frames must come in the order of their capture; a time before that of the previous frame
         ends the camera's visits, as a gap does.
@@ -124,7 +132,8 @@ class Analyser:
         spacing = camera.spacing.usual_us
         ended = camera.tracker.expire(captured_at, spacing)
         _end_tracks(camera, [track.number for track in ended], rows)
-        faces = self._detector.detect(gray, self._detector.levels.weak)
+        detector = self._thorough if thorough else self._detector
+        faces = detector.detect(gray, detector.levels.weak)
         people = self._find_people(camera, faces, captured_at, gray)
         indices = list(people)
         crops = crop(gray, faces.boxes[indices], self._classifier.size)

@@ -28,7 +28,8 @@ class Camera:
     """One camera to be watched.
 
     `source` is written as for `ingest.sources.open_source` and may refer to environment variables as
-    `${NAME}`. `fps` pictures per second are sampled, None samples every one.
+    `${NAME}`. `fps` pictures per second are sampled, None samples every one. The pictures of a `thorough` one
+    are not reduced, so that small faces can be found in them.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Camera:
     fps: float | None
     paused: bool = False
     pause_reason: str = ""
+    thorough: bool = False
 
     def __post_init__(self) -> None:
         check_camera_id(self.id)

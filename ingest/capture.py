@@ -45,7 +45,8 @@ class CaptureSettings:
     """How cameras are read; times in seconds.
 
     Attributes:
-        longest_side: of the published pictures, in pixels; larger ones are scaled down.
+        longest_side: of the published pictures, in pixels; larger ones are scaled down. Those of thorough
+            cameras have the largest side that the bus carries.
         jpeg_quality: 1 to 100.
         open_timeout: within which a network camera must respond.
         read_timeout: within which each picture of a camera must arrive.
@@ -228,11 +229,17 @@ class Capture:
     def _make_reader(self, source: str) -> SourceReader:
         settings = self._settings
         publisher = Publisher(
-            self.camera.id, self.lease, self._writer, self.health, self._counts, settings.jpeg_quality
+            self.camera.id,
+            self.lease,
+            self._writer,
+            self.health,
+            self._counts,
+            settings.jpeg_quality,
+            self.camera.thorough,
         )
         read_settings = ReadSettings(
             fps=self.camera.fps,
-            longest_side=settings.longest_side,
+            longest_side=_LONGEST_SIDE if self.camera.thorough else settings.longest_side,
             open_timeout=settings.open_timeout,
             read_timeout=settings.read_timeout,
             fast=settings.fast,

@@ -29,6 +29,7 @@ class Publisher:
         health: is set to online.
         counts: count every picture.
         quality: of the JPEG, 1 to 100.
+        thorough: small faces are searched in the frames.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Publisher:
         health: HealthMonitor,
         counts: CaptureCounts,
         quality: int,
+        thorough: bool = False,
     ) -> None:
         self.camera_id = camera_id
         self.epoch = lease.next_epoch()
@@ -47,6 +49,7 @@ class Publisher:
         self._health = health
         self._counts = counts
         self._quality = quality
+        self._thorough = thorough
         self._seq = 0
         self._unchanged = 0
         self._lock = threading.Lock()
@@ -63,7 +66,15 @@ class Publisher:
             if not self._may_publish(captured_at):
                 return False
             frame = Frame(
-                self.camera_id, captured_at, self._seq, self.epoch, width, height, jpeg, self._unchanged
+                self.camera_id,
+                captured_at,
+                self._seq,
+                self.epoch,
+                width,
+                height,
+                jpeg,
+                self._unchanged,
+                self._thorough,
             )
             self._seq += 1
             self._unchanged = 0

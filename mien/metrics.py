@@ -219,14 +219,24 @@ class MeasuredAnalyser(Analyser):
     """An analyser that records the duration of each analysis."""
 
     def __init__(
-        self, detector: FaceDetector, classifier: FaceClassifier, model: str, metrics: Metrics
+        self,
+        detector: FaceDetector,
+        classifier: FaceClassifier,
+        model: str,
+        metrics: Metrics,
+        thorough: FaceDetector | None = None,
     ) -> None:
-        super().__init__(detector, classifier, model)
+        super().__init__(detector, classifier, model, thorough=thorough)
         self._metrics = metrics
 
     @override
     def analyse(
-        self, camera_id: str, captured_at: int, gray: NDArray[np.uint8], unchanged: int = 0
+        self,
+        camera_id: str,
+        captured_at: int,
+        gray: NDArray[np.uint8],
+        unchanged: int = 0,
+        thorough: bool = False,
     ) -> Analysis:
         with self._metrics.inference.time():
-            return super().analyse(camera_id, captured_at, gray, unchanged)
+            return super().analyse(camera_id, captured_at, gray, unchanged, thorough)

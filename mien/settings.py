@@ -100,6 +100,7 @@ class CameraSettings(BaseModel):
     site: str = ""
     zone: str = ""
     fps: float | None = Field(default=None, ge=0.1, le=120)
+    thorough: bool = False
 
 
 class Settings(BaseSettings):

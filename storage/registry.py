@@ -32,7 +32,7 @@ class CameraRow:
     """One registered camera.
 
     `source` contains passwords as `${NAME}`; `fps` None is the default; `partition` is the bus partition of
-    all its frames, None if none is assigned.
+    all its frames, None if none is assigned. `thorough`: small faces are searched in large pictures.
     """
 
     id: str
@@ -44,6 +44,7 @@ class CameraRow:
     enabled: bool = True
     pause_reason: str = ""
     partition: int | None = None
+    thorough: bool = False
 
     def __post_init__(self) -> None:
         try:

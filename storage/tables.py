@@ -52,6 +52,7 @@ cameras = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("open_hours", sa.String(200), nullable=False, server_default=sa.text("''")),
+    sa.Column("thorough", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 camera_identities = sa.Table(
@@ -106,7 +107,19 @@ observations = sa.Table(
     postgresql_partition_by="RANGE (observed_at)",
 )
 
-COUNTS = ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "repeated", "dropped", "faces", "watched_us", "age_sum_us")
+COUNTS = (
+    "captured",
+    "unchanged",
+    "analysed",
+    "stale",
+    "failed",
+    "superseded",
+    "repeated",
+    "dropped",
+    "faces",
+    "watched_us",
+    "age_sum_us",
+)
 
 camera_minutes = sa.Table(
     "camera_minutes",

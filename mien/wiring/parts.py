@@ -14,6 +14,7 @@ from bus.sinks import CaptureSink, ResultSink
 from bus.transport import FrameReader, FrameWriter
 from common.source_identity import whole_source
 from inference.analyser import Analyser
+from inference.thorough import ThoroughDetector
 from inference.worker import LiveLimits, Worker
 from ingest.cameras import Camera, CameraList
 from ingest.capture import CaptureSettings
@@ -64,7 +65,7 @@ class RegisteredCameras(CameraList):
     def cameras(self) -> list[Camera]:
         """All of them, also paused ones; raises SinkUnavailable."""
         return [
-            Camera(row.id, row.source, row.fps or self._fps, not row.enabled, row.pause_reason)
+            Camera(row.id, row.source, row.fps or self._fps, not row.enabled, row.pause_reason, row.thorough)
             for row in self._registry.cameras()
             if self._only is None or row.id in self._only
         ]
@@ -93,7 +94,15 @@ def create_registry(settings: Settings, engine: Database) -> CameraRegistry:
 def configured_cameras(settings: Settings) -> list[CameraRow]:
     """List the cameras of the configuration file."""
     return [
-        CameraRow(each.id, whole_source(each.source), each.name or each.id, each.site, each.zone, each.fps)
+        CameraRow(
+            each.id,
+            whole_source(each.source),
+            each.name or each.id,
+            each.site,
+            each.zone,
+            each.fps,
+            thorough=each.thorough,
+        )
         for each in settings.cameras
     ]
 
@@ -113,16 +122,17 @@ class AnalyserFactory:
     def __init__(self) -> None:
         configure_libraries()
         self._detector, self._classifier = create_detector(), create_classifier()
+        self._thorough = ThoroughDetector(self._detector)
         metadata = self._classifier.metadata
         self._model = f"{metadata.name} {metadata.version}"
 
     def create(self) -> Analyser:
         """Create an analyser for one worker."""
-        return Analyser(self._detector, self._classifier, self._model)
+        return Analyser(self._detector, self._classifier, self._model, thorough=self._thorough)
 
     def create_measured(self, metrics: Metrics) -> Analyser:
         """Create an analyser for one worker that records its durations."""
-        return MeasuredAnalyser(self._detector, self._classifier, self._model, metrics)
+        return MeasuredAnalyser(self._detector, self._classifier, self._model, metrics, self._thorough)
 
 
 def create_worker(

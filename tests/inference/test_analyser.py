@@ -259,3 +259,16 @@ def test_all_rows_of_a_visit_have_the_same_first_seen(
     beginnings = {(row.visit_id, row.first_seen) for row in rows}
     assert len({visit_id for visit_id, _ in beginnings}) == len(beginnings) > 5
     assert len(rows) > 3 * len(beginnings)
+
+
+def test_small_faces_are_searched_in_the_frames_that_ask_for_it(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    thorough = ScriptedDetector([(100, 80, 40, 50)])
+    analyser = Analyser(ScriptedDetector([]), classifier, "m", thorough=thorough)
+    for step in range(20):
+        thorough.boxes = [(100 + 5 * step, 80, 40, 50)]
+        analyser.analyse("quick", step * MICROSECONDS // 5, picture)
+        analyser.analyse("thorough", step * MICROSECONDS // 5, picture, thorough=True)
+    assert not analyser.close("quick")
+    assert len(analyser.close("thorough").visits) == 1
