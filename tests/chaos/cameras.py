@@ -86,11 +86,10 @@ class CameraGroup:
             self.drops[camera].update(self._writer.take_drops(camera))
 
     def store_counts(self, writer: Writer) -> None:
-        """Store how many frames were captured and dropped, as captures do."""
-        for camera in CAMERAS:
-            published = len(self.recording.captured_at[camera])
+        """Store how many frames were dropped, as captures do; workers count the others."""
+        for camera, dropped in self.drops.items():
             minute = minute_of(wall_clock_us())
-            writer.count(CameraMinute(camera, minute, captured=published, dropped=dict(self.drops[camera])))
+            writer.count(CameraMinute(camera, minute, captured=dropped.total(), dropped=dict(dropped)))
 
     def _publish(self, camera: str) -> None:
         source, times = DemoCamera(camera), self.recording.captured_at[camera]

@@ -105,8 +105,8 @@ class Deployment:
             return [tuple(row) for row in connection.execute(sa.text(sql))]
 
     def frame_counts(self) -> dict[str, dict[str, int]]:
-        """What became of the frames, by camera: captured, analysed, stale, failed, dropped."""
-        names = ("captured", "analysed", "stale", "failed", "dropped")
+        """What became of the frames, by camera."""
+        names = ("captured", "unchanged", "analysed", "stale", "failed", "superseded", "dropped")
         sums = ", ".join(f"sum({name})::bigint" for name in names)
         rows = self.rows(f"select camera_id, {sums} from camera_minutes group by 1")
         return {camera: dict(zip(names, counts, strict=True)) for camera, *counts in rows}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.cameras import CAMERAS, CameraGroup
 from tests.chaos.environment import Deployment
 from tests.chaos.poison import Poison
-from tests.chaos.topic import TopicContents, read_frames
+from tests.chaos.topic import TopicContents, read_captured_frames, read_frames
+
+_WORKER_OUTCOMES = ("analysed", "stale", "failed", "superseded")
 
 
 @dataclass
@@ -90,7 +93,7 @@ def _check_camera(
     in_topic, late = set(contents.frames[camera]), contents.late[camera]
     results = {name: rows.get(name, 0) for name in ("captured", "analysed", "stale", "failed", "dropped")}
     counted = results["analysed"] + results["stale"] + results["failed"]
-    outcomes = counted - bad + results["dropped"]
+    outcomes = counted + results["dropped"]
     rules = {
         f"{results['captured']} captured, {outcomes} analysed, stale, failed or dropped": (
             results["captured"] == outcomes
@@ -110,12 +113,71 @@ def _check_camera(
         f"{bad} poison records, {stale} of them stale, {results['failed']} counted as failed": (
             results["failed"] == bad - stale
         ),
-        f"{published} published, {results['captured']} counted as captured": results["captured"] == published,
+        f"{published} published, {bad} poison records, {results['captured']} counted as captured": (
+            results["captured"] == published + bad
+        ),
         f"{drops.total()} dropped, {results['dropped']} counted as dropped": (
             results["dropped"] == drops.total()
         ),
     }
     return [rule for rule, holds in rules.items() if not holds]
+
+
+def check_captures(deployment: Deployment, notes: list[str]) -> Verdict:
+    """Compare what `mien ingest` processes published with what the database counts, camera by camera.
+
+    What a killed process had in memory is unknown, so produced are the frames that are counted as captured,
+    and acknowledged are those in Kafka. `notes` gets the number of frames that no side counts.
+    """
+    captured = read_captured_frames(deployment.cluster)
+    counts = deployment.frame_counts()
+    violations = []
+    lost = doubled = unknown = 0
+    for camera in CAMERAS:
+        rows = Counter(counts.get(camera, {}))
+        results = sum(rows[name] for name in _WORKER_OUTCOMES)
+        outcomes = results + rows["unchanged"] + rows["dropped"]
+        in_topic = captured.count(camera)
+        lost += max(in_topic - results, rows["captured"] - outcomes, 0)
+        doubled += max(results - in_topic, outcomes - rows["captured"], 0)
+        epochs = captured.frames[camera]
+        gaps = sum(max(times) + 1 - len(times) for times in epochs.values())
+        unknown += max(gaps - rows["unchanged"] - rows["dropped"], 0)
+        rules = {
+            f"{rows['captured']} captured, {outcomes} with an outcome": rows["captured"] == outcomes,
+            f"{in_topic} frames in Kafka, {results} counted": in_topic == results,
+            "two processes captured it at the same time": not _overlap(epochs),
+        }
+        violations += [f"camera {camera}: {rule}" for rule, holds in rules.items() if not holds]
+    violations += _check_positions(deployment, captured.contents)
+    consistent, output = deployment.check_database()
+    violations += [] if consistent else [f"mien db check: {' '.join(output.split())}"]
+    notes.append(f"{unknown} frames were dropped by processes that were killed before they stored it")
+    in_log = sum(map(captured.count, CAMERAS))
+    return Verdict(
+        produced=_total(counts, "captured"),
+        acknowledged=in_log,
+        in_log=in_log,
+        analysed=_total(counts, "analysed"),
+        stale=_total(counts, "stale"),
+        failed=_total(counts, "failed"),
+        dropped=dict(_drops(deployment)),
+        log_doubles=captured.contents.duplicates,
+        lost=lost,
+        doubled=doubled,
+        violations=violations,
+    )
+
+
+def _overlap(epochs: Mapping[int, Mapping[int, int]]) -> bool:
+    """Whether a frame of an epoch was captured before the last frame of an earlier one."""
+    times = [(min(each.values()), max(each.values())) for _, each in sorted(epochs.items())]
+    return any(first <= last for (_, last), (first, _) in pairwise(times))
+
+
+def _drops(deployment: Deployment) -> Counter[str]:
+    rows = deployment.rows("select reason, sum(frames)::bigint from camera_drops group by 1")
+    return Counter(dict[str, int](rows))  # type: ignore[arg-type]
 
 
 def _check_positions(deployment: Deployment, contents: TopicContents) -> list[str]:

@@ -61,6 +61,10 @@ by camera, what was published, what a plain consumer finds in Kafka, and what th
 - every stored position is at the end of its partition, and `mien db check` finds rollups equal to a recount;
 - no worker ended by itself.
 
+Where *ingest* is killed or suspended, four cameras of the simulated shop are captured by two `mien ingest`
+processes instead. In addition the frames of a camera that different processes captured never overlap in time:
+no camera is captured twice.
+
 If a row violates one of these rules, `make chaos` fails.
 
 ## Faults
@@ -68,11 +72,12 @@ If a row violates one of these rules, `make chaos` fails.
 """
 
 _EXPLANATION = """
-*Produced* frames were sampled by a camera. *Dropped* frames were discarded while Kafka was unavailable and
-never reached a worker. *Stale* frames were older than two seconds when a worker received them. *Failed*
-frames could not be decoded; poison records count as *failed*, or as *stale* if they are too old before their
-JPEG is decoded. *Lost* is the number of frames that no row counts, *doubled* the number of counts beyond the
-existing frames.
+*Produced* frames were sampled by a camera; where *ingest* is killed, they are the frames that are counted as
+captured, since what the killed process had in its memory is unknown. *Dropped* frames were discarded while
+Kafka was unavailable and never reached a worker. *Stale* frames were older than two seconds when a worker
+received them. *Failed* frames could not be decoded; poison records count as *failed*, or as *stale* if they
+are too old before their JPEG is decoded. *Lost* is the number of frames that no row counts, *doubled* the
+number of counts beyond the existing frames.
 """
 
 _DUPLICATES = """

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from kafka import KafkaAdminClient
 
+from bus.leases import LEASE_S
 from storage.writer import Writer
 from tests.chaos.cameras import CameraGroup, Recording, republish
+from tests.chaos.captures import CaptureGroup
 from tests.chaos.environment import Deployment, Environment, wait_until
-from tests.chaos.oracle import Verdict, check_counts
+from tests.chaos.oracle import Verdict, check_captures, check_counts
 from tests.chaos.poison import Poison
 from tests.chaos.topic import read_dead_letters
 from tests.chaos.visits import VisitTime, compare
@@ -39,9 +41,9 @@ class Unsupported(RuntimeError):
     """This machine lacks something that a scenario needs."""
 
 
-@dataclass
-class ScenarioRun:
-    """One running scenario; faults record their measurements here.
+@dataclass(kw_only=True)
+class FaultRun:
+    """Workers while faults are injected; faults record their measurements here.
 
     `resumed`: seconds from each fault to the next row of every camera; where a server was unavailable, from
     the moment it answered again.
@@ -49,12 +51,10 @@ class ScenarioRun:
 
     environment: Environment
     deployment: Deployment
-    cameras: CameraGroup
     workers: WorkerGroup
     faults: int = 0
     resumed: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    poison: Poison = field(default_factory=Poison)
     notes: list[str] = field(default_factory=list)
     rng: random.Random = field(default_factory=lambda: random.Random(_SEED))
 
@@ -64,6 +64,27 @@ class ScenarioRun:
         self.deployment.wait_for_rows()
         time.sleep(self.rng.random())
 
+    def record_recovery(self, began: float) -> None:
+        """Wait for rows of all cameras; `began` is the time.monotonic() of the fault, or of its end."""
+        self.faults += 1
+        time.sleep(_IN_FLIGHT_SECONDS)
+        self.resumed.append(self.deployment.wait_for_rows() - began)
+
+
+@dataclass(kw_only=True)
+class CaptureRun(FaultRun):
+    """A running scenario with `mien ingest` processes, which capture the registered cameras."""
+
+    captures: CaptureGroup
+
+
+@dataclass(kw_only=True)
+class ScenarioRun(FaultRun):
+    """A running scenario with cameras that publish by themselves."""
+
+    cameras: CameraGroup
+    poison: Poison = field(default_factory=Poison)
+
     def has_caught_up(self) -> bool:
         """Whether every acknowledged frame is counted."""
         results = sum(
@@ -72,12 +93,6 @@ class ScenarioRun:
         )
         published = sum(map(len, self.cameras.acknowledged.values())) + self.poison.by_camera().total()
         return results >= published
-
-    def record_recovery(self, began: float) -> None:
-        """Wait for rows of all cameras; `began` is the time.monotonic() of the fault, or of its end."""
-        self.faults += 1
-        time.sleep(_IN_FLIGHT_SECONDS)
-        self.resumed.append(self.deployment.wait_for_rows() - began)
 
 
 Fault = Callable[[ScenarioRun], None]
@@ -94,7 +109,9 @@ def run_scenario(
     with environment.deployment(name, **options) as deployment:
         cameras = CameraGroup(deployment.cluster)
         with WorkerGroup(deployment.folder, deployment.variables) as workers:
-            run = ScenarioRun(environment, deployment, cameras, workers)
+            run = ScenarioRun(
+                environment=environment, deployment=deployment, workers=workers, cameras=cameras
+            )
             wait_until(workers.is_ready, "a partition for every worker")
             with cameras:
                 run.wait_until_ready()
@@ -117,6 +134,29 @@ def run_scenario(
     return row | {"seconds": round(time.monotonic() - began)}
 
 
+def run_capture_scenario(
+    environment: Environment, name: str, fault: Callable[[CaptureRun], None]
+) -> dict[str, Any]:
+    """Inject a fault into `mien ingest` processes, and check the counts. Returns plain data."""
+    began = time.monotonic()
+    with environment.deployment(name) as deployment:
+        with WorkerGroup(deployment.folder, deployment.variables) as workers:
+            with CaptureGroup(deployment) as captures:
+                run = CaptureRun(
+                    environment=environment, deployment=deployment, workers=workers, captures=captures
+                )
+                run.wait_until_ready()
+                fault(run)
+            wait_until(workers.is_ready, "a partition for every worker")
+        deployment.drain()
+        verdict = check_captures(deployment, run.notes)
+        failed = [*workers.failed_logs, *captures.failed_logs]
+        verdict.violations += run.violations
+        verdict.violations += [f"a process ended by itself: {last_line(log)}" for log in failed]
+        dead_letters = len(read_dead_letters(deployment.cluster))
+    return _row(run, verdict, dead_letters) | {"seconds": round(time.monotonic() - began)}
+
+
 def visit_times(deployment: Deployment) -> list[VisitTime]:
     """All visits in the database of a deployment."""
     rows = deployment.rows("select camera_id, first_seen, last_seen from visits")
@@ -134,7 +174,7 @@ def _undisturbed_visits(environment: Environment, recording: Recording, verdict:
         return visit_times(deployment)
 
 
-def _row(run: ScenarioRun, verdict: Verdict, dead_letters: int) -> dict[str, Any]:
+def _row(run: FaultRun, verdict: Verdict, dead_letters: int) -> dict[str, Any]:
     resumed = run.resumed
     return asdict(verdict) | {
         "faults": run.faults,
@@ -171,6 +211,27 @@ def kill_workers(run: ScenarioRun, times: int) -> None:
         began = time.monotonic()
         run.workers.start_worker()
         run.record_recovery(began)
+
+
+def kill_captures(run: CaptureRun, times: int) -> None:
+    """SIGKILL to the `mien ingest` with the most cameras; another one starts at once.
+
+    Every second time it gets SIGSTOP instead, and SIGCONT after the others have taken its cameras over.
+    """
+    for number in range(times):
+        run.wait_until_ready()
+        busiest = run.captures.busiest()
+        began = time.monotonic()
+        if number % 2:
+            busiest.suspend()
+            time.sleep(LEASE_S)
+            run.record_recovery(began)
+            busiest.resume()
+        else:
+            run.captures.processes.remove(busiest)
+            busiest.kill()
+            run.captures.start()
+            run.record_recovery(began)
 
 
 def kill_broker(run: ScenarioRun, times: int) -> None:
@@ -316,6 +377,12 @@ def _small_disk(server: Server) -> Iterator[Path]:
         subprocess.run(["umount", disk], check=True)
 
 
+def run_kill_captures(environment: Environment, times: int) -> dict[str, Any]:
+    """Run `kill_captures`."""
+    fault = partial(kill_captures, times=times)
+    return _description(kill_captures) | run_capture_scenario(environment, "ingest", fault)
+
+
 def scenarios(quick: bool) -> Mapping[str, Callable[[Environment], dict[str, Any]]]:
     """The scenarios by name; `quick`: fewer and shorter faults."""
 
@@ -329,6 +396,7 @@ def scenarios(quick: bool) -> Mapping[str, Callable[[Environment], dict[str, Any
     return {
         "none": fault("none", run_undisturbed, 10 if quick else 60),
         "worker killed (SIGKILL)": fault("worker", kill_workers, 5 if quick else 50),
+        "ingest killed or suspended": partial(run_kill_captures, times=3 if quick else 30),
         "broker killed and restarted": fault("broker", kill_broker, 1 if quick else 5),
         "one of three brokers killed": run_three_brokers,
         "PostgreSQL crashed and unavailable": fault(

@@ -56,6 +56,32 @@ def read_frames(cluster: KafkaSettings, epoch: int) -> TopicContents:
     return contents
 
 
+@dataclass
+class CapturedFrames:
+    """What `mien ingest` published: per camera and epoch the capture time of each sequence number."""
+
+    frames: Mapping[str, dict[int, dict[int, int]]] = field(
+        default_factory=lambda: {each: {} for each in CAMERAS}
+    )
+    contents: TopicContents = field(default_factory=TopicContents)
+
+    def count(self, camera: str) -> int:
+        """Number of different frames of a camera."""
+        return sum(map(len, self.frames[camera].values()))
+
+
+def read_captured_frames(cluster: KafkaSettings) -> CapturedFrames:
+    """All frames in the topic, whichever process captured them."""
+    found = CapturedFrames()
+    with closing(_consumer(cluster)) as consumer:
+        for record in _records(consumer, cluster.topic, found.contents):
+            frame = codec.decode(record.headers, record.value)
+            times = found.frames[frame.camera_id].setdefault(frame.epoch, {})
+            found.contents.duplicates += frame.seq in times
+            times.setdefault(frame.seq, frame.captured_at)
+    return found
+
+
 def read_dead_letters(cluster: KafkaSettings) -> list[tuple[dict[str, bytes], bytes | None]]:
     """Headers and value of every record in the dead-letter queue."""
     with closing(_consumer(cluster)) as consumer:

@@ -38,6 +38,14 @@ def test_killed_workers_lose_and_double_nothing(environment: Environment) -> Non
     assert row["resume_p95_s"] < 60
 
 
+def test_captures_that_are_killed_or_suspended_lose_and_double_nothing(environment: Environment) -> None:
+    row = scenarios.run_kill_captures(environment, times=2)
+    assert row["violations"] == []
+    assert (row["lost"], row["doubled"], row["faults"]) == (0, 0, 2)
+    assert row["produced"] > 0
+    assert row["resume_p95_s"] < 60
+
+
 def test_a_database_outage_and_poison_records_lose_no_other_frames(environment: Environment) -> None:
     def inject(run: scenarios.ScenarioRun) -> None:
         scenarios.restart_database(run, 5)
