@@ -66,7 +66,7 @@ def show_alarm(cameras: Sequence[CameraStatus]) -> None:
     if len(down) == len(expected) and all(camera.condition is Condition.NOT_RUNNING for camera in down):
         text = "Nothing is being recorded: `mien run` is not running."
     elif len(down) == 1:
-        name, reason = map(formats.escape_markdown, (down[0].name, down[0].reason))
+        name, reason = formats.as_plain_text(down[0].name), formats.escape_markdown(down[0].reason)
         text = f"**{name}** is down: {reason}"
     else:
         text = f"**{len(down)} of {len(expected)} cameras** are down"

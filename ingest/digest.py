@@ -1,8 +1,7 @@
 """Digest: the answer to a challenge without sending the password (RFC 7616; without qop RFC 2069).
 
-Libraries do part of it: urllib knows MD5 alone, requests reads one challenge of an answer and no
-SHA-256-sess, httpx does not quote a user name. A login is too small to justify one of them and then to
-correct it.
+Libraries do part of it: urllib knows MD5 and SHA-1 alone, requests takes one of several challenges and no
+SHA-256-sess, and neither escapes a quote in a user name.
 """
 
 from __future__ import annotations

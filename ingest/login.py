@@ -1,7 +1,4 @@
-"""Login at a network camera over HTTP: which of its challenges is answered, and how often.
-
-FFmpeg answers the challenges of RTSP cameras itself; only the messages are used there.
-"""
+"""Login at a network camera, over HTTP or RTSP: which of its challenges is answered, and how often."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from collections.abc import Iterable
 
 from ingest import digest
 from ingest.challenges import Challenge, parse_challenges
-from ingest.network import Address
 
 ASKS_FOR_LOGIN = "the camera asks for a login (401): add user and password to the address"
 WRONG_LOGIN = "the camera refuses the login (401): check user and password"
@@ -19,11 +15,6 @@ WRONG_LOGIN = "the camera refuses the login (401): check user and password"
 _MOST_RENEWALS = 2
 """Nonces of one request that may be stale."""
 _BASIC = Challenge("basic", {})
-
-
-def explain_unauthorized(address: Address) -> str:
-    """The message for status 401: no login was given, or the camera refuses it."""
-    return ASKS_FOR_LOGIN if address.user is None else WRONG_LOGIN
 
 
 class Login:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ingest.address_policy import DEFAULT_POLICY, AddressPolicy
+from ingest.address_policy import AddressPolicy
 from ingest.deadline import Deadline
 from ingest.errors import SourceError, SourceLost
 from ingest.tls import start_tls
@@ -111,16 +111,6 @@ def _parse_certificate(scheme: str, fragment: str) -> str | None:
             "digits is expected, with https and rtsps; a # elsewhere is written %23"
         )
     return found[1].replace(":", "").lower()
-
-
-def connect(address: Address, timeout: float, policy: AddressPolicy = DEFAULT_POLICY) -> socket.socket:
-    """A connection to the camera within `timeout` seconds; each later step may take as long.
-
-    Raises SourceError and SourceLost as `connect_by`.
-    """
-    connection = connect_by(address, Deadline(timeout), policy)
-    connection.settimeout(timeout)
-    return connection
 
 
 def connect_by(address: Address, deadline: Deadline, policy: AddressPolicy) -> socket.socket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from pathlib import Path
@@ -11,18 +10,18 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
+from ingest.address_policy import DEFAULT_POLICY, AddressPolicy
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
+from ingest.deadline import Deadline
 from ingest.errors import SourceError, SourceLost
-from ingest.login import explain_unauthorized
-from ingest.network import REFUSED, Address, connect, explain
+from ingest.network import REFUSED, Address
+from ingest.rtsp_relay import REDIRECTIONS, RtspRelay
 from media.errors import ImageError, VideoError
 from media.network_streams import RtspDecoder, StreamError
 
 _LINUX = sys.platform == "linux"
 _TIMED_OUT = 0.9
 """Share of the time-out after which a failed read counts as timed out."""
-_REDIRECTIONS = (301, 302, 303, 305)
-_STATUS_LINE = re.compile(rb"RTSP/1\.\d (\d{3})")
 
 
 class RtspStream(CameraSource):
@@ -30,8 +29,9 @@ class RtspStream(CameraSource):
 
     live = True
 
-    def __init__(self, stream: RtspDecoder, read_timeout: float) -> None:
+    def __init__(self, stream: RtspDecoder, relay: RtspRelay, read_timeout: float) -> None:
         self._stream = stream
+        self._relay = relay
         self._timeout = read_timeout
 
     @override
@@ -49,6 +49,7 @@ class RtspStream(CameraSource):
     @override
     def close(self) -> None:
         self._stream.close()
+        self._relay.close()
 
 
 class Webcam(CameraSource):
@@ -83,54 +84,45 @@ class Webcam(CameraSource):
         return np.asarray(pixels, np.uint8)
 
 
-def open_rtsp(url: str, open_timeout: float, read_timeout: float) -> RtspStream:
+def open_rtsp(
+    url: str, open_timeout: float, read_timeout: float, policy: AddressPolicy = DEFAULT_POLICY
+) -> RtspStream:
     """The RTSP stream at `url`, over TCP.
 
     Raises:
-        SourceError: `url` is not an address.
+        SourceError: `url` is not an address, or one that is not allowed.
         SourceLost: there is no stream; gives the reason.
     """
     address = Address.parse(url)
-    deadline = time.monotonic() + open_timeout
+    deadline = Deadline(open_timeout)
+    relay = RtspRelay(address, policy, deadline, read_timeout)
     try:
-        return RtspStream(RtspDecoder(url, open_timeout, read_timeout), read_timeout)
-    except StreamError as error:
-        left = deadline - time.monotonic()
-        if error.timed_out or left <= 0:
-            raise SourceLost(f"no answer within {open_timeout:g} s") from error
-        raise SourceLost(_refusal(address, left)) from error
+        return RtspStream(RtspDecoder(relay.url, deadline.left(), read_timeout), relay, read_timeout)
+    except (StreamError, TimeoutError) as error:
+        relay.close()
+        timed_out = isinstance(error, TimeoutError) or error.timed_out
+        raise SourceLost(_refusal(relay, timed_out, open_timeout)) from error
     except VideoError as error:
+        relay.close()
         raise SourceLost(f"the camera sends {error}") from error
 
 
-def _refusal(address: Address, timeout: float) -> str:
-    """Why there is no stream from a camera.
-
-    Only requested after a failure: some servers refuse a stream after a description without a stream.
-    """
-    status = _describe(address, timeout)
+def _refusal(relay: RtspRelay, timed_out: bool, timeout: float) -> str:
+    """Why there is no stream from the camera behind a relay."""
+    status = relay.status
     if status == 401:
-        return explain_unauthorized(address)
-    if status in _REDIRECTIONS:
+        return relay.refusal
+    if status in REDIRECTIONS:
         return (
             f"the camera redirects to another address ({status}), which is not followed: enter that address"
         )
-    return REFUSED.get(status, "the camera responds, but sends no video that can be decoded")
-
-
-def _describe(address: Address, timeout: float) -> int:
-    """The status of the camera's response to a request for the stream's description."""
-    request = f"DESCRIBE {address.url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
-    with connect(address, timeout) as connection:
-        try:
-            connection.sendall(request.encode("ascii"))
-            answer = connection.recv(64)
-        except OSError as error:
-            raise SourceLost(explain(error, timeout)) from error
-    status = _STATUS_LINE.match(answer)
-    if not status:
-        raise SourceLost("the camera does not respond in RTSP")
-    return int(status[1])
+    if status in REFUSED:
+        return REFUSED[status]
+    if timed_out:
+        return f"no answer within {timeout:g} s"
+    if status is None:
+        return "the camera does not respond in RTSP"
+    return "the camera responds, but sends no video that can be decoded"
 
 
 def open_webcam(number: int, read_timeout: float) -> Webcam:

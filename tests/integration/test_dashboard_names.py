@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 
 RENDERED = """:is(.stMain, header) :is(
     a[href^='http']:not([href^='{url}']), a[href^='mailto'],
-    img:not([src^='data:'], [src^='{url}']), del, sup, .katex
+    img:not([src^='data:'], [src^='{url}']), del, sup, code, .katex
 )"""
 """What a name could become on the page at `url`."""
 
@@ -34,7 +34,7 @@ RENDERED = """:is(.stMain, header) :is(
 def names(trap: int) -> list[str]:
     """Names that try to fetch from `trap`, and names that try to be more than text."""
     return [
-        f"![x](http://127.0.0.1:{trap}/image) **bold**",
+        f"![x](http://127.0.0.1:{trap}/image) **bold** `code`",
         f"[a](http://127.0.0.1:{trap}/link) www.evil.example a@evil.example",
         f"<img src='http://127.0.0.1:{trap}/html'> ~~gone~~ $x^2$",
         f"http://127.0.0.1:{trap}/auto :material/bug_report: :red[x] -> --",
