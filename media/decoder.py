@@ -22,6 +22,10 @@ MOST_PIXELS = 8192 * 4608
 """Pixels of a frame, at most: up to an 8K sensor. A larger one is refused before it is decoded."""
 CODEC_OPTIONS = {"threads": "1", "max_pixels": str(MOST_PIXELS)}
 """One thread: each more delays a stream by a frame, and there is a thread for each camera already."""
+_COMPLETE = 0.9
+"""Share of the frames, and of the time, that the container states below which it is truncated."""
+_FEW = 3
+"""Frames by which a complete video may differ from what its container states."""
 _USUAL_FPS = 25.0
 _MOST_FPS = 1000
 
@@ -63,6 +67,7 @@ class FrameDecoder:
         """Number of pieces of data, usually a frame each, that the decoder refused behind the first frame."""
         self.time_s = 0.0
         """Time of the current frame in seconds from the first one, see `MediaClock`."""
+        self._first_stamp = self._last_stamp = 0.0
         self._clock = MediaClock(self.period, longest_gap)
         self._packets: Iterator[av.Packet[VideoStream]] = container.demux(self._stream)
         self._decoded: deque[av.VideoFrame] = deque()
@@ -109,6 +114,18 @@ class FrameDecoder:
         """The current frame as (height, width, 3) uint8 blue, green, red; raises ImageError."""
         return to_color(self._current(), self._layout)
 
+    @property
+    def ends_early(self) -> bool:
+        """Whether frames, and time, are missing up to what the container itself states.
+
+        Frames alone say too little: containers also count the empty ones of a recorder that paused.
+        """
+        seen = self.frames + self.refused
+        if seen >= min(_COMPLETE * self.announced, self.announced - _FEW):
+            return False
+        stated = float(self._stream.duration or 0) * float(self._stream.time_base or 0)
+        return self._last_stamp - self._first_stamp < _COMPLETE * stated
+
     def close(self) -> None:
         """Close the container."""
         self._frame = None
@@ -136,6 +153,10 @@ class FrameDecoder:
         self._frame = frame
         self.frames += 1
         self.time_s = self._clock.tick(frame.time)
+        if frame.pts is not None:
+            self._last_stamp = frame.time
+            if self.frames == 1:
+                self._first_stamp = frame.time
         if self.frames == 1 or frame.key_frame:
             self._layout = Layout(self._read_aspect(), read_display_matrix(frame))
 

@@ -22,10 +22,6 @@ FORMATS = (
     *("rm", "wtv", "yuv4mpegpipe", "vc1", "mpjpeg", "swf", "nuv", "pmp"),
 )
 """Formats of containers and raw streams that are accepted, by FFmpeg's names."""
-_COMPLETE = 0.9
-"""Share of the frames that the container states below which a video counts as truncated."""
-_FEW = 3
-"""Frames by which a complete video may differ from what its container states."""
 
 
 class VideoDecoder:
@@ -75,8 +71,8 @@ class VideoDecoder:
             raise VideoError(f"damaged video: {error.strerror} after {self.frames} frames") from error
         if not self.frames:
             raise VideoError("damaged video: no frame can be decoded")
-        seen = self.frames + self._frames.refused
-        if seen < min(_COMPLETE * self.announced, self.announced - _FEW):
+        if self._frames.ends_early:
+            seen = self.frames + self._frames.refused
             raise VideoError(f"damaged video: it ends after {seen} of {self.announced} frames")
         return False
 
