@@ -80,7 +80,7 @@ class Selection:
         limits = {
             Unit.MINUTE: 1,
             Unit.FIVE_MINUTES: 3,
-            Unit.HOUR: 62,
+            Unit.HOUR: 31,
             Unit.DAY: MOST_DAYS,
             Unit.WEEK: MOST_DAYS,
         }

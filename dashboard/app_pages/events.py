@@ -34,10 +34,10 @@ def draw_events(view: View) -> None:
     for event in view.status.events:
         first, last = date_of(event.start, zone), date_of(event.end - 1, zone)
         where = ", ".join(sorted(names.get(camera, camera) for camera in event.cameras)) or "all cameras"
-        escaped = formats.escape_markdown(where)
+        escaped = formats.as_plain_text(where)
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**{formats.escape_markdown(event.name)}** &nbsp; "
+                f"**{formats.as_plain_text(event.name)}** &nbsp; "
                 f":small[:gray[{first:%a %d %b %Y} to {last:%a %d %b %Y} · {escaped}]]",
                 width="stretch",
             )

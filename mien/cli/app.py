@@ -12,8 +12,10 @@ from mien.cli.analyze import analyze
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
 from mien.cli.errors import one_line_errors
+from mien.cli.export import export
 from mien.cli.ingest import ingest
 from mien.cli.run import run
+from mien.cli.sbom import sbom
 from mien.cli.show import dashboard
 from mien.cli.simulate import simulate
 from mien.cli.train import app as train
@@ -33,11 +35,13 @@ app.command()(ingest)
 app.command()(work)
 app.command()(dashboard)
 app.command()(simulate)
+app.command()(export)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
 app.add_typer(train.app, name="train")
 app.command()(doctor)
+app.command()(sbom)
 
 
 def run_command() -> int:

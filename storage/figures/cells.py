@@ -48,8 +48,12 @@ class Cells:
         return self.values[:, :, self.columns.index(name)]
 
     def chosen(self, cameras: Collection[str] | None) -> Array:
-        """The sums over some cameras, None for all, of the shape (slots, columns)."""
-        places = [place for place, camera in enumerate(self.cameras) if cameras is None or camera in cameras]
+        """The sums over some cameras, None for all, of the shape (slots, columns).
+
+        Merged cells are those of the cameras for which they were read.
+        """
+        wanted = None if cameras is None else {*cameras, EVERYBODY}
+        places = [place for place, camera in enumerate(self.cameras) if wanted is None or camera in wanted]
         sums: Array = self.values[:, places].sum(axis=1)
         return sums
 

@@ -113,7 +113,9 @@ def _is_hidden(connection: sa.Connection, a: Chosen, b: Chosen, suppress_below: 
     if suppress_below <= 1:
         return False
     for each in (a, b):
-        cells = read_cells(connection, each.timeline.refined(Unit.DAY), ("visits",))
+        # Without a choice of cameras, the sum over them is all that matters.
+        days = each.timeline.refined(Unit.DAY)
+        cells = read_cells(connection, days, ("visits",), merged=each.cameras is None)
         visits = cells.column("visits").sum(axis=0, keepdims=True)
         if hidden_groups(visits, cells.cameras, Choice(suppress_below, each.cameras)):
             return True

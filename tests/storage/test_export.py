@@ -1,0 +1,63 @@
+"""Exports contain what is drawn, how to read it, and nothing that a spreadsheet executes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from storage.figures.selection import Choice
+from storage.figures.table import export_of, harmless, to_csv, to_parquet
+from storage.figures.timeline import Unit, day_timeline
+from storage.figures.trend import read_trend
+from storage.local_time import HOUR_US, day_start
+from storage.writer import Writer
+from tests.support.databases import results, visit
+
+ZONE = ZoneInfo("Europe/Berlin")
+DAY = date(2026, 3, 29)
+START = day_start(DAY, ZONE)
+
+
+@pytest.fixture
+def filled(engine: sa.Engine) -> sa.Engine:
+    visits = [visit(f"v{n}", closed=True, first_seen=START + HOUR_US + n, seconds=2) for n in range(40)]
+    Writer(engine).write(results(visits), {})
+    return engine
+
+
+def test_a_file_has_the_figures_and_how_to_read_them(filled: sa.Engine) -> None:
+    timeline = day_timeline(DAY, DAY, Unit.HOUR, START + 40 * HOUR_US, ZONE)
+    trend = read_trend(filled, timeline, Choice(10))
+    found = export_of(timeline, trend, {"cameras": "=cmd|x"}, 10, simulated=True)
+    text = to_csv(found).decode()
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert "# time zone: Europe/Berlin" in head
+    assert "# data: simulated data" in head
+    assert any(line.startswith("# definition of visits: A visit is") for line in head)
+    assert any(line.startswith("# suppression:") and "10 visits" in line for line in head)
+    table = list(csv.DictReader(io.StringIO("\n".join(text.splitlines()[len(head) :]))))
+    assert len(table) == 23, "the clock changes on this day"
+    assert table[1]["start"] == "2026-03-29T01:00:00+01:00"
+    assert table[2]["start"] == "2026-03-29T03:00:00+02:00"
+    assert table[1]["visits"] == "40"
+    assert float(table[1]["expression_happiness"]) == 1
+    assert float(table[1]["dwell_s"]) == pytest.approx(2)
+    assert table[0]["visits"] == ""
+    stored = pq.read_table(io.BytesIO(to_parquet(found)))
+    assert stored.column("visits").to_pylist()[1] == 40
+    assert json.loads(stored.schema.metadata[b"mien"])["time zone"] == "Europe/Berlin"
+    assert stored.num_rows == 23
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
+def test_a_formula_is_text(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+    assert harmless("plain") == "plain"
+    assert harmless(-1.5) == -1.5
