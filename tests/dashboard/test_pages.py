@@ -93,7 +93,7 @@ class TestEmptyStates:
         at = shown(at)
         assert "No data yet" in all_text(at)
         assert "within seconds" in all_text(at)
-        BUSY.write(database.writer, NOW - 5 * MINUTE_US, NOW)
+        BUSY.write(database.writer, NOW - 20 * MINUTE_US, NOW)
         at = shown(at)
         assert int(figures(at)["Visits"]) > 100
         assert "No data yet" not in all_text(at)
@@ -151,7 +151,9 @@ class TestEmptyStates:
         quiet = Shop(visits_per_minute=0)
         quiet.register(database.engine, NOW - 5 * MINUTE_US)
         quiet.write(database.writer, NOW - 5 * MINUTE_US, NOW)
-        seen = [visit(str(n), camera="aisle", first_seen=NOW - 10**6) for n in range(9)]
+        # A group is shown once another one has followed.
+        times = [*[T0 - 12 * MINUTE_US] * 9, *[T0 - 7 * MINUTE_US] * 10]
+        seen = [visit(str(n), camera="aisle", first_seen=time) for n, time in enumerate(times)]
         writer = database.writer
         writer.write(results(seen), {})
         at = shown()
