@@ -33,7 +33,7 @@ class Login:
         self._encodings: list[str] = []
         self._renewals = 0
         self._uses = 0
-        self._answered = False
+        self._answered = self._refused = False
         self.refusal = WRONG_LOGIN
         """Why `accept` returned False."""
 
@@ -47,7 +47,7 @@ class Login:
         Args:
             headers: the values of `WWW-Authenticate`, decoded as Latin-1.
         """
-        challenge = self._choose(parse_challenges(headers))
+        challenge = None if self._refused else self._choose(parse_challenges(headers))
         if challenge is None:
             return False
         self._challenge, self._uses = challenge, 0
@@ -61,7 +61,7 @@ class Login:
         del self._encodings[0]
         if self._encodings:
             return True
-        self._challenge, self.refusal = None, WRONG_LOGIN
+        self._challenge, self._refused, self.refusal = None, True, WRONG_LOGIN
         return False
 
     def authorization(self, method: str, target: str) -> bytes | None:

@@ -1,6 +1,6 @@
-"""An RTSP server for tests, run by the system's Python: `rtsp_server.py PORT [USER PASSWORD]`.
+"""An RTSP server for tests, run by the system's Python: `rtsp_server.py PORT [basic|digest USER PASSWORD]`.
 
-Serves H.264 with a moving ball at /door and /till, and without motion at /still. Prints "ready" once it
+Serves H.264 with a moving ball at /door and /till, interlaced at /analog, and without motion at /still. Prints "ready" once it
 listens.
 """
 
@@ -20,20 +20,28 @@ LAUNCH = (
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
 )
 
+INTERLACED = LAUNCH.replace("rate=15/1", "rate=15/1,interlace-mode=interleaved").replace(
+    "x264enc", "x264enc interlaced=true"
+)
 
-def factory(pattern: str) -> GstRtspServer.RTSPMediaFactory:
+
+def factory(pattern: str, launch: str = LAUNCH) -> GstRtspServer.RTSPMediaFactory:
     made = GstRtspServer.RTSPMediaFactory()
-    made.set_launch(LAUNCH.format(pattern=pattern))
+    made.set_launch(launch.format(pattern=pattern))
     made.set_shared(True)
     return made
 
 
-def require_login(server: GstRtspServer.RTSPServer, user: str, password: str) -> None:
+def require_login(server: GstRtspServer.RTSPServer, method: str, user: str, password: str) -> None:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-    auth.add_digest(user, password, token)
+    if method == "basic":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
     server.set_auth(auth)
 
 
@@ -43,8 +51,9 @@ def main(port: str, *login: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service(port)
     points = server.get_mount_points()
-    for name, pattern in PATTERNS.items():
-        made = factory(pattern)
+    factories = {name: factory(pattern) for name, pattern in PATTERNS.items()}
+    factories["/analog"] = factory("ball", INTERLACED)
+    for name, made in factories.items():
         if login:
             made.add_role_from_structure(Gst.Structure.new_from_string(ROLE))
         points.add_factory(name, made)

@@ -6,16 +6,19 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from bus.messages import CameraState
 from ingest.cameras import Camera
+from ingest.sources import SourceRules, open_source
 from ingest.stillness import FROZEN
+from mien.cli.probe import probe
 from tests.support.captures import QUICK, capturing
 from tests.support.processes import free_port
 
@@ -113,6 +116,32 @@ def test_a_stream_without_motion_is_frozen() -> None:
         running.sink.wait_for_state("door", CameraState.RETRYING, FROZEN)
 
 
+def test_an_interlaced_stream_shows_the_same_as_another() -> None:
+    port = free_port()
+    with serving(port):
+        with av.open(f"rtsp://127.0.0.1:{port}/analog", options={"rtsp_transport": "tcp"}) as container:
+            assert next(container.decode(video=0)).interlaced_frame
+        means, deviations = [], []
+        for path in ("door", "analog"):
+            with closing(open_source(f"rtsp://127.0.0.1:{port}/{path}")) as source:
+                picture = source.read()
+                assert picture is not None
+                pixels = picture.decode()
+                assert pixels.shape == (240, 320)
+                means.append(float(pixels.mean()))
+                deviations.append(float(pixels.std()))
+        assert means[1] == pytest.approx(means[0], rel=0.1)
+        assert deviations[1] == pytest.approx(deviations[0], rel=0.1)
+        assert deviations[1] > 5
+
+
+def test_the_rate_of_a_stream_is_not_overstated() -> None:
+    port = free_port()
+    with serving(port):
+        report = probe(f"rtsp://127.0.0.1:{port}/door", 4, SourceRules())
+        assert report.fps == pytest.approx(15, rel=0.15)
+
+
 def test_pictures_are_published_at_the_wanted_rate() -> None:
     port = free_port()
     with (
@@ -126,7 +155,8 @@ def test_pictures_are_published_at_the_wanted_rate() -> None:
         assert {(frame.width, frame.height) for frame in frames} == {(320, 240)}
 
 
-def test_logins_and_paths(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("method", ["basic", "digest"])
+def test_logins_and_paths(method: str, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     login = "admin:${DOOR}@"
     cameras = [
@@ -135,7 +165,7 @@ def test_logins_and_paths(caplog: pytest.LogCaptureFixture) -> None:
         Camera("none", f"rtsp://127.0.0.1:{port}/door", 5),
     ]
     with (
-        serving(port, "admin", PASSWORD),
+        serving(port, method, "admin", PASSWORD),
         capturing(*cameras, settings=SETTINGS, environ={"DOOR": PASSWORD}) as running,
     ):
         running.consumer.wait_for_frames("right", 3)
