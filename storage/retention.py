@@ -18,7 +18,7 @@ from storage.versions import require_owner
 _BATCH = 5000
 _POSITION_TIMES: tuple[sa.Column[int], ...] = (tables.offsets.c.written_at, tables.last_frames.c.written_at)
 _POSITION_DAYS = 30
-"""Days after its last write for which a position or last frame is kept; the bus deletes frames much earlier."""
+"""Days after its last write for which a position or last frame is kept; the bus keeps frames for less."""
 
 Cutoffs = dict[sa.Column[int], int]
 """The earliest time that is kept, by the time column of a table."""
