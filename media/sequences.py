@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -24,6 +25,8 @@ from media.images import (
 
 _LEAST_DURATION, _USUAL_DURATION = 0.011, 0.1
 """Seconds: browsers show a picture of an animation that states less than 11 ms for 100 ms."""
+_GIF_TRAILER = b";"
+"""End of a GIF 89a, which states its number of pictures nowhere."""
 _REDUCED_COPY = 1
 """Bit of the tag NewSubfileType (TIFF 6.0): a smaller copy of another page."""
 _SUBFILE_TYPE = 254
@@ -62,7 +65,9 @@ class PictureSequence:
 
     def __init__(self, path: Path, limits: Limits = PICTURE_FILE) -> None:
         self._limits = limits
-        self._image, self.format = open_picture(read_bytes(path, limits), limits)
+        data = read_bytes(path, limits)
+        self._image, self.format = open_picture(data, limits)
+        self._has_end = self.format != "GIF" or data.rstrip(b"\0").endswith(_GIF_TRAILER)
         self.timed = self.format != "TIFF"
         """Whether the pictures have times; pages have none."""
 
@@ -79,8 +84,9 @@ class PictureSequence:
             ImageError: one is damaged, after all before it.
         """
         time_s, number = 0.0, 0
-        for index in range(self._count()):
-            self._seek(index)
+        for index in itertools.count():
+            if not self._seek(index):
+                return
             if self._is_copy():
                 continue
             load(self._image, self.format)
@@ -88,18 +94,18 @@ class PictureSequence:
             number += 1
             time_s += self._duration()
 
-    def _count(self) -> int:
-        try:
-            return int(getattr(self._image, "n_frames", 1))
-        except DECODING_ERRORS as error:
-            raise ImageError(f"damaged {self.format}: {error}") from error
-
-    def _seek(self, index: int) -> None:
+    def _seek(self, index: int) -> bool:
+        """Move to a picture; False behind the last one."""
         try:
             self._image.seek(index)
+        except EOFError:
+            if index and self._has_end:
+                return False
+            raise ImageError(f"truncated {self.format}: it ends after {index} pictures") from None
         except DECODING_ERRORS as error:
             raise ImageError(f"damaged {self.format}: picture {index + 1}: {error}") from error
         check_size(self._image, self.format, self._limits)
+        return True
 
     def _is_copy(self) -> bool:
         kind = getattr(self._image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)

@@ -10,10 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from bus.messages import MICROSECONDS, CameraState
+from bus.messages import MICROSECONDS, CameraState, Frame
 from ingest.cameras import Camera
+from media.images import decode_gray
 from tests.support.captures import QUICK, RunningCaptures, bar_position, capturing, write_video
+from tests.support.videos import scene, write
 
 FAST = replace(QUICK, fast=True)
 
@@ -155,3 +158,51 @@ def test_the_demo_is_captured_like_a_camera() -> None:
         assert not running.supervisor.ended.is_set()
         running.finish()
         assert running.captured("entrance") == len(running.consumer.of("entrance"))
+
+
+def test_numbered_pictures_are_read_in_their_order_and_files_of_systems_are_passed_by(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((20, 30), 10 * number, np.uint8))
+    for name in ("._1.png", "Thumbs.db", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"not a picture")
+    with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as running:
+        ended(running)
+        greys = [frame_mean(frame) for frame in running.consumer.of("folder")]
+        assert greys == pytest.approx([10 * number for number in range(1, 13)], abs=2)
+        assert running.supervisor.failures() == {}
+
+
+def test_a_clock_that_jumps_by_hours_neither_stalls_a_run_nor_puts_pictures_far_ahead(tmp_path: Path) -> None:
+    times = [n / 10 for n in range(10)] + [7200 + n / 10 for n in range(10)]
+    path = write(tmp_path / "clip.mkv", [scene(n) for n in range(20)], times=times)
+    with capturing(Camera("clip", str(path), None), settings=FAST) as running:
+        ended(running)
+        frames = running.consumer.of("clip")
+        assert len(frames) == 20
+        steps = np.diff([frame.captured_at for frame in frames]) / MICROSECONDS
+        assert (steps > 0).all()
+        assert steps.max() == pytest.approx(10, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["animation.gif", "pages.tif"])
+def test_every_picture_of_a_file_with_several_is_published(name: str, tmp_path: Path) -> None:
+    pictures = [Image.fromarray(scene(number)) for number in range(4)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    for source in (tmp_path / name, tmp_path):
+        with capturing(Camera("folder", str(source), None), settings=FAST) as running:
+            ended(running)
+            assert len(running.consumer.of("folder")) == 4
+            assert running.supervisor.failures() == {}
+
+
+def test_names_that_are_not_utf8_are_read_and_written_escaped(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"Stra\xdfe.jpg")).write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    assert cv2.imwrite(str(tmp_path / "b.jpg"), np.zeros((20, 30), np.uint8))
+    with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as running:
+        ended(running)
+        assert len(running.consumer.of("folder")) == 1
+        assert "Stra\\xdfe.jpg: damaged JPEG" in running.supervisor.failures()["folder"]
+
+
+def frame_mean(frame: Frame) -> float:
+    return float(decode_gray(frame.jpeg).mean())

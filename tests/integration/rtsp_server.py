@@ -1,7 +1,7 @@
 """An RTSP server for tests, run by the system's Python: `rtsp_server.py PORT [basic|digest USER PASSWORD]`.
 
-Serves H.264 with a moving ball at /door and /till, interlaced at /analog, and without motion at /still. Prints "ready" once it
-listens.
+Serves H.264 with a moving ball at /door and /till, interlaced at /analog, and without motion
+at /still. Prints "ready" once it listens.
 """
 
 import sys

@@ -90,6 +90,8 @@ def test_a_damaged_animation_gives_the_pictures_before_the_damage(tmp_path: Path
     with PictureSequence(path) as sequence:
         pictures = sequence.pictures()
         assert next(pictures).gray().shape == (HEIGHT, WIDTH)
+        with pytest.raises(ImageError, match="GIF"):
+            list(pictures)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
