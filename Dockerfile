@@ -4,11 +4,11 @@ RUN python -m venv /opt/mien
 ENV PATH=/opt/mien/bin:$PATH
 WORKDIR /src
 # Dependencies first: they change less often than the code, so that Docker can reuse this layer.
-COPY pyproject.toml constraints.txt ./
-RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > dependencies.txt \
-    && pip install --no-cache-dir -c constraints.txt -r dependencies.txt
+COPY requirements/build.txt requirements/runtime.txt ./
+RUN pip install --no-cache-dir --require-hashes -r build.txt \
+    && pip install --no-cache-dir --require-hashes -r runtime.txt
 COPY . .
-RUN pip install --no-cache-dir --no-deps . && pip uninstall -q -y pip setuptools
+RUN pip install --no-cache-dir --no-deps --no-build-isolation . && pip uninstall -q -y pip setuptools
 
 FROM python:3.11.14-slim-bookworm
 # Libraries that OpenCV loads.

@@ -5,9 +5,12 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check -q
 # Parallel test processes, more than two cores can run: many tests wait for other processes.
 WORKERS ?= 4
 PARALLEL := -q -n $(WORKERS) --dist loadscope
+# For Linux, macOS and Windows, Python 3.11 and later; wheels only, so that no code of a package runs at its installation.
+LOCK := .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+	--emit-build-options --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench soak chaos compose-test screenshots clean
+.PHONY: help demo test test-fast lint bench soak chaos compose-test lock sbom audit screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -42,11 +45,23 @@ chaos: .venv/dev ## inject faults, count lost and doubled frames, write docs/rel
 compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a browser; needs Docker
 	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py
 
+lock: .venv-tools/ready ## pin the versions of constraints.txt with the hashes of their files
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) requirements/tools.in -o requirements/tools.txt
+	$(LOCK) pyproject.toml -c constraints.txt -o requirements/runtime.txt
+	$(LOCK) pyproject.toml -c constraints.txt --extra dev --extra train -o requirements/dev.txt
+
+sbom: .venv/runtime ## write sbom.json: installed packages and models, as CycloneDX
+	$(MIEN) sbom --out sbom.json
+
+audit: .venv-tools/ready ## look for known vulnerabilities; exit code 3: no data was reached
+	.venv-tools/bin/python -m supply_chain.audit
+
 screenshots: .venv/dev ## take the README's pictures again, from the demo in a real browser
 	.venv/bin/python -m tests.support.screenshots docs/images
 
 clean: ## delete the virtual environment and caches; databases stay
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-tools build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mien needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 2; }
@@ -55,12 +70,20 @@ clean: ## delete the virtual environment and caches; databases stay
 	@echo "Creating .venv ..."
 	@$(PYTHON) -m venv .venv
 
-.venv/runtime: .venv/bin/python pyproject.toml constraints.txt
+# Locked versions with hashes: nothing else is installed, and nothing that has changed since.
+.venv/runtime: .venv/bin/python pyproject.toml bin/mien requirements/build.txt requirements/runtime.txt
 	@echo "Installing Mien (a minute or two, once) ..."
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/dev: .venv/runtime
+.venv/dev: .venv/runtime requirements/dev.txt
 	@echo "Installing what tests and training need ..."
-	@$(PIP) install -c constraints.txt -e '.[dev,train]'
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-tools/ready: requirements/tools.txt
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/tools.txt
 	@touch $@

@@ -254,7 +254,7 @@ def test_the_build_context_holds_every_package_and_nothing_else() -> None:
     assert rules[0] == "*"
     included = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     packages = {name.rstrip("*") for name in wanted}
-    assert included == packages | {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
+    assert included == packages | {"bin", "pyproject.toml", "requirements", "README.md", "LICENSE"}
 
 
 def test_the_broker_has_the_version_that_all_other_tests_use() -> None:

@@ -19,7 +19,7 @@ from mien.installation import PACKAGES
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-OURS = {*PACKAGES, "benchmarks", "tests"}
+OURS = {*PACKAGES, "benchmarks", "supply_chain", "tests"}
 SYSTEM = {"gi"}
 """Of Debian's python3-gi, for the RTSP server of the tests: it runs in the system's interpreter."""
 NOT_IMPORTED = {
@@ -79,7 +79,7 @@ RUNTIME = [name for name in PACKAGES if name != "training"]
     [
         (RUNTIME, CORE),
         (["training"], CORE | TRAIN),
-        (["benchmarks", "tests"], CORE | TRAIN | DEV),
+        (["benchmarks", "supply_chain", "tests"], CORE | TRAIN | DEV),
     ],
     ids=["runtime", "training", "development"],
 )
@@ -114,12 +114,12 @@ def test_kafka_python_has_an_upper_bound_while_its_private_attributes_are_used()
     assert any(each.operator == "<" for each in CORE["kafka-python"].specifier)
 
 
-def test_the_wheel_contains_mien_and_neither_benchmarks_nor_tests() -> None:
+def test_the_wheel_contains_mien_and_nothing_for_development() -> None:
     patterns = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
     folders = [path.parent.name for path in ROOT.glob("*/__init__.py")]
     packages = {name for name in folders if any(fnmatch(name, pattern) for pattern in patterns)}
     assert packages == set(PACKAGES)
-    assert set(folders) - packages == {"benchmarks", "tests"}
+    assert set(folders) - packages == {"benchmarks", "supply_chain", "tests"}
 
 
 def test_the_package_index_refuses_an_upload() -> None:
