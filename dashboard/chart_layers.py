@@ -67,7 +67,8 @@ def slot_base(scale: Scale) -> alt.Chart:
 
 
 def time_axis(column: str, scale: Scale) -> alt.X:
-    """The time axis that all layers of a chart share; `column` is in local milliseconds."""
+    """The time axis that all layers of a chart share; `column` is in milliseconds of the axis."""
+    labels = {"labelExpr": _label_expression(scale)} if scale.changes else {}
     return alt.X(
         f"{column}:T",
         title=None,
@@ -79,8 +80,18 @@ def time_axis(column: str, scale: Scale) -> alt.X:
             labelFlush=True,
             labelOverlap=True,
             labelColor=LABEL_COLOUR,
+            **labels,
         ),
     )
+
+
+def _label_expression(scale: Scale) -> str:
+    """The label of a tick (a Vega expression) where the clock changes on the axis."""
+    parts, before = ["time(datum.value)"], 0
+    for at, shift in scale.changes:
+        parts.append(f"(time(datum.value) >= {at} ? {shift - before} : 0)")
+        before = shift
+    return f"utcFormat({' + '.join(parts)}, '{scale.axis_format}')"
 
 
 def missing_figures(base: alt.Chart, band: Band) -> tuple[alt.Chart, ...]:

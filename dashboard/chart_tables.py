@@ -16,7 +16,7 @@ from storage.events import Event
 from storage.figures.groups import COVERAGE_FLOOR, THIN, Figures, State
 from storage.figures.trend import Slot
 from storage.intervals import Interval
-from storage.local_time import to_local_time
+from storage.local_time import HOUR_US, to_local_time
 
 Row = dict[str, Any]
 GetShares = Callable[[Figures], Mapping[str, Interval]]
@@ -38,12 +38,19 @@ SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity
 def slot_table(
     slots: Sequence[Slot], zone: ZoneInfo, scale: Scale, labels: Sequence[str], get_shares: GetShares
 ) -> Any:
-    """One row per slot, with one text column per label; times are local milliseconds of `zone`."""
-    rows = [_slot(slot, zone, scale, labels, get_shares(slot.figures)) for slot in slots]
+    """One row per slot, with one text column per label.
+
+    Times are milliseconds of the axis, which shows the local time of the first slot and runs on from there,
+    so that slots are side by side where the clock changes.
+    """
+    rows = [
+        {**_times(slot, slots, zone), **_slot(slot, zone, scale, labels, get_shares(slot.figures))}
+        for slot in slots
+    ]
     return _table(rows, (*SLOT_COLUMNS, *labels))
 
 
-def stack_table(slots: Iterable[Slot], zone: ZoneInfo, labels: Sequence[str], get_shares: GetShares) -> Any:
+def stack_table(slots: Sequence[Slot], zone: ZoneInfo, labels: Sequence[str], get_shares: GetShares) -> Any:
     """One row per slot and label with a share: the edges of its part of the stack, 0 to 1."""
     rows: list[Row] = []
     for slot in slots:
@@ -51,7 +58,7 @@ def stack_table(slots: Iterable[Slot], zone: ZoneInfo, labels: Sequence[str], ge
         for label in labels:
             high = low + (shares[label].value if label in shares else 0.0)
             if high > low:
-                rows.append({**_times(slot, zone), "label": label, "low": low, "high": high})
+                rows.append({**_times(slot, slots, zone), "label": label, "low": low, "high": high})
             low = high
     return _table(rows, STACK_COLUMNS)
 
@@ -69,7 +76,7 @@ def label_table(
         share = shown[-1][label].value
         middles.append((low + share / 2) * (bottom - top))
         low += share
-    at = _times(slots[-1], zone)["end"]
+    at = _times(slots[-1], slots, zone)["end"]
     heights = place_labels(middles, LABEL_GAP, 6, bottom - top - 6)
     rows = [
         {"at": at, "y": bottom - height, "label": label}
@@ -84,7 +91,7 @@ def event_table(events: Iterable[Event], slots: Sequence[Slot], zone: ZoneInfo) 
     for event in events:
         start, end = max(event.start, slots[0].start), min(event.end, slots[-1].end)
         if start < end:
-            times = [to_local_time(time, zone) // 1000 for time in (start, end)]
+            times = [_axis_time(time, slots, zone) for time in (start, end)]
             full = [to_local_time(time, zone) // 1000 for time in (event.start, event.end - 1)]
             when = " to ".join(_local_datetime(time).strftime("%a %d %b %Y") for time in full)
             rows.append({"start": times[0], "end": times[1], "name": event.name, "when": when})
@@ -114,11 +121,9 @@ def _slot(
     slot: Slot, zone: ZoneInfo, scale: Scale, labels: Sequence[str], shares: Mapping[str, Interval]
 ) -> Row:
     figures, mood, coverage = slot.figures, slot.figures.mood, slot.figures.coverage
-    times = _times(slot, zone)
     suppressed = bool(labels and figures.visits and not shares)
     return {
-        **times,
-        "when": " to ".join(_local_datetime(time).strftime(scale.slot_format) for time in times.values()),
+        "when": _when(slot, zone, scale),
         "state": State.SUPPRESSED.value if suppressed else _state_text(figures),
         "visits": figures.visits,
         "visits_opacity": theme.FAINT if slot.running else 1.0,
@@ -148,9 +153,24 @@ def _local_datetime(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _times(slot: Slot, zone: ZoneInfo) -> dict[str, int]:
+def _when(slot: Slot, zone: ZoneInfo, scale: Scale) -> str:
+    """The time of a slot in words; with the name of the local time where an hour may occur twice."""
     start = to_local_time(slot.start, zone)
-    return {"start": start // 1000, "end": (start + slot.end - slot.start) // 1000}
+    # Days end at midnight, whatever their length; shorter slots in the time in which they start.
+    end = start + slot.end - slot.start if slot.end - slot.start <= HOUR_US else to_local_time(slot.end, zone)
+    text = " to ".join(_local_datetime(time // 1000).strftime(scale.slot_format) for time in (start, end))
+    if not scale.changes:
+        return text
+    return f"{text} {_local_datetime(slot.start // 1000).astimezone(zone).tzname()}"
+
+
+def _times(slot: Slot, slots: Sequence[Slot], zone: ZoneInfo) -> dict[str, int]:
+    return {"start": _axis_time(slot.start, slots, zone), "end": _axis_time(slot.end, slots, zone)}
+
+
+def _axis_time(time_us: int, slots: Sequence[Slot], zone: ZoneInfo) -> int:
+    first = slots[0].start
+    return (to_local_time(first, zone) + time_us - first) // 1000
 
 
 def _table(rows: Iterable[Row], columns: Sequence[str]) -> Any:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from storage.figures.timeline import Timeline, Unit
+from storage.local_time import to_local_time
 
 _LONG_HOURS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The name of a slot, and the formats of its times: `axis_format` is d3's, `slot_format` Python's."""
+    """The name of a slot, and the formats of its times: `axis_format` is d3's, `slot_format` Python's.
+
+    `changes` are the changes of the clock: where each is on the axis, which runs on without a change, and by
+    how much labels from there on differ from the axis, both in milliseconds.
+    """
 
     slot_name: str
     axis_format: str
     slot_format: str
+    changes: tuple[tuple[int, int], ...] = ()
 
 
 _DAYS = "%a %d %b %Y"
@@ -31,6 +38,16 @@ _LONG_HOUR = Scale("hour", "%-d %b", "%a %d %b %H:%M")
 
 def scale_of(timeline: Timeline) -> Scale:
     """The scale of a timeline."""
-    if timeline.unit is Unit.HOUR and timeline.slots > _LONG_HOURS:
-        return _LONG_HOUR
-    return SCALES[timeline.unit]
+    is_long = timeline.unit is Unit.HOUR and timeline.slots > _LONG_HOURS
+    scale = _LONG_HOUR if is_long else SCALES[timeline.unit]
+    return scale if timeline.unit.minutes is None else replace(scale, changes=_clock_changes(timeline))
+
+
+def _clock_changes(timeline: Timeline) -> tuple[tuple[int, int], ...]:
+    offsets = [(edge, to_local_time(edge, timeline.zone) - edge) for edge in timeline.edges]
+    first = offsets[0][1]
+    return tuple(
+        ((edge + first) // 1000, (offset - first) // 1000)
+        for (_, before), (edge, offset) in pairwise(offsets)
+        if offset != before
+    )
