@@ -70,6 +70,7 @@ class Supervisor:
         self._listed: dict[str, Camera] = {}
         self._captures: dict[str, Capture] = {}
         self._stopping: list[Capture] = []
+        self._unstarted: set[str] = set()
         self._read_elsewhere: dict[str, str] = {}
         self._captured: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -148,8 +149,21 @@ class Supervisor:
             camera, lease = self._listed[key], self._leases.lease_of(key)
             if lease is not None:
                 capture = Capture(camera, self._writer, lease, self._settings, self._rules, self._wake.set)
-                self._captures[key] = capture
-                capture.start()
+                if self._starts(capture):
+                    self._captures[key] = capture
+
+    def _starts(self, capture: Capture) -> bool:
+        """Start a capture; False where the system starts no further thread: it is tried again in a moment."""
+        camera_id = capture.camera.id
+        try:
+            capture.start()
+        except RuntimeError as error:
+            if camera_id not in self._unstarted:
+                _log.error("camera %s: %s; it is tried again until it starts", camera_id, error)
+            self._unstarted.add(camera_id)
+            return False
+        self._unstarted.discard(camera_id)
+        return True
 
     def _store(self) -> bool:
         """Store health and counts of all captures; False if the sink is unavailable."""

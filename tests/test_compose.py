@@ -60,6 +60,7 @@ def test_a_service_has_minimal_privileges(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["ulimits"] == {"core": 0}
     assert not service.keys() & {
         "privileged",
         "cap_add",
@@ -97,6 +98,14 @@ def test_a_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
         assert check["test"][0] == "CMD"
         assert SERVICES[name]["restart"] == "unless-stopped"
         assert {"interval", "timeout", "retries", "start_period"} <= check.keys()
+
+
+def test_no_health_check_goes_through_a_proxy() -> None:
+    checks = {name: str(service["healthcheck"]) for name, service in SERVICES.items()}
+    assert [name for name, check in checks.items() if "urllib" in check] == []
+    for name, check in checks.items():
+        if "http.client" in check:
+            compile(SERVICES[name]["healthcheck"]["test"][-1], name, "exec")
 
 
 @every_service

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from common.log_lines import one_line
 from mien.cli.options import Config, Database, Port
 
 if TYPE_CHECKING:
@@ -37,5 +39,6 @@ def doctor(config: Config = None, database: Database = None, port: Port = None) 
 def _table(checks: list[Check]) -> Table:
     table = Table("", "What", "Found", "How to get it")
     for check in checks:
-        table.add_row(_MARKS[check.state], check.what, check.found, check.fix)
+        texts = (escape(one_line(text)) for text in (check.what, check.found, check.fix))
+        table.add_row(_MARKS[check.state], *texts)
     return table

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from bus.messages import UNKNOWN
+from common.log_lines import one_line
 from mien.totals import CameraTotals, RunResult
 
 
@@ -35,7 +36,9 @@ def build_table(result: RunResult) -> RenderableType:
         )
     if not result.totals:
         table.add_row("none", *[""] * 6)
-    failures = [f"[red]{escape(name)}: {escape(reason)}[/]" for name, reason in result.failures.items()]
+    failures = [
+        f"[red]{escape(name)}: {escape(one_line(reason))}[/]" for name, reason in result.failures.items()
+    ]
     if result.results_lost:
         failures.append("[red]the last results are lost: the database was unavailable until the end[/]")
     return Group(table, *failures)

@@ -223,6 +223,23 @@ def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamer
         assert running.captured("door") == len(running.consumer.of("door"))
 
 
+def test_a_camera_whose_thread_cannot_be_started_is_tried_again(
+    door: MjpegCamera, till: MjpegCamera, caplog: pytest.LogCaptureFixture
+) -> None:
+    with capturing(Camera("door", door.url(), 5)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        threading.stack_size(1 << 46)  # More than the system gives a thread.
+        try:
+            running.camera_list.now.append(Camera("till", till.url(), 5))
+            running.consumer.wait_for_frames("door", 2)
+            running.sink.wait_for(lambda: "camera till: can't start new thread" in caplog.text)
+        finally:
+            threading.stack_size(0)
+        running.consumer.wait_for_frames("till", 2)
+        assert_undisturbed(running, "door")
+    assert caplog.text.count("can't start new thread") == 1
+
+
 def test_the_previous_list_stays_in_force_while_the_list_is_unavailable(door: MjpegCamera) -> None:
     with capturing(Camera("door", door.url(), 10)) as running:
         running.consumer.wait_for_frames("door", 2)
