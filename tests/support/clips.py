@@ -18,6 +18,7 @@ WALKING = "face-demographics-walking"
 WOMAN = "head-pose-face-detection-female"
 MAN = "head-pose-face-detection-male"
 AISLE = "store-aisle-detection"
+ONE_BY_ONE = "one-by-one-person-detection"
 _QUALITY = 85
 
 
