@@ -58,7 +58,7 @@ def one_line_records(clean: Callable[[str], str] = one_line) -> None:
 
 def format_traceback(error: BaseException) -> str:
     """The traceback of an exception, and of those that caused it, as one paragraph; not cleaned."""
-    parts = []
+    parts: list[str] = []
     chain: BaseException | None = error
     while chain is not None and len(parts) < _MAX_CHAIN:
         places = [

@@ -69,14 +69,18 @@ def _reference(package: metadata.Distribution) -> str:
 
 
 def _licences(package: metadata.Distribution) -> list[dict[str, Any]]:
-    if expression := package.metadata.get("License-Expression"):
-        return [{"expression": expression}]
-    classifiers = package.metadata.get_all("Classifier") or []
+    if expressions := _values(package, "License-Expression"):
+        return [{"expression": expressions[0]}]
+    classifiers = _values(package, "Classifier")
     names = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith(_LICENCE)]
-    named = (package.metadata.get("License") or "").strip()
-    if not names and named and len(named) <= _LONGEST_LICENCE and "\n" not in named:
-        names = [named]
+    named = [each.strip() for each in _values(package, "License")]
+    if not names:
+        names = [each for each in named if 0 < len(each) <= _LONGEST_LICENCE and "\n" not in each]
     return [{"license": {"name": name}} for name in sorted(set(names))]
+
+
+def _values(package: metadata.Distribution, field: str) -> list[str]:
+    return package.metadata.get_all(field) or []
 
 
 def _dependencies(
