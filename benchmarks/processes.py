@@ -20,6 +20,8 @@ from tests.support.processes import free_port, surroundings
 _MIEN = str(Path(sys.executable).with_name("mien"))
 _STOP_S = 30.0
 _POLL_S = 0.1
+_WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""This machine is never asked through a proxy of the environment."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _ENDED = (FileNotFoundError, ProcessLookupError)
 """What reading the state of a process raises after it has ended."""
@@ -62,7 +64,7 @@ class Process:
         if (code := self._process.poll()) is not None:
             raise RuntimeError(f"{self._log.stem} ended with {code}: {self._log.read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(self._metrics, timeout=5) as response:
+            with _WITHOUT_PROXY.open(self._metrics, timeout=5) as response:
                 text = response.read().decode()
         except OSError:
             return {}

@@ -68,7 +68,6 @@ def slot_base(scale: Scale) -> alt.Chart:
 
 def time_axis(column: str, scale: Scale) -> alt.X:
     """The time axis that all layers of a chart share; `column` is in milliseconds of the axis."""
-    labels = {"labelExpr": _label_expression(scale)} if scale.changes else {}
     return alt.X(
         f"{column}:T",
         title=None,
@@ -80,7 +79,7 @@ def time_axis(column: str, scale: Scale) -> alt.X:
             labelFlush=True,
             labelOverlap=True,
             labelColor=LABEL_COLOUR,
-            **labels,
+            labelExpr=_label_expression(scale) if scale.changes else alt.Undefined,
         ),
     )
 
