@@ -143,13 +143,13 @@ def share_stack(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
 
 
 def event_marks(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
-    """A bar over the time of each event, with its name."""
+    """A line over the time of each event, with its name above."""
     base = alt.Chart(EVENTS).encode(x=time_axis("start", scale), tooltip=[alt.Tooltip("name:N"), "when:N"])
-    bars = base.mark_rect(cornerRadius=2, opacity=0.8).encode(
-        x2="end:T", y=alt.value(band.top), y2=alt.value(band.bottom), color=colour(theme.CAUTION)
+    bars = base.mark_rect(cornerRadius=1).encode(
+        x2="end:T", y=alt.value(band.bottom - 3), y2=alt.value(band.bottom), color=colour(theme.CAUTION)
     )
-    names = base.mark_text(align="left", dx=4, fontSize=11, baseline="middle", limit=160).encode(
-        y=alt.value(band.middle), text="name:N", color=colour(theme.INK)
+    names = base.mark_text(align="left", fontSize=11, baseline="top", limit=160).encode(
+        y=alt.value(band.top), text="name:N", color=colour(theme.QUIET)
     )
     return bars, names
 

@@ -27,7 +27,7 @@ from storage.figures.trend import Slot
 from storage.intervals import Interval
 from storage.tables import GENDERS
 
-_EVENTS = Band(2, 12)
+_EVENTS = Band(0, 16)
 _EXPRESSIONS, _VISITS, _EXPRESSIONS_STRIP = Band(20, 210), Band(226, 266), Band(276, 282)
 _GENDERS, _GENDERS_STRIP = Band(6, 116), Band(126, 132)
 _MOOD, _MOOD_STRIP = Band(6, 244), Band(254, 260)

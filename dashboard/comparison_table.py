@@ -26,7 +26,7 @@ def table(found: Comparison) -> str:
 
 def _part(part: Part) -> str:
     visits = "too few visits to show" if part.visits is None else f"{formats.count(part.visits)} visits"
-    coverage = "" if part.coverage is None else f", coverage {formats.rounded_percent(part.coverage)}"
+    coverage = "" if part.coverage is None else f", coverage {formats.percent(part.coverage)}"
     dropped = f", {formats.count(part.dropped_hours)} hours left out" if part.dropped_hours else ""
     simulated = ", simulated data" if part.simulated else ""
     return f"<small>{visits} on {part.days} days{coverage}{dropped}{simulated}</small>"

@@ -20,7 +20,12 @@ from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
 from storage.postgresql_server import READER_TIMEOUT_MS
 
 _APPEND_ONLY = {tables.observations.name}
-_DELETABLE = {tables.cameras.name, tables.camera_states.name}
+_DELETABLE = {
+    tables.cameras.name,
+    tables.camera_states.name,
+    tables.events.name,
+    tables.event_cameras.name,
+}
 _READ_ONLY = (
     "alembic_version",
     *(day_partitions.default_partition(time) for time in day_partitions.PARTITION_COLUMNS),

@@ -112,7 +112,7 @@ def draw_tiles(
 def online_text(expected: int, missing: int) -> str:
     """Whether all cameras deliver pictures, in words."""
     if not expected:
-        return "none is expected to"
+        return "no camera is active"
     return f"{missing} without pictures" if missing else "all deliver pictures"
 
 

@@ -122,7 +122,10 @@ def test_the_dashboard_has_the_colour_scheme_of_the_viewer(
     scheme: str, ground: str, browser: Browser, writer: Writer, url: str, tmp_path: Path
 ) -> None:
     assert writer
-    with dashboard(tmp_path, url, suppress_below=1) as address, visit(browser, address + RECENT, scheme) as seen:  # type: ignore[arg-type]
+    with (
+        dashboard(tmp_path, url, suppress_below=1) as address,
+        visit(browser, address + RECENT, scheme) as seen,
+    ):  # type: ignore[arg-type]
         seen.wait_for_charts(5)
         app = seen.page.get_by_test_id("stApp")
         assert app.evaluate("app => getComputedStyle(app).backgroundColor") == ground
@@ -159,10 +162,10 @@ def test_the_alarm_links_to_the_cameras_and_the_address_contains_the_choices(
     SHOP.report(writer, wall_clock_us() + PATIENCE_US, down="aisle", reason="no answer from <b>10.0.0.12</b>")
     with dashboard(tmp_path, url, refresh_seconds=1) as address, visit(browser, address + RECENT) as seen:
         seen.wait_for_text("is down")
-        seen.page.get_by_label("Period").click()
+        seen.page.get_by_role("combobox", name="Period").click()
         seen.page.get_by_role("option", name="1 h").click()
         seen.wait_for_text("by 5 minutes")
-        seen.page.get_by_label("Cameras", exact=True).click()
+        seen.page.get_by_role("combobox", name="Cameras").click()
         seen.page.get_by_role("option", name="Checkout").click()
         address_of_view = r"period=1(\+|%20)h.*camera=Checkout|camera=Checkout.*period=1(\+|%20)h"
         seen.page.wait_for_url(re.compile(address_of_view))

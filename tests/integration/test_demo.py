@@ -36,8 +36,8 @@ def wait_for_visits(seen: OpenPage, at_least: int, seconds: float) -> None:
 
 
 def test_figures_change_within_a_minute_and_the_history_is_kept(tmp_path: Path, browser: Browser) -> None:
-    started = time.monotonic()
-    with demo(tmp_path) as (address, process), visit(browser, address) as seen:
+    with demo(tmp_path) as (address, process), visit(browser, f"{address}/?period=1+h") as seen:
+        started = time.monotonic()
         seen.wait_for_text("Estimated expression")
         wait_for_visits(seen, 1, FIRST_MINUTE_S - (time.monotonic() - started))
         before = seen.figure("Visits")
@@ -45,9 +45,13 @@ def test_figures_change_within_a_minute_and_the_history_is_kept(tmp_path: Path, 
         seen.wait_for_charts(3)
         assert "3 / 3" in seen.figure("Cameras online")
         stored = count(seen)
+        seen.wait_for_text("Simulated data.")
+        with visit(browser, f"{address}/trends?period=28+days") as history:
+            history.wait_for_text("Hours of the week")
+            history.wait_for_charts(10)
         assert seen.errors == []
         assert seen.foreign == []
         end(process)
-    with demo(tmp_path) as (address, process), visit(browser, address) as seen:
+    with demo(tmp_path) as (address, process), visit(browser, f"{address}/?period=1+h") as seen:
         wait_for_visits(seen, stored, 30)
         end(process)

@@ -26,7 +26,8 @@ from ingest.demo.camera import DemoCamera
 from tests.support.browser import chromium, visit
 from tests.support.demos import demo, end
 
-MINUTES = 14.0
+MINUTES = 3.0
+_READY = '[data-testid="stVegaLiteChart"] svg, table.compared, table.cameras'
 MOMENTS_S = range(0, 3600, 3)
 MOST_FACES = 5
 SMALLEST_FACE = 34
@@ -40,8 +41,15 @@ def main(folder: Path, minutes: float) -> None:
     with chromium() as browser, tempfile.TemporaryDirectory() as name, demo(Path(name)) as (address, process):
         time.sleep(minutes * 60)
         for scheme in ("light", "dark"):
-            take_screenshot(browser, address, scheme, folder / f"overview-{scheme}.png", height=1080)
-        take_screenshot(browser, address, "light", folder / "cameras-light.png", height=460, page="Cameras")
+            path = folder / f"overview-{scheme}.png"
+            take_screenshot(browser, f"{address}/?period=28+days", scheme, path, height=1180)
+        for page, query, height in (
+            ("trends", "period=28+days", 1400),
+            ("compare", "kind=Before+and+after+an+event", 1000),
+            ("cameras", "", 460),
+        ):
+            path = folder / f"{page}-light.png"
+            take_screenshot(browser, f"{address}/{page}?{query}", "light", path, height)
         end(process)
 
 
@@ -51,15 +59,10 @@ def take_screenshot(
     scheme: Literal["light", "dark"],
     path: Path,
     height: int,
-    page: str = "Overview",
 ) -> None:
-    """Save a screenshot of one page; the viewer's system prefers the colour scheme `scheme`."""
+    """Save a screenshot of the page at an address; the viewer's system prefers the colour scheme `scheme`."""
     with visit(browser, address, scheme, height=height) as seen:
-        if page == "Overview":
-            seen.wait_for_charts(3)
-        else:
-            seen.page.get_by_role("link", name=page).first.click()
-            seen.wait_for_text("Frames of the last hour")
+        seen.page.wait_for_selector(_READY)
         seen.page.wait_for_timeout(3000)
         seen.page.screenshot(path=path)
 
