@@ -16,9 +16,13 @@ from storage.day_partitions import DAY_US, start_of_day
 from storage.versions import require_owner
 
 _BATCH = 5000
-_POSITION_TIMES: tuple[sa.Column[int], ...] = (tables.offsets.c.written_at, tables.last_frames.c.written_at)
+_POSITION_TIMES: tuple[sa.Column[int], ...] = (
+    tables.offsets.c.written_at,
+    tables.last_frames.c.written_at,
+    tables.capture_processes.c.renewed_at,
+)
 _POSITION_DAYS = 30
-"""Days after its last write for which a position or last frame is kept; the bus keeps frames for less."""
+"""Days after its last write for which a position, a last frame or a process that captured is kept."""
 
 Cutoffs = dict[sa.Column[int], int]
 """The earliest time that is kept, by the time column of a table."""
