@@ -6,6 +6,7 @@ Luminance comes from the luma plane directly: a conversion to colours and back w
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import av
@@ -86,43 +87,65 @@ def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
 
 
-def _luma(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:
-    """The luminance as the frame stores it, and whether it has the limited range."""
-    kind = frame.format
+class _Format(NamedTuple):
+    """What a pixel format means for its luminance.
+
+    `direct` says that the first plane holds luma alone, in `bits` of one or two bytes, the lowest `shift` of
+    which are left out; `full_by_default` that 0 is black unless the frame says otherwise, instead of 16.
+    """
+
+    direct: bool
+    transparent: bool
+    rgb: bool
+    bits: int
+    shift: int
+    byte_order: str
+    full_by_default: bool
+
+
+@lru_cache(maxsize=64)
+def _describe(name: str) -> _Format:
+    kind = av.VideoFormat(name, 16, 16)
     first = kind.components[0]
     transparent = any(each.is_alpha for each in kind.components)
+    alone = kind.is_planar or len(kind.components) == 1
     plain = (
-        first.is_luma and first.bits >= _EIGHT and not (kind.has_palette or kind.is_bit_stream or transparent)
-    )
-    if kind.is_rgb and not transparent:
-        return np.asarray(cv2.cvtColor(_converted(frame, "bgr24"), cv2.COLOR_BGR2GRAY), np.uint8), False
-    if not plain or first.bits > _SIXTEEN or not _is_own_plane(frame):
-        return (_composited(frame) if transparent else _converted(frame, "gray")), False
-    gray = kind.name.startswith("gray")
-    limited = frame.color_range != _FULL_RANGE and not kind.name.startswith("yuvj")
-    if gray:
-        limited = frame.color_range == _LIMITED_RANGE
-    return _plane(frame), limited
-
-
-def _is_own_plane(frame: av.VideoFrame) -> bool:
-    """Whether the first plane holds luma alone."""
-    kind = frame.format
-    return kind.is_planar or len(kind.components) == 1
-
-
-def _plane(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    plane, kind = frame.planes[0], frame.format
-    bits = kind.components[0].bits
-    if bits == _EIGHT:
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return np.asarray(rows[: frame.height, : frame.width], np.uint8)
-    deep = np.frombuffer(memoryview(plane), ">u2" if kind.is_big_endian else "<u2").reshape(
-        -1, plane.line_size // 2
+        first.is_luma and _EIGHT <= first.bits <= _SIXTEEN and not (kind.has_palette or kind.is_bit_stream)
     )
     # p010 and its relatives keep their bits at the upper end of 16.
-    shift = _SIXTEEN - _EIGHT if kind.name.startswith(("p0", "p2", "p4")) else bits - _EIGHT
-    return np.asarray(deep[: frame.height, : frame.width] >> shift, np.uint8)
+    stored = _SIXTEEN if name.startswith(("p0", "p2", "p4")) else first.bits
+    return _Format(
+        direct=plain and alone and not transparent,
+        transparent=transparent,
+        rgb=kind.is_rgb,
+        bits=first.bits,
+        shift=stored - _EIGHT,
+        byte_order=">" if kind.is_big_endian else "<",
+        full_by_default=name.startswith(("gray", "yuvj")),
+    )
+
+
+def _luma(frame: av.VideoFrame) -> tuple[NDArray[np.uint8], bool]:
+    """The luminance as the frame stores it, and whether it has the limited range."""
+    kind = _describe(frame.format.name)
+    if kind.direct:
+        said = frame.color_range
+        limited = said != _FULL_RANGE and not (kind.full_by_default and said != _LIMITED_RANGE)
+        return _plane(frame, kind), limited
+    if kind.transparent:
+        return _composited(frame), False
+    if kind.rgb:
+        return np.asarray(cv2.cvtColor(_converted(frame, "bgr24"), cv2.COLOR_BGR2GRAY), np.uint8), False
+    return _converted(frame, "gray"), False
+
+
+def _plane(frame: av.VideoFrame, kind: _Format) -> NDArray[np.uint8]:
+    plane = frame.planes[0]
+    if kind.bits == _EIGHT:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return np.asarray(rows[: frame.height, : frame.width], np.uint8)
+    deep = np.frombuffer(memoryview(plane), f"{kind.byte_order}u2").reshape(-1, plane.line_size // 2)
+    return np.asarray(deep[: frame.height, : frame.width] >> kind.shift, np.uint8)
 
 
 def _composited(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 import time
-from pathlib import Path
 
 import av
 
@@ -13,8 +11,6 @@ from media.errors import VideoError
 from media.images import Gray
 
 _MICROSECONDS = 1_000_000
-_SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-"""Where Debian and Fedora keep the certificates that they trust, in one file."""
 _TIMED_OUT = 0.9
 """Share of a time-out after which a failure counts as timed out."""
 
@@ -81,15 +77,12 @@ def _open(url: str, open_timeout: float, read_timeout: float) -> av.container.In
         "rtsp_transport": "tcp",
         "allowed_media_types": "video",
         # Without rtsp among them no redirection is followed: it needs a further connection of that protocol.
-        "protocol_whitelist": "rtp,tcp,tls",
+        "protocol_whitelist": "rtp,tcp",
         "format_whitelist": "rtsp",
         # Longer than both limits, which interrupt whatever FFmpeg waits for.
         "timeout": str(round(2 * max(open_timeout, read_timeout) * _MICROSECONDS)),
         # Without a wait for frames that only serve to measure the rate.
         "fpsprobesize": "0",
-        # FFmpeg by itself accepts any certificate.
-        "tls_verify": "1",
-        **_trusted_certificates(),
     }
     began = time.monotonic()
     try:
@@ -102,13 +95,6 @@ def _open(url: str, open_timeout: float, read_timeout: float) -> av.container.In
         )
     except av.FFmpegError as error:
         raise _stream_error(error, began, open_timeout) from error
-
-
-def _trusted_certificates() -> dict[str, str]:
-    """The file of trusted certificates, which `SSL_CERT_FILE` may name, as for HTTPS."""
-    named = ssl.get_default_verify_paths().cafile
-    found = next((path for path in (named, *_SYSTEM_CERTIFICATES) if path and Path(path).exists()), None)
-    return {"ca_file": found} if found else {}
 
 
 def _stream_error(error: av.FFmpegError, began: float, timeout: float) -> StreamError:
