@@ -16,6 +16,7 @@ _PAGES = {
     "trends": ("Trends", ":material/show_chart:"),
     "compare": ("Compare", ":material/compare_arrows:"),
     "cameras": ("Cameras", ":material/videocam:"),
+    "quality": ("Quality & privacy", ":material/shield_person:"),
     "events": ("Events", ":material/event:"),
 }
 

@@ -122,6 +122,6 @@ def _draw_cameras(cameras: Sequence[CameraStatus]) -> frozenset[str] | None:
             label_visibility="collapsed",
             key="camera",
             bind="query-params",
-            width=260,
+            width=210,
         )
     return cameras_of(site, picked, {camera.camera_id: camera.site for camera in cameras})

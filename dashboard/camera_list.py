@@ -18,7 +18,9 @@ _COLUMNS = {
     "Last frame": "The age of the newest picture, according to the newest report",
     "Reconnects": "How often the source was opened again since the capture started",
     "Delay": "From capture to result: mean of the frames analysed in the last hour",
-    "Frames of the last hour": "How many of the sampled frames were analysed or showed no change, and why others were not analysed",
+    "Frames of the last hour": (
+        "How many of the sampled frames were analysed or showed no change, and why others were not analysed"
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -17,6 +17,7 @@ from storage.engine import Database, open_database
 from storage.events import Event, read_events
 from storage.figures.comparison import Chosen, Comparison, compare
 from storage.figures.cross import GenderMix, read_cross
+from storage.figures.quality import CameraQuality, read_oldest, read_quality
 from storage.figures.selection import Choice
 from storage.figures.simulated import has_simulated_data
 from storage.figures.timeline import Timeline, Unit, shifted
@@ -98,6 +99,16 @@ def read_expressions_by_gender(settings: Settings, question: Question) -> list[G
     return _cross(settings.database, question, _interval_number(_SLOW_S))
 
 
+def read_camera_quality(settings: Settings, question: Question) -> list[CameraQuality]:
+    """Coverage and frames of each camera. Raises as `read_figures` does."""
+    return _quality(settings.database, question, _interval_number(_SLOW_S))
+
+
+def read_oldest_rows(settings: Settings) -> Mapping[str, int | None]:
+    """The time of the oldest row of each kind. Raises StorageError while the database is unavailable."""
+    return _oldest(settings.database, _interval_number(_SLOW_S))
+
+
 def read_comparison(settings: Settings, a: Chosen, b: Chosen, matched: bool) -> Comparison:
     """A comparison of two sides. Raises StorageError while the database is missing or unavailable."""
     sides = (a.timeline.edges[0], a.timeline.edges[-1], b.timeline.edges[0], b.timeline.edges[-1])
@@ -170,6 +181,16 @@ def _week(database: str, question: Question, interval: int) -> list[WeekHour]:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _cross(database: str, question: Question, interval: int) -> list[GenderMix]:
     return read_cross(_engine(database), question.timeline(), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _quality(database: str, question: Question, interval: int) -> list[CameraQuality]:
+    return read_quality(_engine(database), question.timeline())
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _oldest(database: str, interval: int) -> Mapping[str, int | None]:
+    return read_oldest(_engine(database))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32, ttl=_SLOW_S)

@@ -59,7 +59,7 @@ def change_in_percent(now: int | None, before: int | None) -> str:
 
 
 def change_in_points(now: Interval, before: Interval | None) -> str:
-    """The change of a share, as an addition to a text: ", +2 points"; empty where the earlier is unknown."""
+    """The change of a share, as an addition to a text: ", +2 points"; otherwise " of visits"."""
     if before is None:
-        return ""
+        return " of visits"
     return f", {formats.signed(100 * (now.value - before.value))} points"

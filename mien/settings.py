@@ -203,7 +203,10 @@ def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
-    names = ("database", "refresh_seconds", "suppress_below", "timezone", "fps")
+    names = (
+        *("database", "refresh_seconds", "suppress_below", "timezone", "fps"),
+        *("keep_visits_days", "keep_observations_days", "keep_coverage_days"),
+    )
     return {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
 
 

@@ -54,6 +54,14 @@ UPLIFT = (
     "each weekday and hour is weighted as in the event. Hours with a coverage under 90 % are left out of "
     "both."
 )
+FRAMES = (
+    "What became of the frames of each camera: analysed, not analysed because nothing had changed, too old when "
+    "their turn came, unreadable, or dropped before. Delay is the mean age of a frame when its result is ready."
+)
+STORED = (
+    "Rows are deleted after a number of full days (UTC), which the settings keep_visits_days, "
+    "keep_observations_days and keep_coverage_days name."
+)
 FRESHNESS = "The age of the newest frame whose result is in the database."
 
 

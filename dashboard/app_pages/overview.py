@@ -86,7 +86,7 @@ def draw_tiles(
             Tile(
                 "Top expression",
                 formats.capitalized(top) if top else None,
-                f"{formats.percent(labelled[top].value)} of visits"
+                formats.percent(labelled[top].value)
                 + change_in_points(labelled[top], before.expressions.get(top) if before else None)
                 if top
                 else "as estimated",

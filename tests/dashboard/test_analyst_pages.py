@@ -123,7 +123,20 @@ def test_cameras_are_compared() -> None:
     assert "▼ down" in text or "▲ up" in text
 
 
-@pytest.mark.parametrize("page", ["overview", "trends", "compare", "cameras", "events"])
+def test_the_quality_page_shows_frames_and_what_is_stored_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_KEEP_VISITS_DAYS", "100")
+    at = opened("quality", period="28 days")
+    text = all_text(at)
+    assert {metric.label for metric in at.metric} >= {"Coverage", "Expression unknown", "Hidden slots"}
+    rows = [row for row in text.split("<tr>") if 'data-label="Kept for"' in row]
+    assert "100 days" in rows[0]
+    assert "in 32 days" in rows[0], "the oldest of 70 days"
+    assert "nothing stored" in rows[1]
+    assert "Too old" in text
+    assert "&lt;img src=x&gt;" in text
+
+
+@pytest.mark.parametrize("page", ["overview", "trends", "compare", "cameras", "events", "quality"])
 def test_names_are_text_and_never_markup(page: str) -> None:
     at = opened(page, period="7 days")
     for each in at.get("html"):

@@ -15,6 +15,7 @@ from bus.messages import MICROSECONDS, MINUTE_US, UNKNOWN, CameraMinute, Visit
 from storage.figures.comparison import Chosen, Verdict, compare
 from storage.figures.cross import read_cross
 from storage.figures.groups import ENGAGED_S, State
+from storage.figures.quality import read_oldest, read_quality
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit, day_timeline
 from storage.figures.trend import read_trend
@@ -161,6 +162,19 @@ def test_hours_of_the_week(stored: tuple[sa.Engine, list[Visit]]) -> None:
         assert each.watched_hours == pytest.approx(watched[each.hour] / HOUR_US)
         if counts[each.hour]:
             assert each.rate == pytest.approx(counts[each.hour] * HOUR_US / watched[each.hour])
+
+
+def test_the_quality_of_each_camera(stored: tuple[sa.Engine, list[Visit]]) -> None:
+    engine, _ = stored
+    found = read_quality(engine, day_timeline(FIRST, LAST, Unit.DAY, NOW, ZONE))
+    minutes = some_minutes_of(stored)
+    assert [each.camera_id for each in found] == list(CAMERAS)
+    for each in found:
+        own = [minute for minute in minutes if minute.camera_id == each.camera_id]
+        assert each.captured == each.outcomes["analysed"] == 300 * len(own)
+        assert each.coverage == 1
+        assert each.age_us == 0
+    assert read_oldest(engine)["coverage"] == START
 
 
 def test_expressions_by_gender(stored: tuple[sa.Engine, list[Visit]]) -> None:

@@ -1,0 +1,68 @@
+"""How good the data of each camera are: coverage, and what became of its frames. They contain no visits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from storage import tables
+from storage.figures.cells import read_cells, snapshot
+from storage.figures.timeline import Timeline, Unit
+
+_OUTCOMES = tuple(
+    name for name in tables.COUNTS if name not in {"captured", "faces", "watched_us", "age_sum_us"}
+)
+_COLUMNS = tables.COVERAGE_SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class CameraQuality:
+    """One camera in a period: `outcomes` are frames by what became of them, `age_us` the mean age of results.
+
+    `coverage` is None where nothing was scheduled, `age_us` where nothing was analysed.
+    """
+
+    camera_id: str
+    coverage: float | None
+    captured: int
+    outcomes: dict[str, int]
+    age_us: float | None
+
+
+def read_quality(engine: sa.Engine, timeline: Timeline) -> list[CameraQuality]:
+    """The quality of every camera with rows in the period, by id.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    with snapshot(engine) as connection:
+        unit = Unit.DAY if timeline.unit in {Unit.DAY, Unit.WEEK} else timeline.unit
+        cells = read_cells(connection, timeline.refined(unit) if unit is Unit.DAY else timeline, _COLUMNS)
+    sums = cells.values.sum(axis=0)
+    result = []
+    for place, camera in enumerate(cells.cameras):
+        row = dict(zip(_COLUMNS, sums[place].tolist(), strict=True))
+        result.append(
+            CameraQuality(
+                camera,
+                row["watched_us"] / row["scheduled_us"] if row["scheduled_us"] else None,
+                round(row["captured"]),
+                {name: round(row[name]) for name in _OUTCOMES},
+                row["age_sum_us"] / row["analysed"] if row["analysed"] else None,
+            )
+        )
+    return result
+
+
+def read_oldest(engine: sa.Engine) -> dict[str, int | None]:
+    """The time of the oldest row of each kind that retention deletes, None without rows.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    times = {
+        "visits": tables.visits.c.first_seen,
+        "observations": tables.observations.c.observed_at,
+        "coverage": tables.camera_minutes.c.minute,
+    }
+    with engine.connect() as connection:
+        return {kind: connection.scalar(sa.select(sa.func.min(time))) for kind, time in times.items()}
