@@ -5,10 +5,14 @@ Only small modules are imported here: until `main` runs, Ctrl-C prints a traceba
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+import threading
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of a shell's command that SIGINT ended."""
@@ -22,7 +26,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own end prints tracebacks, too.
-    sys.exit(code)
+    _leave(code)
 
 
 def interrupt(_number: int, frame: FrameType | None) -> None:
@@ -36,6 +40,24 @@ def interrupt(_number: int, frame: FrameType | None) -> None:
             os._exit(INTERRUPTED)
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process with this exit code, also while threads that were abandoned run native code.
+
+    Python ends such a thread by force when it unloads itself; within C++ that aborts the whole process.
+    """
+    threads = [each for each in threading.enumerate() if each is not threading.current_thread()]
+    if not any(each.daemon for each in threads):
+        sys.exit(code)
+    for each in threads:
+        if not each.daemon:
+            each.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run() -> int:

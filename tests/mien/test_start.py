@@ -177,6 +177,21 @@ def test_a_bug_is_one_line_without_passwords(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_an_abandoned_thread_does_not_delay_or_abort_the_end(tmp_path: Path) -> None:
+    """It still runs when the command has ended; what the command has printed and registered is done."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, threading, time\n"
+        "atexit.register(lambda: print('registered'))\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('joined'))).start()\n"
+    )
+    done = mien(tmp_path, "--help", variables={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 0
+    assert "Usage: " in done.stdout
+    assert "joined\n" in done.stdout
+    assert done.stdout.endswith("registered\n")
+
+
 def test_the_command_works_through_a_link(tmp_path: Path) -> None:
     link = tmp_path / "linked"
     link.symlink_to(MIEN)
