@@ -326,3 +326,23 @@ def _mien(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_output_errors_are_errors_of_inference() -> None:
     assert issubclass(OutputError, InferenceError)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_names_that_are_not_utf8_are_written_escaped(suffix: str, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.jpg")
+    picture.rename(tmp_path / os.fsdecode(b"Stra\xdfe.jpg"))
+    out = tmp_path / f"found.{suffix}"
+    result = run("--faces", tmp_path, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "\\xdfe.jpg" in out.read_text(encoding="utf-8").replace("\\\\", "\\")
+
+
+def test_folders_are_read_in_natural_order_without_what_systems_leave_in_them(tmp_path: Path) -> None:
+    for number in (10, 9, 1, 2):
+        write_picture(tmp_path / f"{number}.jpg", seed=number)
+    for name in ("._1.jpg", "Thumbs.db", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"no picture")
+    found = find_files([tmp_path])
+    assert [file.path.name for file in found.files] == ["1.jpg", "2.jpg", "9.jpg", "10.jpg"]
+    assert found.others == 0
