@@ -135,7 +135,7 @@ def create_demo_scenario(names: Sequence[tuple[str, str]], site: str, days: int,
             open_hours=_OPEN_HOURS[0],
             visits_per_hour=rates[number % len(rates)],
             growth=1.2,
-            happiness=0.24 + 0.05 * number,
+            happiness=0.44 + 0.04 * number,
             female=0.5,
             enabled=True,
         )
