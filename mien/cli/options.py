@@ -26,7 +26,7 @@ Sources = Annotated[
         "--source",
         metavar="SOURCE",
         help="0 (webcam), rtsp(s)://..., http(s)://... (MJPEG), a video file, a folder of pictures or "
-        "demo://NAME. Repeat it for several cameras. ${NAME} is replaced from the environment. "
+        "demo://NAME. Repeat it for several cameras. ${MIEN_CAMERA_...} is replaced from the environment. "
         "Default: the cameras of mien.yaml and of `mien cameras`.",
     ),
 ]

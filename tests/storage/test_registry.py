@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from bus.messages import CameraHealth, CameraState
+from common.source_identity import identify
 from ingest.cameras import camera_id_of
 from storage import tables
 from storage.engine import open_database
@@ -338,3 +342,27 @@ def test_impossible_partitions_are_refused(registry: CameraRegistry) -> None:
         CameraRow("till", "0", partition=-1)
     with pytest.raises(StorageError, match="partitions 0: expected at least 1"):
         registry.assign_partitions(0)
+
+
+def test_the_ids_of_an_older_database_belong_to_the_sources_of_its_cameras(database_url: str) -> None:
+    engine = open_database(database_url)
+    CameraRegistry(engine).sync([CameraRow("door", "/a/door.mp4"), TILL, CameraRow("old", "0")])
+    with engine.begin() as connection:
+        # As it was before the table: a camera with a literal secret, and results of one that was removed.
+        connection.execute(sa.delete(tables.camera_identities))
+        old = sa.update(tables.cameras).where(tables.cameras.c.id == "old")
+        connection.execute(old.values(source="rtsp://shop:hush@10.0.0.7/x?psw=hush"))
+        minute = dict.fromkeys(tables.COUNTS, 0) | {"minute": 0, "camera_id": "gone"}
+        connection.execute(sa.insert(tables.camera_minutes), [minute])
+        connection.exec_driver_sql("DROP TABLE camera_identities")
+        migration = import_module("storage.migrations.versions.0006_camera_identities")
+        with Operations.context(MigrationContext.configure(connection)):
+            migration.upgrade()
+    registry = CameraRegistry(engine)
+    assert registry.assign_id("/a/door.mp4", "x") == "door"
+    assert registry.assign_id(TILL.source, "x") == "till"
+    assert registry.assign_id("/b/gone.mp4", "gone") == "gone-2"
+    assert registry.get("old").source.endswith("hush"), "it still works"
+    identities = {str(row["identity"]) for row in rows(engine, tables.camera_identities)}
+    assert identify("rtsp://10.0.0.7/x?psw=***") in identities, "no hash of a secret is stored"
+    engine.dispose()
