@@ -10,7 +10,7 @@ LOCK := .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --ge
 	--emit-build-options --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench soak chaos compose-test lock sbom audit screenshots clean
+.PHONY: help demo test test-fast lint bench soak chaos attack compose-test lock sbom audit screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ soak: .venv/dev ## measure memory during ten minutes of eight cameras, write doc
 
 chaos: .venv/dev ## inject faults, count lost and doubled frames, write docs/reliability.md
 	.venv/bin/python -m tests.chaos --report docs/reliability.md
+
+attack: .venv/dev ## run the tests that attack what docs/security.md promises
+	.venv/bin/pytest $(PARALLEL) $(sort $(shell grep -oE 'tests/[a-z_/]+[.]py' docs/security.md))
 
 compose-test: .venv/dev ## run compose.yaml for real: faults, more workers, a browser; needs Docker
 	MIEN_TEST_COMPOSE=1 .venv/bin/pytest -q tests/integration/test_compose.py
