@@ -19,6 +19,10 @@ Boxes = NDArray[np.float32]
 """(n, 4) float32: x, y, width, height in pixels."""
 
 
+_BRIEF_S, _LONGER_S, _LONGEST_S = 0.6, 1.0, 2.0
+"""Absence from which faces move faster, for how many seconds the limits then rise with it, and the absence
+from which on they do not rise at all: in the meantime others may have come. Chosen on the demo cameras at 1,
+0.5 and 0.2 frames per second (`benchmarks.presence`)."""
 MISSED = 2.5
 """Least gap in frames: a face may be missed in one frame, and frames come late."""
 
@@ -29,7 +33,9 @@ class TrackerSettings:
 
     A track ends when its face is absent for longer than `gap_us`. A face that overlaps the predicted box by
     less than `overlap` (intersection over union) still matches if its centre is within `reach` face sizes
-    plus `speed` face sizes per second of absence, and its size differs at most by the factor `growth`.
+    plus `speed` face sizes per second of absence, and its size differs at most by the factor `growth`. Faces
+    that are absent for longer than `_BRIEF_S`, as between the pictures of a slow camera, move faster: `far`
+    face sizes more per second, and grow by `approach` more.
     """
 
     gap_us: int = 2 * MICROSECONDS
@@ -37,6 +43,8 @@ class TrackerSettings:
     reach: float = 0.6
     speed: float = 1.6
     growth: float = 1.6
+    far: float = 1.0
+    approach: float = 0.4
 
 
 @dataclass(slots=True, eq=False)
@@ -48,11 +56,13 @@ class Track:
     first_seen: int
     last_seen: int
     hits: int = 1
+    step_us: int = 0
+    """Time between the last two detections."""
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     def predict(self, time_us: int) -> NDArray[np.float64]:
-        """The box at `time_us` at constant velocity, extrapolated by half a second at most."""
-        seconds = min(time_us - self.last_seen, MICROSECONDS // 2) / MICROSECONDS
+        """The box at `time_us` at constant velocity, for half a second or the last step at most."""
+        seconds = min(time_us - self.last_seen, max(MICROSECONDS // 2, self.step_us)) / MICROSECONDS
         return np.concatenate([self.box[:2] + self.velocity * seconds, self.box[2:]])
 
     def follow(self, box: NDArray[np.float64], time_us: int) -> None:
@@ -62,6 +72,7 @@ class Track:
             moved = (_centres(box) - _centres(self.box)) / seconds
             blend = 0.5 if self.hits > 1 else 1.0
             self.velocity = (1 - blend) * self.velocity + blend * moved
+            self.step_us = time_us - self.last_seen
         self.box = box
         self.last_seen = time_us
         self.hits += 1
@@ -143,14 +154,17 @@ class Tracker:
         """
         settings = self._settings
         predicted = np.stack([track.predict(time_us) for track in self._tracks])
-        absence = np.array([time_us - track.last_seen for track in self._tracks]) / MICROSECONDS
+        seconds = np.array([time_us - track.last_seen for track in self._tracks]) / MICROSECONDS
+        absence = np.minimum(seconds, _LONGEST_S)[:, None]
+        longer = np.clip(absence - _BRIEF_S, 0, _LONGER_S)
         overlaps = _overlaps(predicted, boxes)
         sizes = np.sqrt(predicted[:, 2] * predicted[:, 3])[:, None]
         growth = np.sqrt(boxes[:, 2] * boxes[:, 3]) / sizes
         offsets = _centres(boxes) - _centres(predicted)[:, None]
         distances = np.hypot(offsets[..., 0], offsets[..., 1]) / sizes
-        near = distances <= (settings.reach + settings.speed * absence)[:, None]
-        similar = (1 / settings.growth <= growth) & (growth <= settings.growth)
+        near = distances <= settings.reach + settings.speed * absence + settings.far * longer
+        most = settings.growth + settings.approach * longer
+        similar = (1 / most <= growth) & (growth <= most)
         nearby = np.where(near & similar, 1 + distances, np.inf)
         return np.where(overlaps >= settings.overlap, 1 - overlaps, nearby)
 

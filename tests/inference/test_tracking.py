@@ -73,3 +73,18 @@ def test_end_returns_every_track_once() -> None:
     step(tracker, 0, (0, 0, 20, 20), (100, 0, 20, 20))
     assert [track.number for track in tracker.end()] == [0, 1]
     assert tracker.end() == []
+
+
+@pytest.mark.parametrize("steps_per_second", [5, 1])
+def test_somebody_who_walks_up_to_a_slow_camera_is_one_track(steps_per_second: int) -> None:
+    """From a face of 20 pixels to one of 60 within four seconds, and 50 pixels to the side in each second."""
+    tracker = Tracker()
+    numbers = set()
+    for step in range(4 * steps_per_second + 1):
+        seconds = step / steps_per_second
+        size = 1 / (1 / 20 - seconds / 4 * (1 / 20 - 1 / 60))
+        box = (100 + 50 * seconds - size / 2, 100 - size / 2, size, size)
+        time_us = round(seconds * 1_000_000)
+        tracker.expire(time_us, 1_000_000 // steps_per_second)
+        numbers.add(tracker.update(np.array([box], np.float32), time_us)[0].number)
+    assert numbers == {0}
