@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader
 from bus.messages import CameraState
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
@@ -55,13 +56,15 @@ class ScriptedSource(CameraSource):
 class Bench:
     """A reader with its publisher, bus and sink."""
 
-    def __init__(self, source: ScriptedSource, settings: ReadSettings = SETTINGS) -> None:
+    def __init__(
+        self, source: ScriptedSource, settings: ReadSettings = SETTINGS, thorough: bool = False
+    ) -> None:
         bus = EmbeddedBus(capacity=1000)
         self.source = source
         self.health, self.counts, self.sink = HealthMonitor("clip"), CaptureCounts("clip"), SinkRecorder()
         self.frames: EmbeddedReader = bus.reader([0], lambda _: {})
         self.changed = threading.Event()
-        publisher = Publisher("clip", valid_lease(), bus.writer(), self.health, self.counts, 85)
+        publisher = Publisher("clip", valid_lease(), bus.writer(), self.health, self.counts, 85, thorough)
         stillness = StillnessDetector(15)
         self.reader = SourceReader(lambda: source, settings, publisher, stillness, self.changed.set)
 
@@ -114,6 +117,14 @@ def test_pictures_before_a_failure_of_the_source_are_published() -> None:
     assert str(bench.reader.error) == "it ends"
     assert bench.source.closed
     assert bench.health.current.state is CameraState.ONLINE
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_frame_says_whether_small_faces_are_searched_in_it(thorough: bool) -> None:
+    bench = Bench(ScriptedSource(iter([UndecodedPicture(0, gray)])), thorough=thorough)
+    bench.run()
+    (record,) = bench.frames.poll(10, 0).records
+    assert codec.decode(record.headers, record.value).thorough is thorough
 
 
 @pytest.mark.parametrize(("motion_gate", "fast"), [(True, False), (False, False), (True, True)])

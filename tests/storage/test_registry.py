@@ -45,6 +45,12 @@ def test_an_id_is_taken_once(registry: CameraRegistry) -> None:
     assert registry.cameras() == [TILL]
 
 
+def test_the_search_for_small_faces_is_a_choice_for_each_camera(registry: CameraRegistry) -> None:
+    registry.add(TILL)
+    registry.sync([replace(TILL, thorough=True), CameraRow("door", "0")])
+    assert {each.id: each.thorough for each in registry.cameras()} == {"till": True, "door": False}
+
+
 def test_sync_adds_and_changes_and_keeps_the_rest(registry: CameraRegistry) -> None:
     other = CameraRow("other", "1")
     registry.add(TILL)
