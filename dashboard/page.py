@@ -23,8 +23,14 @@ class View:
     selection: Selection
 
 
-def show(draw: Callable[[View], None], *, needs_results: bool = True, refresh: bool = True) -> None:
-    """Draw a page, and draw it again every `refresh_seconds` unless `refresh` is False.
+SLOWLY_S = 15.0
+"""Seconds between two updates of pages with many charts, which change slowly."""
+
+
+def show(
+    draw: Callable[[View], None], *, needs_results: bool = True, refresh: bool = True, least_s: float = 0.0
+) -> None:
+    """Draw a page, and draw it again every `refresh_seconds`, at least `least_s`, unless `refresh` is False.
 
     A page that `needs_results` is replaced by a notice as long as there are none, and every page is while the
     database is unavailable or the selected period has no answer.
@@ -50,7 +56,8 @@ def show(draw: Callable[[View], None], *, needs_results: bool = True, refresh: b
         except WrongPeriod as error:
             notices.show_wrong_period(str(error))
 
-    st.fragment(run_every=settings.refresh_seconds if refresh else None)(draw_page)()
+    every = max(settings.refresh_seconds, least_s) if refresh else None
+    st.fragment(run_every=every)(draw_page)()
 
 
 def show_header(view: View, title: str) -> None:

@@ -96,4 +96,4 @@ def draw_retention(view: View) -> None:
         )
 
 
-page.show(draw_page)
+page.show(draw_page, least_s=page.SLOWLY_S)

@@ -170,4 +170,4 @@ def draw_patterns(view: View, question: Question) -> None:
         components.show_chart(trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender")
 
 
-page.show(draw_page)
+page.show(draw_page, least_s=page.SLOWLY_S)

@@ -46,9 +46,8 @@ def test_figures_change_within_a_minute_and_the_history_is_kept(tmp_path: Path, 
         assert "3 / 3" in seen.figure("Cameras online")
         stored = count(seen)
         seen.wait_for_text("Simulated data.")
-        with visit(browser, f"{address}/trends?period=28+days") as history:
-            history.wait_for_text("Hours of the week")
-            history.wait_for_charts(10)
+        seen.page.goto(f"{address}/?period=28+days")
+        seen.wait_for_text("What changed")
         assert seen.errors == []
         assert seen.foreign == []
         end(process)
