@@ -60,7 +60,5 @@ def _log_end_of_thread(end: threading.ExceptHookArgs) -> None:
     _log.critical("thread %s ended: %s", name, error, exc_info=error)
 
 
-def _log_end_of_process(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _log_end_of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     _log.critical("the process ended: %s", error, exc_info=error)

@@ -41,8 +41,8 @@ FAR = PATIENCE_SECONDS
 class Sink:
     """A SQLite file that stores frames and positions in one transaction; each worker has its own object.
 
-    It fences a worker whose partition was processed further by another worker, as every sink must. A frame that
-    a producer sent again is stored once.
+    It fences a worker whose partition was processed further by another worker, as every sink must. A frame
+    that a producer sent again is stored once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -304,9 +304,7 @@ def test_a_poison_record_reaches_the_dead_letter_queue_with_its_value_only_if_wa
     assert (headers[dead_letters.PARTITION], headers[dead_letters.OFFSET]) == (b"0", b"1")
 
 
-def test_long_headers_of_a_poison_record_are_cut(
-    broker: Broker, read: Callable[..., KafkaReader]
-) -> None:
+def test_long_headers_of_a_poison_record_are_cut(broker: Broker, read: Callable[..., KafkaReader]) -> None:
     """A header can contain a picture as well."""
     settings = fresh_topic(broker)
     picture = b"\xff\xd8" + b"p" * 5000

@@ -52,9 +52,7 @@ def drip(client: socket.socket, ended: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", REQUEST], ids=["idle", "half a request"])
-def test_connections_without_a_whole_request_delay_no_other_client(
-    clients: ExitStack, sent: bytes
-) -> None:
+def test_connections_without_a_whole_request_delay_no_other_client(clients: ExitStack, sent: bytes) -> None:
     with serve(Metrics(), "127.0.0.1", 0) as url:
         for _ in range(3 * MOST_CONNECTIONS):
             connect(clients, url).sendall(sent)
