@@ -1,8 +1,8 @@
 """Counts of the pictures of one camera that are not published, buffered until they are stored.
 
 A picture that is published is counted by the worker that reads it, in the transaction of its result. So
-captured equals the sum of all outcomes also after a capture was killed: pictures that were lost with it are on
-neither side.
+captured equals the sum of all outcomes also after a capture was killed: pictures that were lost with it are
+on neither side.
 """
 
 from __future__ import annotations

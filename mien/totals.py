@@ -41,7 +41,7 @@ class RunResult:
 def with_captured(
     totals: Mapping[str, CameraTotals], captured: Mapping[str, int]
 ) -> Mapping[str, CameraTotals]:
-    """The totals of captures: `captured` has all sampled pictures, a store only those that were not published."""
+    """The totals of captures: `captured` has all sampled pictures, a store only the unpublished ones."""
     result = {camera_id: totals.get(camera_id, CameraTotals()) for camera_id in sorted({*totals, *captured})}
     for camera_id, pictures in captured.items():
         result[camera_id].frames["captured"] = pictures

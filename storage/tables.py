@@ -61,7 +61,7 @@ camera_identities = sa.Table(
     sa.Column("camera_id", sa.String(64), primary_key=True),
     sa.Column("identity", sa.String(64), nullable=False),
 )
-"""The source that each id belongs to, also of removed cameras: `common.source_identity`, empty where unknown."""
+"""The source of each id, also of removed cameras: `common.source_identity`, empty where unknown."""
 
 camera_states = sa.Table(
     "camera_states",

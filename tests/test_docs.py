@@ -79,7 +79,9 @@ def test_every_camera_source_of_the_documentation_is_accepted() -> None:
     documented = set(re.findall(r"`([a-z]+)://[^`]*`", table))
     assert documented == set(SCHEMES)
     for scheme in documented:
-        check_source(f"{scheme}://{'entrance' if scheme == 'demo' else '192.168.1.10/stream1'}", SourceRules())
+        check_source(
+            f"{scheme}://{'entrance' if scheme == 'demo' else '192.168.1.10/stream1'}", SourceRules()
+        )
     with pytest.raises(SourceError, match="scheme"):
         check_source("gopher://192.168.1.10/stream1", SourceRules())
 

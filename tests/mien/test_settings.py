@@ -77,7 +77,9 @@ def test_an_error_names_setting_value_and_expectation(text: str, message: str, e
 
 
 def test_an_error_names_the_source_of_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match=r"^command line: fps -1.0: expected greater than or equal to 0.1$"):
+    with pytest.raises(
+        SettingsError, match=r"^command line: fps -1.0: expected greater than or equal to 0.1$"
+    ):
         load(fps=-1.0)
     monkeypatch.setenv("MIEN_WORKERS", "none")
     with pytest.raises(SettingsError, match=r"^MIEN_WORKERS: workers 'none': expected a valid integer"):
@@ -112,4 +114,6 @@ def test_every_setting_is_documented_with_its_default() -> None:
             default = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
             if isinstance(field.default, tuple):
                 default = ", ".join(field.default)
-            assert rows[name].replace("`", "").strip() == default, f"{name} has another default in {DOCS.name}"
+            assert rows[name].replace("`", "").strip() == default, (
+                f"{name} has another default in {DOCS.name}"
+            )
