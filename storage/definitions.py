@@ -56,8 +56,8 @@ UPLIFT = (
 )
 FRAMES = (
     "What became of the frames of each camera: analysed, not analysed because nothing had changed, too old "
-    "when their turn came, unreadable, or dropped before. Delay is the mean age of a frame when its result is "
-    "ready."
+    "when their turn came, unreadable, or dropped before. Delay is the mean age of a frame when its result "
+    "is ready."
 )
 STORED = (
     "Rows are deleted after a number of full days (UTC), which the settings keep_visits_days, "
