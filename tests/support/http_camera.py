@@ -146,10 +146,12 @@ def answer(status: str = "200 OK", *headers: str, body: bytes = b"") -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def is_valid_digest(request: Request, user: str, password: str, encoding: str = "utf-8") -> bool:
+def is_valid_digest(
+    request: Request, user: str, password: str, encoding: str = "utf-8", method: str = "GET"
+) -> bool:
     """Whether a request answers a Digest challenge (RFC 7616, section 3.4)."""
-    method, _, given = request.headers.get("authorization", "").partition(" ")
-    if method != "Digest":
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Digest":
         return False
     fields = parse_keqv_list(parse_http_list(given))
     name = fields.get("algorithm", "MD5").upper()
@@ -162,7 +164,7 @@ def is_valid_digest(request: Request, user: str, password: str, encoding: str = 
     secret = digest(user.encode(encoding), fields["realm"].encode("latin-1"), password.encode(encoding))
     if session:
         secret = digest(secret, nonce, fields["cnonce"].encode())
-    what = (b"GET", target, *([digest(b"")] if fields.get("qop") == "auth-int" else []))
+    what = (method.encode(), target, *([digest(b"")] if fields.get("qop") == "auth-int" else []))
     use = [fields[each].encode() for each in ("nc", "cnonce", "qop")] if "qop" in fields else []
     return fields["response"].encode() == digest(secret, nonce, *use, digest(*what)) and (
         fields["uri"] == request.target
