@@ -31,7 +31,7 @@ from benchmarks import (
 )
 from benchmarks.isolation import run_on_cores
 from benchmarks.latency import LIMIT_MS, Times
-from benchmarks.live import LiveLatency
+from benchmarks.live import LiveLatency, Load
 from benchmarks.markdown import end_mark, replace_section, start_mark
 from benchmarks.memory import Memory
 from benchmarks.processes import bind_to_cores, cpu_seconds, rebind
@@ -153,13 +153,14 @@ def test_the_search_ends_between_a_sustained_and_a_failed_load(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(latency, "write_clip", lambda *_: tmp_path)
+    monkeypatch.setattr(latency, "write_still_clip", lambda *_: tmp_path)
     tried: list[int] = []
 
-    def run(_video: Path, _cores: int, cameras: int, _times: Times) -> LiveLatency:
-        tried.append(cameras)
-        return live(cameras, 100 if cameras <= limit else 2 * LIMIT_MS)
+    def run(_cores: int, _measure: object, load: Load) -> LiveLatency:
+        tried.append(load.cameras)
+        return live(load.cameras, 100 if load.cameras <= limit else 2 * LIMIT_MS)
 
-    monkeypatch.setattr(latency, "_run", run)
+    monkeypatch.setattr(latency, "run_on_cores", run)
     for limit in (0, 1, 3, 4, 13, 30, 31, 32, 100):
         tried.clear()
         results = latency.measure_capacity(tmp_path, 1, 64, Times(0, 0))

@@ -161,8 +161,8 @@ def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Urls) ->
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_writer_may_delete_registrations_alone(shared_roles: Urls, table: str) -> None:
-    if table in {"cameras", "camera_states"}:
+def test_a_writer_may_delete_registrations_and_events_alone(shared_roles: Urls, table: str) -> None:
+    if table in {"cameras", "camera_states", "events", "event_cameras"}:
         with plain(shared_roles.writer) as connection:
             connection.exec_driver_sql(f"DELETE FROM {table}")
     else:

@@ -152,7 +152,7 @@ def test_a_picture_missing_from_the_archive_is_named(data: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"no picture", "fairface.zip: train/1.jpg: not a picture: 10 bytes"),
+        (b"no picture", "fairface.zip: train/1.jpg: not a picture: it begins with"),
         (
             jpeg(np.zeros((80, 96), np.uint8)),
             "fairface.zip: train/1.jpg: 96 x 80 pixels, expected 96 x 96 or",
