@@ -41,12 +41,13 @@ camera to another, or to decide anything about a single person.
 | 100 Sports Image Classification | people who do sports | CC0 |
 | human detection dataset | views like those of surveillance cameras | public |
 | Face Mask Detection | people with and without face masks | public |
-| WIDER FACE, a part of its training split | crowds, in windows of up to 448 pixels; 697 whole photographs, in training alone | research use |
+| WIDER FACE, a part of its training split | crowds, in windows of up to 448 pixels | research use |
+| the same photographs, 697 of them whole | crowds, in training alone | research use |
 | GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
 | FairFace train (Karkkainen and Joo 2021) | faces, in grids and pasted | CC BY 4.0; made grey and smaller |
 
-All pictures are grey and small, 224 to 448 pixels; the whole photographs have 640. People marked the faces of crowds and of the mask
-data set. In the other scenes two detectors did, CenterFace and YuNet: a place on which they disagree
+All pictures are grey and small, 224 to 448 pixels; the whole ones of crowds have 640. People marked the
+faces of crowds and of the mask data set. In the other scenes two detectors did, CenterFace and YuNet: a place on which they disagree
 is not evaluated, the other labels were not checked. A hash of the file name puts a fifth of the scenes and
 of the goods into the test part, which nothing was chosen on and which was opened once, and 8 % into the
 validation part.
