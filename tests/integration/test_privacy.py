@@ -57,7 +57,8 @@ def wait_for_visits(database: Path, seconds: float = 90) -> None:
         if database.exists():
             connection = sqlite3.connect(database)
             try:
-                if connection.execute("select count(*) from visits where model <> 'simulation'").fetchone()[0] > 0:
+                seen = "select count(*) from visits where model <> 'simulation'"
+                if connection.execute(seen).fetchone()[0] > 0:
                     return
             except sqlite3.OperationalError:
                 pass
