@@ -48,9 +48,9 @@ camera to another, or to decide anything about a single person.
 
 All pictures are grey and small, 224 to 448 pixels; the whole ones of crowds have 640. People marked the
 faces of crowds and of the mask data set. In the other scenes two detectors did, CenterFace and YuNet: a
-place on which they disagree is not evaluated, the other labels were not checked. A hash of the file name puts a fifth of the scenes and
-of the goods into the test part, which nothing was chosen on and which was opened once, and 8 % into the
-validation part.
+place on which they disagree is not evaluated, the other labels were not checked. A hash of the file name
+puts a fifth of the scenes and of the goods into the test part, which nothing was chosen on and which was
+opened once, and 8 % into the validation part.
 
 $teacher
 
