@@ -20,7 +20,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
@@ -46,7 +46,12 @@ _CLOSED = "socket disconnected"
 
 _CLIENT_LOGGERS = ("kafka.net.connection", "kafka.net.manager", "kafka.net.transport")
 
-Client = TypeVar("Client")
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Client = TypeVar("Client", bound=_Closable)
 
 _log = logging.getLogger(__name__)
 
@@ -97,15 +102,15 @@ def open_client(
         except KafkaConfigurationError:
             raise
         except KafkaError as error:
-            for client in opened:
-                client.close()
+            for each in opened:
+                each.close()
             raise explain(settings, [*errors, error], seconds) from None
     try:
         check_advertised(
             settings, [(each.node_id, each.host, each.port) for each in opened[-1].cluster.brokers()]
         )
     except BusError:
-        opened[-1].close()
+        client.close()  # Not its network alone: the thread of a producer still polls that.
         raise
     return client
 

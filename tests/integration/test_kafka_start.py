@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 from bus.errors import AdvertisedNameError, BrokerUnavailable
-from bus.kafka.client import check_advertised
+from bus.kafka.client import check_advertised, open_client
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.writer import KafkaWriter
 from tests.support.brokers import CLOSED_PORT, UNKNOWN_HOST, Broker
-from tests.support.buses import KAFKA, PATIENCE_SECONDS, frame, fresh_topic
+from tests.support.buses import KAFKA, PATIENCE_SECONDS, eventually, frame, fresh_topic, kafka_threads
 from tests.support.processes import free_port, mien, running
 
 pytestmark = KAFKA
@@ -69,11 +69,20 @@ def test_a_writer_names_the_advertised_name_and_waits(
     settings = KafkaSettings((broker.misnamed_address,), topic)
     with closing(KafkaWriter(settings, lambda _: 0, grace=0)) as writer:
         writer.publish(frame(0))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while UNKNOWN_HOST not in caplog.text:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda: UNKNOWN_HOST in caplog.text, "the name is logged")
         assert not writer.wait_until_connected(0.1)
+
+
+@pytest.mark.parametrize("kind", [KafkaProducer, KafkaConsumer, KafkaAdminClient])
+def test_a_client_that_is_refused_for_an_advertised_name_leaves_no_thread(
+    broker: Broker, kind: type[KafkaProducer | KafkaConsumer | KafkaAdminClient]
+) -> None:
+    settings = KafkaSettings((broker.misnamed_address,))
+    before = kafka_threads()
+    for _ in range(3):
+        with pytest.raises(AdvertisedNameError, match=UNKNOWN_HOST):
+            open_client(kind, settings, seconds=PATIENCE_SECONDS)
+    eventually(lambda: kafka_threads() <= before, "its threads end")
 
 
 def test_one_unknown_name_among_known_ones_is_logged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -51,6 +52,13 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIEN
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
         time.sleep(0.02)
+
+
+def kafka_threads() -> set[threading.Thread]:
+    """The threads of Kafka's clients, and of writers and readers."""
+    return {
+        thread for thread in threading.enumerate() if "afka" in f"{thread.name} {type(thread).__module__}"
+    }
 
 
 def gather(reader: FrameReader, count: int, limit: int = 100) -> Batch:
