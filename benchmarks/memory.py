@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -84,13 +85,15 @@ def _sample_memory(
     times: list[float] = []
     sizes: list[float] = []
     while (now := time.monotonic() - began) < seconds:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(every_s)
-        except subprocess.TimeoutExpired:
-            times.append(round(now, 1))
-            sizes.append(round(resident_mb(process.pid), 1))
-        else:
             break
+        try:
+            sizes.append(round(resident_mb(process.pid), 1))
+        except ValueError:  # It ends right now: its memory is gone before it can be waited for.
+            process.wait(_STOP_S)
+            break
+        times.append(round(now, 1))
     return times, sizes
 
 
