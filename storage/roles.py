@@ -19,7 +19,7 @@ from storage.analyst_views import VIEWS, create_views
 from storage.errors import DatabaseError, DatabaseUnavailable, StorageError
 from storage.postgresql_server import READER_TIMEOUT_MS
 
-_APPEND_ONLY = {tables.observations.name}
+_APPEND_ONLY = {tables.observations.name, tables.audit_log.name}
 _DELETABLE = {
     tables.cameras.name,
     tables.camera_states.name,

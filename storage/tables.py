@@ -255,3 +255,16 @@ event_cameras = sa.Table(
     sa.Column("event_id", sa.String(32), primary_key=True),
     sa.Column("camera_id", sa.String(64), primary_key=True),
 )
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("action", sa.String(50), nullable=False),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("details", sa.String(2000), nullable=False),
+)
+"""Rows are never changed; `details` contains no secret."""

@@ -26,6 +26,7 @@ _COUNTS: Mapping[str, Callable[[Row], object]] = {
     "analysed": lambda row: row["analysed"],
     "stale": lambda row: row["stale"],
     "failed": lambda row: row["failed"],
+    "superseded": lambda row: row["superseded"],
     "dead letters": lambda row: row["dead_letters"],
     "**lost**": lambda row: f"**{row['lost']}**",
     "**doubled**": lambda row: f"**{row['doubled']}**",
@@ -53,8 +54,10 @@ Frames pass through a real Kafka broker, results go to a real PostgreSQL server,
 these parts. Then the workers end, `mien work --drain` processes what is left, and the oracle compares, camera
 by camera, what was published, what a plain consumer finds in Kafka, and what the database counts:
 
-- every frame is counted exactly once: in the database captured = analysed + stale + failed + dropped;
-- every acknowledged frame is in Kafka, and every frame in Kafka is counted once as analysed, stale or failed;
+- every frame is counted exactly once: in the database captured = analysed + stale + failed + superseded +
+  unchanged + dropped;
+- every acknowledged frame is in Kafka, and every frame in Kafka is counted once as analysed, stale, failed or
+  superseded;
 - Kafka holds no frame that was not published and no frame that was counted as dropped, and the database
   counts no frame that is not in Kafka;
 - published = acknowledged + dropped, by reason, and the database holds the same counts of drops;
@@ -76,8 +79,9 @@ _EXPLANATION = """
 captured, since what the killed process had in its memory is unknown. *Dropped* frames were discarded while
 Kafka was unavailable and never reached a worker. *Stale* frames were older than two seconds when a worker
 received them. *Failed* frames could not be decoded; poison records count as *failed*, or as *stale* if they
-are too old before their JPEG is decoded. *Lost* is the number of frames that no row counts, *doubled* the
-number of counts beyond the existing frames.
+are too old before their JPEG is decoded. *Superseded* frames are of an earlier capture of
+their camera than one that was analysed.
+*Lost* is the number of frames that no row counts, *doubled* the number of counts beyond the existing frames.
 """
 
 _DUPLICATES = """

@@ -21,7 +21,7 @@ from storage.writer import Writer
 from tests.chaos.cameras import CameraGroup, Recording, republish
 from tests.chaos.captures import CaptureGroup
 from tests.chaos.environment import Deployment, Environment, wait_until
-from tests.chaos.oracle import Verdict, check_captures, check_counts
+from tests.chaos.oracle import WORKER_OUTCOMES, Verdict, check_captures, check_counts
 from tests.chaos.poison import Poison
 from tests.chaos.topic import read_dead_letters
 from tests.chaos.visits import VisitTime, compare
@@ -88,8 +88,7 @@ class ScenarioRun(FaultRun):
     def has_caught_up(self) -> bool:
         """Whether every acknowledged frame is counted."""
         results = sum(
-            rows["analysed"] + rows["stale"] + rows["failed"]
-            for rows in self.deployment.frame_counts().values()
+            rows[outcome] for rows in self.deployment.frame_counts().values() for outcome in WORKER_OUTCOMES
         )
         published = sum(map(len, self.cameras.acknowledged.values())) + self.poison.by_camera().total()
         return results >= published

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import time
 from collections import Counter
 from importlib.resources import files
 
@@ -78,18 +77,6 @@ def test_a_closed_camera_shows_nothing() -> None:
     source.close()
     with pytest.raises(ValueError, match="closed"):
         source.read()
-
-
-@pytest.mark.parametrize("camera", CAMERAS)
-def test_a_frame_takes_less_than_four_milliseconds_of_one_core(camera: str) -> None:
-    renderer = Renderer(camera)
-    moments = [START + number / FPS for number in range(100)]
-    for moment in moments:
-        renderer.frame(moment)
-    before = time.process_time()
-    for moment in moments:
-        renderer.frame(moment)
-    assert (time.process_time() - before) / len(moments) < 0.004
 
 
 def test_no_visitor_disappears_before_the_end_of_the_route() -> None:

@@ -132,8 +132,11 @@ def test_the_dashboard_has_the_colour_scheme_of_the_viewer(
         colours = {"light": palette.LIGHT, "dark": palette.DARK}[scheme]
         assert {colours[name] for name in ("happiness", "neutral", "female", "male")} <= fills(seen)
         assert fills(seen) <= {colour.upper() for colour in colours.values()} | {"TRANSPARENT", "NONE"}
-        dot = seen.page.locator(".freshness .dot").evaluate("dot => getComputedStyle(dot).color")
-        assert dot == "rgb({}, {}, {})".format(*bytes.fromhex(colours["accent"][1:]))
+        # A refresh can replace the dot at any moment, so the page itself looks for the colour.
+        seen.page.wait_for_function(
+            "colour => getComputedStyle(document.querySelector('.freshness .dot')).color === colour",
+            arg="rgb({}, {}, {})".format(*bytes.fromhex(colours["accent"][1:])),
+        )
         assert seen.errors == []
 
 
