@@ -33,9 +33,14 @@ class Actor:
         if self.role is not Role.OPERATOR:
             raise AccessDenied(f"{self.name} is an {self.role} and may not {action}; ask an operator")
 
+    @property
+    def reads_all_sites(self) -> bool:
+        """Whether the actor may read the figures of every site."""
+        return self.role is Role.OPERATOR or self.sites is None
+
     def may_read_site(self, site: str) -> bool:
         """Whether the actor may read the figures of a site."""
-        return self.role is Role.OPERATOR or self.sites is None or site in self.sites
+        return self.reads_all_sites or site in (self.sites or ())
 
 
 LOCAL = Actor("local", Role.OPERATOR)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import bar, queries, theme
+from dashboard import bar, queries, sign_in, theme
 from mien.settings import Settings
 from storage.errors import StorageError
 
@@ -31,7 +31,7 @@ _page = st.navigation(
     position="top",
 )
 try:
-    bar.draw(queries.read_status(Settings()))
+    bar.draw(queries.read_status(Settings(), sign_in.current_actor()))
 except StorageError:
     bar.draw(None)
 _page.run()

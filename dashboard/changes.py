@@ -21,6 +21,7 @@ def show_changes(view: View, question: Question, days: int) -> None:
     timeline = question.timeline()
     found = queries.read_comparison(
         view.settings,
+        view.actor,
         Chosen(timeline, question.selection.cameras),
         Chosen(shifted(timeline, days), question.selection.cameras),
         matched=False,

@@ -28,6 +28,11 @@ def show_no_data(cameras: int) -> None:
     )
 
 
+def show_denied(reason: str) -> None:
+    """The viewer may not see or do this, for the reason `reason`."""
+    _show(":material/lock:", "Not permitted", f"{formats.escape_markdown(reason)}.", "")
+
+
 def show_wrong_period(problem: str) -> None:
     """The selected period has no answer, for the reason `problem`."""
     _show(":material/date_range:", "No period", formats.escape_markdown(problem), "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from dashboard import bar, components, notices, queries
+from common.access import AccessDenied, Actor
+from dashboard import bar, components, notices, queries, sign_in
 from dashboard.selection import Selection
 from mien.settings import Settings
 from storage.errors import StorageError
@@ -16,11 +17,15 @@ from storage.figures.timeline import WrongPeriod
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page draws: the settings, the state of the database, and what the viewer has selected."""
+    """What a page draws: the settings, the state of the database, what the viewer selected, and the viewer.
+
+    The state and the selection have the cameras that the viewer may read, and no others.
+    """
 
     settings: Settings
     status: queries.Status
     selection: Selection
+    actor: Actor
 
 
 SLOWLY_S = 15.0
@@ -39,7 +44,8 @@ def show(
 
     def draw_page() -> None:
         try:
-            status = queries.read_status(settings)
+            actor = sign_in.current_actor()
+            status = queries.read_status(settings, actor)
         except StorageError as error:
             notices.show_database_unavailable(str(error))
             return
@@ -50,7 +56,10 @@ def show(
             if needs_results and status.newest_result is None:
                 notices.show_no_data(len(status.cameras))
                 return
-            draw(View(settings, status, drawn.selection))
+            cameras = queries.restrict(settings, actor, drawn.selection.cameras)
+            draw(View(settings, status, replace(drawn.selection, cameras=cameras), actor))
+        except AccessDenied as error:
+            notices.show_denied(str(error))
         except StorageError as error:
             notices.show_database_unavailable(str(error))
         except WrongPeriod as error:

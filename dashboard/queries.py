@@ -1,13 +1,19 @@
-"""The queries of the pages, cached: one per refresh interval, shared by all viewers of the same figures."""
+"""The queries of the pages, cached: one per refresh interval, shared by all viewers of the same figures.
+
+Each function gets the actor and answers about the cameras that the actor may read, those of the actor's
+sites. A cached answer depends on these cameras and on nothing else of the actor, or is reduced to them after
+it was read.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from common.access import AccessDenied, Actor
 from common.clock import wall_clock_us
 from common.timezones import open_timezone
 from dashboard.selection import Selection
@@ -68,49 +74,87 @@ def ask(settings: Settings, selection: Selection, unit: Unit | None = None) -> Q
     return Question(selection, unit, settings.suppress_below, settings.timezone)
 
 
-def read_status(settings: Settings) -> Status:
-    """The current state, read again every `refresh_seconds`.
+def read_status(settings: Settings, actor: Actor) -> Status:
+    """The current state of the cameras that the actor may read, read again every `refresh_seconds`.
 
     Raises StorageError while the database is missing or unavailable.
     """
-    return _status(settings.database, _interval_number(settings.refresh_seconds))
+    interval = _interval_number(settings.refresh_seconds)
+    status = _status(settings.database, interval)
+    if actor.reads_all_sites:
+        return status
+    cameras = tuple(each for each in status.cameras if actor.may_read_site(each.site))
+    ids = frozenset(each.camera_id for each in cameras)
+    events = tuple(each.within(ids) for each in status.events if each.concerns(ids))
+    return replace(
+        status, newest_result=_newest_result(settings.database, ids, interval), cameras=cameras, events=events
+    )
 
 
-def read_figures(settings: Settings, question: Question) -> tuple[Timeline, Trend]:
+def restrict(settings: Settings, actor: Actor, cameras: frozenset[str] | None) -> frozenset[str] | None:
+    """The cameras of a choice, where None means all; for an analyst of some sites, all of these sites.
+
+    Raises AccessDenied where the actor may not read one of them, whether or not there is such a camera, and
+    StorageError as `read_status` does.
+    """
+    if actor.reads_all_sites:
+        return cameras
+    readable = frozenset(each.camera_id for each in read_status(settings, actor).cameras)
+    if cameras is None:
+        return readable
+    if not cameras <= readable:
+        raise AccessDenied(f"{actor.name} may not read these cameras; choose cameras of your sites")
+    return cameras
+
+
+def read_figures(settings: Settings, actor: Actor, question: Question) -> tuple[Timeline, Trend]:
     """The trend of a question.
 
-    Raises StorageError while the database is missing or unavailable, WrongPeriod where the period is wrong.
+    Raises StorageError while the database is missing or unavailable, WrongPeriod where the period is wrong,
+    AccessDenied where the actor may not read one of the cameras.
     """
+    question = _restricted(settings, actor, question)
     return _trend(settings.database, question, _interval_of(settings, question))
 
 
-def read_earlier(settings: Settings, question: Question, days: int) -> Trend:
+def read_earlier(settings: Settings, actor: Actor, question: Question, days: int) -> Trend:
     """The trend of the same period some days earlier. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
     return _earlier(settings.database, question, days, _interval_number(_SLOW_S))
 
 
-def read_hours_of_week(settings: Settings, question: Question) -> list[WeekHour]:
+def read_hours_of_week(settings: Settings, actor: Actor, question: Question) -> list[WeekHour]:
     """Visits by weekday and hour. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
     return _week(settings.database, question, _interval_number(_SLOW_S))
 
 
-def read_expressions_by_gender(settings: Settings, question: Question) -> list[GenderMix]:
+def read_expressions_by_gender(settings: Settings, actor: Actor, question: Question) -> list[GenderMix]:
     """The expression mix of each perceived gender. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
     return _cross(settings.database, question, _interval_number(_SLOW_S))
 
 
-def read_camera_quality(settings: Settings, question: Question) -> list[CameraQuality]:
-    """Coverage and frames of each camera. Raises as `read_figures` does."""
-    return _quality(settings.database, question, _interval_number(_SLOW_S))
+def read_camera_quality(settings: Settings, actor: Actor, question: Question) -> list[CameraQuality]:
+    """Coverage and frames of each chosen camera. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
+    found = _quality(settings.database, question, _interval_number(_SLOW_S))
+    return [each for each in found if question.choice.has(each.camera_id)]
 
 
-def read_oldest_rows(settings: Settings) -> Mapping[str, int | None]:
+def read_oldest_rows(settings: Settings, actor: Actor) -> Mapping[str, int | None]:
     """The time of the oldest row of each kind. Raises StorageError while the database is unavailable."""
-    return _oldest(settings.database, _interval_number(_SLOW_S))
+    cameras = restrict(settings, actor, None)
+    return _oldest(settings.database, cameras, _interval_number(_SLOW_S))
 
 
-def read_comparison(settings: Settings, a: Chosen, b: Chosen, matched: bool) -> Comparison:
-    """A comparison of two sides. Raises StorageError while the database is missing or unavailable."""
+def read_comparison(settings: Settings, actor: Actor, a: Chosen, b: Chosen, matched: bool) -> Comparison:
+    """A comparison of two sides.
+
+    Raises StorageError while the database is missing or unavailable, AccessDenied where the actor may not
+    read one of the cameras.
+    """
+    a, b = (replace(each, cameras=restrict(settings, actor, each.cameras)) for each in (a, b))
     sides = (a.timeline.edges[0], a.timeline.edges[-1], b.timeline.edges[0], b.timeline.edges[-1])
     return _comparison(
         settings.database, settings.suppress_below, matched, sides, a.cameras, b.cameras, _sides=(a, b)
@@ -128,6 +172,11 @@ def writable_database(settings: Settings) -> Database:
 def forget_status() -> None:
     """Read the state again at the next call, since this process has changed it."""
     _status.clear()
+
+
+def _restricted(settings: Settings, actor: Actor, question: Question) -> Question:
+    cameras = restrict(settings, actor, question.selection.cameras)
+    return replace(question, selection=replace(question.selection, cameras=cameras))
 
 
 def _interval_of(settings: Settings, question: Question) -> int:
@@ -155,6 +204,11 @@ def _status(database: str, interval: int) -> Status:
         tuple(read_events(engine)),
         _simulated(database, _interval_number(_SLOW_S)),
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _newest_result(database: str, cameras: frozenset[str], interval: int) -> int | None:
+    return read_newest_result(_engine(database), cameras)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -188,9 +242,9 @@ def _quality(database: str, question: Question, interval: int) -> list[CameraQua
     return read_quality(_engine(database), question.timeline())
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _oldest(database: str, interval: int) -> Mapping[str, int | None]:
-    return read_oldest(_engine(database))
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _oldest(database: str, cameras: frozenset[str] | None, interval: int) -> Mapping[str, int | None]:
+    return read_oldest(_engine(database), cameras)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32, ttl=_SLOW_S)

@@ -17,8 +17,10 @@ def is_future(time_us: int, now_us: int) -> bool:
     return time_us > now_us + FUTURE_US
 
 
-def read_newest_result(engine: sa.Engine) -> int | None:
-    """The capture time of the newest stored result in UTC microseconds, None without results.
+def read_newest_result(engine: sa.Engine, cameras: frozenset[str] | None = None) -> int | None:
+    """The capture time of the newest stored result of `cameras`, None for all, in UTC microseconds.
+
+    None without results.
 
     Frames are stored as counts by minute. Without a newer visit the time is the start of the newest minute
     plus its watched time, which is never too late, and too early by less than a minute.
@@ -26,10 +28,12 @@ def read_newest_result(engine: sa.Engine) -> int | None:
     Raises DatabaseError where the database cannot be read.
     """
     visits, minutes = tables.visits.c, tables.camera_minutes.c
-    last_seen = sa.select(sa.func.max(visits.last_seen))
+    of_cameras = visits.camera_id.in_(cameras) if cameras is not None else sa.true()
+    minutes_of = minutes.camera_id.in_(cameras) if cameras is not None else sa.true()
+    last_seen = sa.select(sa.func.max(visits.last_seen)).where(of_cameras)
     newest_minute = (
         sa.select(minutes.minute, sa.func.max(minutes.watched_us).label("watched_us"))
-        .where(minutes.analysed > 0)
+        .where(minutes.analysed > 0, minutes_of)
         .group_by(minutes.minute)
         .order_by(minutes.minute.desc())
         .limit(1)

@@ -47,7 +47,11 @@ def draw_periods(view: View) -> None:
         return
     cameras = view.selection.cameras
     found = queries.read_comparison(
-        view.settings, Chosen(timeline, cameras), Chosen(shifted(timeline, days), cameras), matched=False
+        view.settings,
+        view.actor,
+        Chosen(timeline, cameras),
+        Chosen(shifted(timeline, days), cameras),
+        matched=False,
     )
     show(view, found, "the selected period", comparison_text(days))
 
@@ -97,6 +101,7 @@ def draw_event(view: View) -> None:
     now, cameras = view.status.now, event.cameras or view.selection.cameras
     found = queries.read_comparison(
         view.settings,
+        view.actor,
         Chosen(day_timeline(first, last, Unit.DAY, now, zone), cameras),
         Chosen(day_timeline(baseline_start, baseline_end, Unit.DAY, now, zone), cameras),
         matched=True,
@@ -140,7 +145,7 @@ def _show_sides(view: View, cameras: Sequence[frozenset[str]], names: Sequence[s
     known = components.camera_names(view.status.cameras)
     labels = names or [", ".join(sorted(known.get(each, each) for each in side)) for side in cameras]
     found = queries.read_comparison(
-        view.settings, Chosen(timeline, cameras[0]), Chosen(timeline, cameras[1]), matched=False
+        view.settings, view.actor, Chosen(timeline, cameras[0]), Chosen(timeline, cameras[1]), matched=False
     )
     show(view, found, labels[0], labels[1])
 

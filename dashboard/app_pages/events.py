@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import streamlit as st
 
+from common.access import AccessDenied
 from common.timezones import open_timezone
-from dashboard import components, formats, page, queries
+from dashboard import components, formats, page, queries, sign_in
 from dashboard.page import View
-from mien.settings import Settings
 from storage.errors import StorageError
 from storage.events import NAME_LENGTH, Event, add_event, remove_event
 from storage.local_time import date_of, day_start
@@ -46,7 +46,7 @@ def draw_events(view: View) -> None:
                 key=f"remove-{event.id}",
                 icon=":material/delete:",
                 on_click=_remove,
-                args=(view.settings, event),
+                args=(view, event),
             )
 
 
@@ -60,37 +60,40 @@ def draw_form(view: View) -> None:
         dates = st.date_input("First and last day", value=(today - timedelta(days=6), today))
         cameras = st.multiselect("Cameras", list(names), format_func=names.__getitem__, placeholder="All")
         if st.form_submit_button("Add", type="primary"):
-            _add(view.settings, name, dates, cameras)
+            _add(view, name, dates, cameras)
 
 
-def _add(settings: Settings, name: str, dates: object, cameras: Sequence[str]) -> None:
+def _add(view: View, name: str, dates: object, cameras: Sequence[str]) -> None:
     picked = [each for each in dates if isinstance(each, date)] if isinstance(dates, tuple | list) else []
     if len(picked) != 2:
         st.error("Choose the first and the last day.")
         return
-    zone = open_timezone(settings.timezone)
+    zone = open_timezone(view.settings.timezone)
     start, end = day_start(picked[0], zone), day_start(picked[1] + timedelta(days=1), zone)
+    if not view.actor.reads_all_sites:
+        cameras = cameras or [each.camera_id for each in view.status.cameras]
     try:
-        database = queries.writable_database(settings)
+        database = queries.writable_database(view.settings)
         try:
-            add_event(database, name, start, end, cameras)
+            add_event(database, view.actor, name, start, end, cameras)
         finally:
             database.dispose()
-    except StorageError as error:
+    except (StorageError, AccessDenied) as error:
         st.error(formats.escape_markdown(str(error)))
         return
     queries.forget_status()
     st.rerun()
 
 
-def _remove(settings: Settings, event: Event) -> None:
+def _remove(view: View, event: Event) -> None:
     try:
-        database = queries.writable_database(settings)
+        database = queries.writable_database(view.settings)
         try:
-            remove_event(database, event.id)
+            # Callbacks run before the page is drawn again: the session may have ended since.
+            remove_event(database, sign_in.current_actor(), event.id)
         finally:
             database.dispose()
-    except StorageError as error:
+    except (StorageError, AccessDenied) as error:
         st.error(formats.escape_markdown(str(error)))
     queries.forget_status()
 

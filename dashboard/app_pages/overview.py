@@ -28,9 +28,9 @@ def draw_page(view: View) -> None:
     """Draw the page; called again at every refresh."""
     page.show_header(view, "Overview")
     settings, question = view.settings, queries.ask(view.settings, view.selection)
-    timeline, trend = queries.read_figures(settings, question)
+    timeline, trend = queries.read_figures(settings, view.actor, question)
     days = view.selection.shift_days(timeline.now, timeline.zone)
-    earlier = queries.read_earlier(settings, question, days) if days else None
+    earlier = queries.read_earlier(settings, view.actor, question, days) if days else None
     draw_tiles(trend, earlier, view.status.cameras, settings)
     if days:
         st.caption(

@@ -19,7 +19,7 @@ def draw_page(view: View) -> None:
     """Draw the page; called again at every refresh."""
     page.show_header(view, "Quality & privacy")
     question = queries.ask(view.settings, view.selection)
-    _, trend = queries.read_figures(view.settings, question)
+    _, trend = queries.read_figures(view.settings, view.actor, question)
     draw_tiles(view, trend)
     draw_cameras(view, question)
     draw_retention(view)
@@ -65,7 +65,7 @@ def draw_cameras(view: View, question: queries.Question) -> None:
     chosen = view.selection.cameras
     found = [
         each
-        for each in queries.read_camera_quality(view.settings, question)
+        for each in queries.read_camera_quality(view.settings, view.actor, question)
         if chosen is None or each.camera_id in chosen
     ]
     if not found:
@@ -86,7 +86,7 @@ def draw_retention(view: View) -> None:
         "observations": settings.keep_observations_days,
         "coverage": settings.keep_coverage_days,
     }
-    oldest = queries.read_oldest_rows(settings)
+    oldest = queries.read_oldest_rows(settings, view.actor)
     with st.container(border=True):
         components.show_heading("What is stored", "and until when", definitions.STORED)
         st.html(quality_tables.retention_table(kept, oldest, view.status.now, zone))

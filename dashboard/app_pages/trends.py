@@ -25,7 +25,7 @@ def draw_page(view: View) -> None:
     page.show_header(view, "Trends")
     unit = choose_unit(view)
     question = queries.ask(view.settings, view.selection, unit)
-    timeline, trend = queries.read_figures(view.settings, question)
+    timeline, trend = queries.read_figures(view.settings, view.actor, question)
     if trend.whole.state is not State.SHOWN:
         notices.show_no_figures(trend.whole.state, view.settings.suppress_below)
         return
@@ -162,11 +162,11 @@ def draw_patterns(view: View, question: Question) -> None:
     left, right = st.columns([60, 40])
     with left, st.container(border=True, height="stretch"):
         components.show_heading("Hours of the week", "visits per observed hour", definitions.HOURS_OF_WEEK)
-        week = queries.read_hours_of_week(view.settings, question)
+        week = queries.read_hours_of_week(view.settings, view.actor, question)
         components.show_chart(trend_charts.week_heat_map(week), "Visits by weekday and hour")
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Expression by perceived gender", "share of visits", definitions.CROSS)
-        mixes = queries.read_expressions_by_gender(view.settings, question)
+        mixes = queries.read_expressions_by_gender(view.settings, view.actor, question)
         components.show_chart(trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender")
 
 

@@ -54,8 +54,9 @@ def read_quality(engine: sa.Engine, timeline: Timeline) -> list[CameraQuality]:
     return result
 
 
-def read_oldest(engine: sa.Engine) -> dict[str, int | None]:
-    """The time of the oldest row of each kind that retention deletes, None without rows.
+def read_oldest(engine: sa.Engine, cameras: frozenset[str] | None = None) -> dict[str, int | None]:
+    """The time of the oldest row of each kind that retention deletes, None without rows; of `cameras` alone
+    if they are given.
 
     Raises DatabaseError where the database cannot be read.
     """
@@ -65,4 +66,9 @@ def read_oldest(engine: sa.Engine) -> dict[str, int | None]:
         "coverage": tables.camera_minutes.c.minute,
     }
     with engine.connect() as connection:
-        return {kind: connection.scalar(sa.select(sa.func.min(time))) for kind, time in times.items()}
+        return {kind: connection.scalar(_oldest(time, cameras)) for kind, time in times.items()}
+
+
+def _oldest(time: sa.Column[int], cameras: frozenset[str] | None) -> sa.Select[int]:
+    query = sa.select(sa.func.min(time))
+    return query if cameras is None else query.where(time.table.c.camera_id.in_(cameras))
