@@ -146,6 +146,10 @@ class Settings(BaseSettings):
         default_factory=lambda: find_local_timezone().name
     )
 
+    internal_address: str = "127.0.0.1"
+    internal_port: int = Field(default=0, ge=0, le=65535)
+    live_unblurred: bool = False
+
     health_address: str = "127.0.0.1"
     health_port: int | None = Field(default=None, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -204,7 +208,7 @@ def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:
 def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
     names = (
-        *("database", "refresh_seconds", "suppress_below", "timezone", "fps"),
+        *("database", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
         *("keep_visits_days", "keep_observations_days", "keep_coverage_days"),
     )
     return {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}

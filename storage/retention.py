@@ -20,9 +20,11 @@ _POSITION_TIMES: tuple[sa.Column[int], ...] = (
     tables.offsets.c.written_at,
     tables.last_frames.c.written_at,
     tables.capture_processes.c.renewed_at,
+    tables.processes.c.renewed_at,
+    tables.alert_deliveries.c.created_at,
 )
 _POSITION_DAYS = 30
-"""Days after its last write for which a position, a last frame or a process that captured is kept."""
+"""Days after its last write for which a position, a last frame or a process is kept."""
 
 Cutoffs = dict[sa.Column[int], int]
 """The earliest time that is kept, by the time column of a table."""
@@ -33,9 +35,11 @@ _TIME_COLUMNS: tuple[sa.Column[int], ...] = (
     tables.camera_hours.c.hour,
     tables.camera_days.c.day,
     tables.rollup_changes.c.hour,
+    tables.visit_classes.c.hour,
     tables.observations.c.observed_at,
     tables.camera_minutes.c.minute,
     tables.camera_drops.c.minute,
+    tables.dead_letters.c.hour,
 )
 
 
@@ -50,7 +54,7 @@ class Retention:
     def cutoffs(self, now_us: int) -> Cutoffs:
         """The cutoffs at the time `now_us`."""
         observations = min(self.observations, self.visits)
-        kept = (*([self.visits] * 5), observations, self.coverage, self.coverage)
+        kept = (*([self.visits] * 6), observations, *([self.coverage] * 3))
         days = dict(zip(_TIME_COLUMNS, kept, strict=True)) | dict.fromkeys(_POSITION_TIMES, _POSITION_DAYS)
         return {time: start_of_day(now_us) - number * DAY_US for time, number in days.items()}
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from bus.messages import OFF, UNKNOWN
+
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """The expressions with a column `p_<name>`; models have an order of their own."""
 
@@ -20,6 +22,9 @@ PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
 
 REASON_LENGTH = 500
 """The maximum number of characters of the reason for a camera's state."""
+
+MASKS_LENGTH = 10_000
+"""The maximum number of characters of a camera's masks, as `common.masks` writes them."""
 
 PROCESS_LENGTH = 200
 """The maximum number of characters of the description of a process."""
@@ -34,7 +39,8 @@ def _by_time(table: str, column: str) -> sa.Index:
 
 
 def _probability_columns() -> list[sa.Column[float]]:
-    return [sa.Column(name, sa.Float, nullable=False) for name in (*PROBABILITIES, "p_female")]
+    """NULL where the camera's switch is off."""
+    return [sa.Column(name, sa.Float) for name in (*PROBABILITIES, "p_female")]
 
 
 cameras = sa.Table(
@@ -53,7 +59,13 @@ cameras = sa.Table(
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("open_hours", sa.String(200), nullable=False, server_default=sa.text("''")),
     sa.Column("thorough", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("purpose", sa.String(500), nullable=False, server_default=sa.text("''")),
+    sa.Column("notice_at", sa.String(10), nullable=False, server_default=sa.text("''")),
+    sa.Column("masks", sa.String(MASKS_LENGTH), nullable=False, server_default=sa.text("''")),
+    sa.Column("read_expression", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("read_gender", sa.Boolean, nullable=False, server_default=sa.true()),
 )
+"""`changed_at` is when the camera was added, paused or resumed."""
 
 camera_identities = sa.Table(
     "camera_identities",
@@ -74,6 +86,7 @@ camera_states = sa.Table(
     sa.Column("fps", sa.Float, nullable=False),
     sa.Column("last_frame_at", sa.BigInteger),
     sa.Column("reconnects", sa.Integer, nullable=False),
+    sa.Column("recent_reconnects", sa.Integer, nullable=False, server_default=sa.text("0")),
 )
 
 visits = sa.Table(
@@ -137,6 +150,7 @@ camera_drops = sa.Table(
     sa.Column("camera_id", sa.String(64), primary_key=True),
     sa.Column("reason", sa.String(100), primary_key=True),
     sa.Column("frames", sa.BigInteger, nullable=False),
+    sa.Index("camera_drops_by_camera", "camera_id", "minute"),
     sqlite_with_rowid=False,
 )
 
@@ -186,6 +200,20 @@ capture_processes = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
 )
 
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("process", sa.String(PROCESS_LENGTH), nullable=False),
+    sa.Column("address", sa.String(300), nullable=False),
+    sa.Column("token", sa.String(64), nullable=False),
+    sa.Column("captures", sa.Boolean, nullable=False),
+    sa.Column("analyses", sa.Boolean, nullable=False),
+    sa.Column("renewed_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+"""The internal server of each running process. `token` is a secret of the process and of the dashboard."""
+
 offsets = sa.Table(
     "offsets",
     metadata,
@@ -198,9 +226,11 @@ offsets = sa.Table(
 DWELL_EDGES_S = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 90, 120, 180, 300, 600, 1200)
 """The edges in seconds between the bins of the histogram of dwell; `dwell_<number>` counts one bin."""
 
-CROSS_COUNTS = tuple(
-    f"n_{expression}_{gender}" for expression in (*EXPRESSIONS, "unknown") for gender in (*GENDERS, "unknown")
-)
+ALL_LABELS = (*EXPRESSIONS, UNKNOWN, OFF)
+ALL_GENDER_LABELS = (*GENDERS, UNKNOWN, OFF)
+"""The labels of a visit; "off" where the camera's switch was off, so that nothing was estimated."""
+
+CROSS_COUNTS = tuple(f"n_{expression}_{gender}" for expression in ALL_LABELS for gender in ALL_GENDER_LABELS)
 """The columns that count the closed visits of one expression and gender."""
 
 DWELL_BINS = tuple(f"dwell_{number}" for number in range(len(DWELL_EDGES_S) + 1))
@@ -211,6 +241,11 @@ VISIT_SUMS = ("mood", "mood_squared", "dwell_us", "dwell_squared")
 COVERAGE_SUMS = (*COUNTS, "scheduled_us")
 
 
+def _default(count: str) -> sa.TextClause | None:
+    """Counts of visits without an estimate were added later than the others."""
+    return sa.text("0") if OFF in count.split("_") else None
+
+
 def _long_rollup(name: str, time: str) -> sa.Table:
     """Sums of the closed visits and of the coverage of one camera in one local hour or day."""
     return sa.Table(
@@ -218,7 +253,10 @@ def _long_rollup(name: str, time: str) -> sa.Table:
         metadata,
         sa.Column(time, sa.BigInteger, primary_key=True),
         sa.Column("camera_id", sa.String(64), primary_key=True),
-        *[sa.Column(each, sa.Integer, nullable=False) for each in VISIT_COUNTS],
+        *[
+            sa.Column(each, sa.Integer, nullable=False, server_default=_default(each))
+            for each in VISIT_COUNTS
+        ],
         *[sa.Column(each, sa.Float, nullable=False) for each in VISIT_SUMS],
         *[sa.Column(each, sa.Integer, nullable=False) for each in DWELL_BINS],
         *[sa.Column(each, sa.BigInteger, nullable=False) for each in COVERAGE_SUMS],
@@ -268,3 +306,107 @@ audit_log = sa.Table(
     sa.Column("details", sa.String(2000), nullable=False),
 )
 """Rows are never changed; `details` contains no secret."""
+
+visit_classes = sa.Table(
+    "visit_classes",
+    metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("class", sa.Integer, primary_key=True),
+    sa.Column("visits", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Closed visits of one camera and UTC hour by class of face size or confidence (`storage.visit_classes`)."""
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.String(100), primary_key=True),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Rejected records by UTC hour; `camera_id` is empty where the record names no valid one."""
+
+alert_rules = sa.Table(
+    "alert_rules",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("minutes", sa.Integer, nullable=False),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("cooldown_minutes", sa.Integer, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+)
+
+alert_rule_cameras = sa.Table(
+    "alert_rule_cameras",
+    metadata,
+    sa.Column("rule_id", sa.String(32), primary_key=True),
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+)
+
+alert_states = sa.Table(
+    "alert_states",
+    metadata,
+    sa.Column("rule_id", sa.String(32), primary_key=True),
+    sa.Column("subject", sa.String(200), primary_key=True),
+    sa.Column("site", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
+    sa.Column("notified_at", sa.BigInteger),
+    sa.Column("announced", sa.Boolean, nullable=False),
+    sa.Column("detail", sa.String(REASON_LENGTH), nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)
+"""What each rule has found of each subject, a camera or a site; kept over restarts."""
+
+alert_deliveries = sa.Table(
+    "alert_deliveries",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("channel", sa.String(10), primary_key=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("rule_name", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+    sa.Column("error", sa.String(REASON_LENGTH), nullable=False),
+)
+"""The messages that are sent to each channel, with the outcome: a transactional outbox."""
+
+task_leases = sa.Table(
+    "task_leases",
+    metadata,
+    sa.Column("task", sa.String(50), primary_key=True),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("process", sa.String(PROCESS_LENGTH), nullable=False),
+    sa.Column("details", sa.String(REASON_LENGTH), nullable=False),
+    sa.Column("renewed_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+"""Which process does a task that exactly one process may do."""
+
+dashboard_sessions = sa.Table(
+    "dashboard_sessions",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("user", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("sites", sa.String(4000)),
+    sa.Column("method", sa.String(20), nullable=False),
+    sa.Column("credential", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+"""Who is signed in. The token itself is in the cookie alone; `sites` is a JSON list, None for all sites."""

@@ -33,7 +33,7 @@ def camera_secrets(settings: Settings) -> frozenset[str]:
 
 
 def own_services(settings: Settings) -> tuple[Service, ...]:
-    """Where the bus, the database, the dashboard and the health server listen; no camera can be there.
+    """Where bus, database, dashboard, health and internal server listen; no camera can be there.
 
     Raises StorageError for a database URL that cannot be read.
     """
@@ -41,6 +41,8 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
     services.append(Service(settings.dashboard_address, settings.dashboard_port))
     if settings.health_port:
         services.append(Service(settings.health_address, settings.health_port))
+    if settings.internal_port:
+        services.append(Service(settings.internal_address, settings.internal_port))
     return (*services, *_brokers(settings))
 
 
