@@ -18,6 +18,7 @@ from inference.classifier import Classes, ClassifierHead
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
 from inference.evidence import SLOW_US, Evidence
+from inference.opening import KeptFace, Opening
 from inference.spacing import Spacing
 from inference.tracking import MISSED, Tracker, TrackerSettings
 from inference.visits import OpenVisit, VisitBuilder
@@ -69,6 +70,7 @@ class _CameraState:
     evidence: dict[int, Evidence] = field(default_factory=dict)
     """By track number, as `visits`."""
     visits: dict[int, OpenVisit] = field(default_factory=dict)
+    opening: Opening = field(default_factory=Opening)
 
 
 @dataclass(slots=True)
@@ -154,7 +156,10 @@ class Analyser:
         rows = _NewRows()
         camera = self._cameras.pop(camera_id, None)
         if camera is not None:
-            _end_tracks(camera, [track.number for track in camera.tracker.end()], rows)
+            tracks = [track.number for track in camera.tracker.end()]
+            for track in tracks:
+                self._count_opening(camera, track)
+            _end_tracks(camera, tracks, rows)
         return rows.to_results()
 
     def longest_wait_us(self, camera_id: str) -> int:
@@ -175,12 +180,28 @@ class Analyser:
     ) -> dict[int, int]:
         """The faces that are people's: index of the face to number of its track."""
         people: dict[int, int] = {}
+        opening = camera.opening.includes(time_us)
         for index, track in enumerate(camera.tracker.update(faces.boxes, time_us)):
             evidence = camera.evidence.setdefault(track.number, Evidence())
-            evidence.add_detection(faces.boxes[index], float(faces.scores[index]), time_us, gray)
+            box, score = faces.boxes[index], float(faces.scores[index])
+            evidence.add_detection(box, score, time_us, gray)
             if evidence.is_person(self._detector.levels, camera.spacing.usual_us):
                 people[index] = track.number
+            elif opening and evidence.lacks_movement_alone(self._detector.levels):
+                face = crop(gray, box[None], self._classifier.size)[0]
+                camera.opening.keep(track.number, KeptFace(face, box, score, time_us))
         return people
+
+    def _count_opening(self, camera: _CameraState, track: int) -> None:
+        """Count the kept faces of a track whose camera ends before anybody had time to move."""
+        kept = camera.opening.take(track)
+        if not kept or not camera.evidence[track].lacks_movement_alone(self._detector.levels):
+            return
+        classes = self._classifier.classify(np.stack([face.crop for face in kept]))
+        visit = camera.visits.setdefault(track, OpenVisit(track, kept[0].time_us, kept[0].time_us))
+        for row, face in enumerate(kept):
+            visit.add_face(classes, row, face.crop, face.box, face.score, face.time_us)
+        visit.confirm(camera.spacing.usual_us)
 
 
 def _get_visit(camera: _CameraState, track: int, time_us: int, rows: _NewRows) -> OpenVisit:

@@ -86,6 +86,10 @@ class Evidence:
         clear = levels.face + CLEAR * (levels.sure - levels.face)
         return self.score >= levels.face and self._best >= clear
 
+    def lacks_movement_alone(self, levels: ScoreLevels) -> bool:
+        """Whether the track would be a person's face if it had moved: its score leaves no doubt."""
+        return not self._moved and self.score >= levels.sure
+
     def _changes_place(self, edges: NDArray[np.float64], size: float, weight: float) -> bool:
         """Whether the mean position has left its anchor; the anchor follows.
 

@@ -17,8 +17,9 @@ from ingest.encoding import to_gray
 from ingest.errors import IngestError, SourceLost
 from ingest.motion import MotionGate
 from ingest.publisher import Publisher
+from ingest.recordings import VideoFile
 from ingest.sampling import Sampler
-from ingest.stillness import StillnessDetector
+from ingest.stillness import ConstancyDetector, StillnessDetector
 from media.errors import ImageError
 from media.images import Gray
 
@@ -80,6 +81,7 @@ class SourceReader:
         self._sampler = Sampler(settings.fps)
         self._gate = MotionGate()
         self._damage = DamageMonitor()
+        self._constancy = ConstancyDetector()
         self._cancelled = threading.Event()
         self._done = threading.Event()
         self._deadline = math.inf
@@ -146,8 +148,11 @@ class SourceReader:
                 if picture is None:
                     break
                 self._handle(picture, source.live)
+            is_video = isinstance(source, VideoFile)
         if self._damaged:
             raise SourceLost(f"{self._damaged} pictures cannot be decoded, the first: {self._first_damage}")
+        if is_video and self._constancy.reason:
+            raise SourceLost(self._constancy.reason)
 
     def _handle(self, picture: UndecodedPicture, live: bool) -> None:
         since_opened = time.monotonic() - self._opened_at
@@ -167,6 +172,7 @@ class SourceReader:
         if live and picture.offset is None:
             self._publish_unless_frozen(gray, captured_at)
         else:
+            self._constancy.update(gray)
             self._publish(gray, captured_at, self._damage.reason)
 
     def _wait_until(self, offset: float) -> int:

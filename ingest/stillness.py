@@ -15,6 +15,10 @@ BLACK = "the picture is black: the lens is covered, it is dark, or the camera ha
 FROZEN_BLACK = "the picture is frozen and black: the camera has no signal, or is off behind a recorder"
 FLAT = "the picture is one even grey: the camera has no signal, or its stream is not decoded right"
 
+CONSTANT = (
+    "every picture of the video is the same: its recorder had no moving picture, or it is not decoded right"
+)
+
 _FLAT_RANGE = 2
 """Grey levels between the darkest and the brightest pixel of an even picture; a sensor has more noise."""
 _DARK = 24
@@ -25,6 +29,8 @@ _COMPARISON_STEP = 4
 """Distance in pixels between the samples for brightness and for comparison."""
 _HISTORY = 32
 """Earlier pictures with which a new one is compared; a recording that a camera repeats is longer."""
+_FEWEST = 10
+"""Sampled pictures of a video from which it can be called constant."""
 
 
 class StillnessDetector:
@@ -53,7 +59,7 @@ class StillnessDetector:
 
     def update(self, gray: Gray, now: float) -> None:
         """Examine the picture that arrived at `now`."""
-        fingerprint = hash((gray.shape, gray[::_COMPARISON_STEP, ::_COMPARISON_STEP].tobytes()))
+        fingerprint = _fingerprint(gray)
         if fingerprint not in self._seen:
             self._seen.append(fingerprint)
             self._same_since, self._frozen = now, False
@@ -82,6 +88,33 @@ class StillnessDetector:
         if self._frozen:
             return FROZEN_BLACK if self._black else FROZEN
         return BLACK if self._black else ""
+
+
+class ConstancyDetector:
+    """Detects a recorded video of which every sampled picture is the same."""
+
+    def __init__(self) -> None:
+        self._fingerprint = 0
+        self._pictures = 0
+        self._constant = True
+
+    def update(self, gray: Gray) -> None:
+        """Examine the next sampled picture."""
+        if not self._constant:
+            return
+        fingerprint = _fingerprint(gray)
+        self._constant = not self._pictures or fingerprint == self._fingerprint
+        self._fingerprint = fingerprint
+        self._pictures += 1
+
+    @property
+    def reason(self) -> str:
+        """The problem and its likely cause; empty if there is none, or too few pictures to tell."""
+        return CONSTANT if self._constant and self._pictures >= _FEWEST else ""
+
+
+def _fingerprint(gray: Gray) -> int:
+    return hash((gray.shape, gray[::_COMPARISON_STEP, ::_COMPARISON_STEP].tobytes()))
 
 
 def _is_lit(gray: Gray) -> bool:

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -26,6 +27,9 @@ _COMPLETE = 0.9
 """Share of the frames, and of the time, that the container states below which it is truncated."""
 _FEW = 3
 """Frames by which a complete video may differ from what its container states."""
+_STATED_DURATIONS = ("matroska", "flv")
+"""Beginnings of the names of formats whose header states no frames but the time at which the file ends; that
+of the other formats is computed from what is there."""
 _USUAL_FPS = 25.0
 _MOST_FPS = 1000
 
@@ -69,7 +73,11 @@ class FrameDecoder:
         """Time of the current frame in seconds from the first one, see `MediaClock`."""
         self._first_stamp = self._last_stamp = 0.0
         self._clock = MediaClock(self.period, longest_gap)
-        self._packets: Iterator[av.Packet[VideoStream]] = container.demux(self._stream)
+        self._stated_end_s = _read_stated_end(container)
+        self._end_s = 0.0
+        # The end of a file is that of its longest stream, which may be the sound.
+        streams = list(container.streams) if self._stated_end_s else [self._stream]
+        self._packets: Iterator[av.Packet[Any]] = container.demux(streams)
         self._decoded: deque[av.VideoFrame] = deque()
         self._frame: av.VideoFrame | None = None
         self._layout = Layout()
@@ -95,7 +103,9 @@ class FrameDecoder:
             packet = next(self._packets, None)
             if packet is None:
                 return False
-            if not self._decode(packet):
+            if self._stated_end_s:
+                self._note_end(packet)
+            if packet.stream.index == self._stream.index and not self._decode(packet):
                 self._frame = None
                 return True
             if time.monotonic() - began > self._patience and not self._decoded:
@@ -115,16 +125,21 @@ class FrameDecoder:
         return to_color(self._current(), self._layout)
 
     @property
-    def ends_early(self) -> bool:
-        """Whether frames, and time, are missing up to what the container itself states.
+    def missing(self) -> str:
+        """How much there is of what the container itself states, such as "12 of 60 frames"; empty if all is.
 
         Frames alone say too little: containers also count the empty ones of a recorder that paused.
         """
+        if not self.announced:
+            if self._end_s >= _COMPLETE * self._stated_end_s:
+                return ""
+            return f"{self._end_s:.1f} of {self._stated_end_s:.1f} seconds"
         seen = self.frames + self.refused
-        if seen >= min(_COMPLETE * self.announced, self.announced - _FEW):
-            return False
-        stated = float(self._stream.duration or 0) * float(self._stream.time_base or 0)
-        return self._last_stamp - self._first_stamp < _COMPLETE * stated
+        stated_s = float(self._stream.duration or 0) * float(self._stream.time_base or 0)
+        complete = seen >= min(_COMPLETE * self.announced, self.announced - _FEW)
+        if complete or self._last_stamp - self._first_stamp >= _COMPLETE * stated_s:
+            return ""
+        return f"{seen} of {self.announced} frames"
 
     def close(self) -> None:
         """Close the container."""
@@ -132,7 +147,12 @@ class FrameDecoder:
         self._decoded.clear()
         self._container.close()
 
-    def _decode(self, packet: av.Packet[VideoStream]) -> bool:
+    def _note_end(self, packet: av.Packet[Any]) -> None:
+        if packet.pts is not None and packet.time_base is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self._end_s = max(self._end_s, end)
+
+    def _decode(self, packet: av.Packet[Any]) -> bool:
         """Decode a packet, which may give any number of frames; False if it is to be counted as refused."""
         try:
             self._decoded.extend(self._codec.decode(packet))
@@ -189,6 +209,13 @@ def _choose_stream(container: InputContainer) -> VideoStream:
 
 def _describe_size(codec: VideoCodecContext) -> str:
     return f"{codec.width} x {codec.height} pixels, the most is {MOST_PIXELS / 1e6:.3g} million"
+
+
+def _read_stated_end(container: InputContainer) -> float:
+    """The time in seconds at which the header of the container says that it ends; 0 where it does not."""
+    if not container.format.name.startswith(_STATED_DURATIONS) or not container.duration:
+        return 0.0
+    return container.duration / av.time_base
 
 
 def _rate(stream: VideoStream) -> float:

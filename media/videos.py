@@ -62,7 +62,7 @@ class VideoDecoder:
         """Move to the next frame; False at the end.
 
         Raises:
-            VideoError: the file is damaged, or ends before the frames that its container states.
+            VideoError: the file is damaged, or ends before its container states.
         """
         try:
             if self._frames.step():
@@ -71,9 +71,8 @@ class VideoDecoder:
             raise VideoError(f"damaged video: {error.strerror} after {self.frames} frames") from error
         if not self.frames:
             raise VideoError("damaged video: no frame can be decoded")
-        if self._frames.ends_early:
-            seen = self.frames + self._frames.refused
-            raise VideoError(f"damaged video: it ends after {seen} of {self.announced} frames")
+        if missing := self._frames.missing:
+            raise VideoError(f"damaged video: it ends after {missing}")
         return False
 
     def gray(self) -> Gray:

@@ -118,6 +118,22 @@ def test_the_readable_part_of_a_damaged_file_is_published_and_the_reason_reporte
         running.sink.wait_for_state("cut", CameraState.ENDED, "damaged video")
 
 
+def test_a_video_of_one_constant_picture_is_reported(tmp_path: Path) -> None:
+    path = write(tmp_path / "constant.mp4", [np.full((96, 160), 16, np.uint8)] * 30)
+    with capturing(Camera("hall", str(path), None), settings=FAST) as running:
+        ended(running)
+        assert len(running.consumer.of("hall")) == 30
+        assert running.supervisor.failures()["hall"].startswith("every picture of the video is the same")
+
+
+def test_photographs_that_are_alike_are_no_video(tmp_path: Path) -> None:
+    for number in range(12):
+        assert cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((40, 60), 90, np.uint8))
+    with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as running:
+        ended(running)
+        assert running.supervisor.failures() == {}
+
+
 def test_damaged_pictures_of_a_folder_are_counted_and_named_and_the_others_published(tmp_path: Path) -> None:
     for number in range(6):
         assert cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((40, 60), 20 * number, np.uint8))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from media.errors import VideoError
 from media.kinds import Kind, find_kind
 from media.videos import VideoDecoder
-from tests.support.videos import HEIGHT, INTERLACED, WIDTH, scene, woven, write
+from tests.support.videos import HEIGHT, INTERLACED, WIDTH, scene, to_frame, woven, write
 
 PICTURES = 12
 CLOSE = 3.0
@@ -198,6 +198,40 @@ def test_a_truncated_video_is_reported_where_the_container_states_its_frames(tmp
         grab_all(video)
     assert 20 < video.frames < 35
     video.close()
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libx264"), ("webm", "libvpx"), ("flv", "flv")])
+def test_a_truncated_video_is_reported_where_the_container_states_its_duration(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    whole = write(tmp_path / f"whole.{suffix}", [scene(n) for n in range(200)], codec)
+    video = VideoDecoder(whole)
+    grab_all(video)
+    assert video.frames == 200
+    video.close()
+    cut = tmp_path / f"cut.{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    video = VideoDecoder(cut)
+    with pytest.raises(VideoError, match=r"damaged video: it ends after [2-5]\.\d of [78]\.\d seconds"):
+        grab_all(video)
+    assert 60 < video.frames < 150
+    video.close()
+
+
+def test_a_video_with_a_longer_sound_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mkv"
+    with av.open(str(path), "w") as output:
+        moving = output.add_stream("mpeg4", rate=25)
+        sound = output.add_stream("pcm_s16le", rate=8000, layout="mono")
+        moving.width, moving.height = WIDTH, HEIGHT
+        for number in range(25):
+            output.mux(moving.encode(to_frame(scene(number), "yuv420p")))
+        output.mux(moving.encode(None))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 8 * 8000), np.int16), "s16", "mono")
+        silence.sample_rate = 8000
+        output.mux(sound.encode(silence))
+        output.mux(sound.encode(None))
+    assert len(decode(path)[0]) == 25
 
 
 def grab_all(video: VideoDecoder) -> None:
