@@ -15,6 +15,8 @@ from typing import NamedTuple
 MICROSECONDS = 1_000_000
 MINUTE_US = 60 * MICROSECONDS
 UNKNOWN = "unknown"
+OFF = "off"
+"""The label of an estimate that was not made, because it is switched off for the camera."""
 
 _CAMERA_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -149,19 +151,23 @@ class Estimate:
 
     `expressions` maps the model's seven expression labels to probabilities, `female` is the probability of a
     perceived woman. `expression` and `gender` are the top labels, or "unknown" where the confidence is below
-    the model's threshold.
+    the model's threshold. Of what is switched off there is no probability, and the label is "off".
     """
 
     expressions: Mapping[str, float]
-    female: float
+    female: float | None
     expression: str
     gender: str
 
     def __post_init__(self) -> None:
         total = sum(self.expressions.values())
-        if not 0.99 < total < 1.01:
+        if (self.expression == OFF) != (not self.expressions) or (self.gender == OFF) != (
+            self.female is None
+        ):
+            raise ValueError("an estimate that is off has no probabilities, any other one has")
+        if self.expressions and not 0.99 < total < 1.01:
             raise ValueError(f"expressions {dict(self.expressions)}: sum {total:.3f}, expected 1")
-        if not 0 <= self.female <= 1:
+        if self.female is not None and not 0 <= self.female <= 1:
             raise ValueError(f"female {self.female}: expected a probability, 0 to 1")
 
 

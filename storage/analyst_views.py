@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bus.messages import UNKNOWN
-from storage.tables import EXPRESSIONS, GENDERS
+from storage.tables import ALL_GENDER_LABELS, ALL_LABELS, EXPRESSIONS, GENDERS
 
 VIEWS = ("analyst_hours", "analyst_expressions", "analyst_genders")
 
@@ -23,8 +23,8 @@ _CAMERA += "coalesce(c.zone, '') AS zone"
 def create_views(connection: sa.Connection, suppress_below: int) -> None:
     """Create or replace the views; groups of fewer than `suppress_below` visits are hidden."""
     drop_views(connection)
-    expressions = [(label, [f"n_{label}_{each}" for each in _GENDER_LABELS]) for label in _LABELS]
-    genders = [(label, [f"n_{each}_{label}" for each in _LABELS]) for label in _GENDER_LABELS]
+    expressions = [(label, _of_expression(label)) for label in _LABELS]
+    genders = [(label, [f"n_{each}_{label}" for each in ALL_LABELS]) for label in _GENDER_LABELS]
     for name, query in (
         ("analyst_hours", _hours(suppress_below)),
         ("analyst_expressions", _cells("expression", expressions, suppress_below)),
@@ -40,10 +40,16 @@ def drop_views(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
 
 
+def _of_expression(label: str) -> list[str]:
+    return [f"n_{label}_{each}" for each in ALL_GENDER_LABELS]
+
+
 def _hours(k: int) -> str:
+    # Of cameras that do not estimate expressions, visits have no mood.
+    estimated = " + ".join(f"h.{name}" for label in _LABELS for name in _of_expression(label))
     return (
         f"SELECT {_time()}, h.camera_id, {_CAMERA}, h.visits, "
-        "100 * h.mood / h.visits AS mood_index, "
+        f"CASE WHEN {estimated} >= {max(k, 1)} THEN 100 * h.mood / ({estimated}) END AS mood_index, "
         "h.dwell_us / h.visits / 1e6 AS mean_dwell_seconds, "
         "CASE WHEN h.scheduled_us > 0 THEN least(h.watched_us::float8 / h.scheduled_us, 1) END AS coverage, "
         "h.simulated > 0 AS simulated "

@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from bus.messages import MICROSECONDS, MINUTE_US, UNKNOWN
+from bus.messages import MICROSECONDS, MINUTE_US, OFF, UNKNOWN
 from storage import schedules, tables
 from storage.mood import mood_of
 from storage.tables import EXPRESSIONS, GENDERS
@@ -164,12 +164,13 @@ def _visit_column(name: str) -> sa.ColumnElement[Any]:
         "dwell_us": sa.cast(dwell, sa.Float),
         "dwell_squared": seconds * seconds,
     }
-    return sa.func.sum(values[name])
+    # A visit without an estimate has no mood, and adds nothing.
+    return sa.func.coalesce(sa.func.sum(values[name]), 0.0)
 
 
 def _labelled(column: sa.ColumnElement[str], label: str, known: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Rows of one label; every label that is not known counts as unknown."""
-    return column.not_in(known) if label == UNKNOWN else column == label
+    """Rows of one label; every label that is not known counts as unknown, except that of no estimate."""
+    return column.not_in((*known, OFF)) if label == UNKNOWN else column == label
 
 
 def _in_bin(dwell: sa.ColumnElement[int], number: int) -> sa.ColumnElement[bool]:

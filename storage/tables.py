@@ -57,7 +57,7 @@ cameras = sa.Table(
     sa.Column("partition", sa.Integer),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("changed_at", sa.BigInteger, nullable=False),
-    sa.Column("open_hours", sa.String(200), nullable=False, server_default=sa.text("''")),
+    sa.Column("open_hours", sa.String(500), nullable=False, server_default=sa.text("''")),
     sa.Column("thorough", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("purpose", sa.String(500), nullable=False, server_default=sa.text("''")),
     sa.Column("notice_at", sa.String(10), nullable=False, server_default=sa.text("''")),

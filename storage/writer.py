@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
 from bus.messages import (
+    OFF,
     CameraHealth,
     CameraMinute,
     Estimate,
@@ -34,6 +35,7 @@ from storage.fence import Fence
 from storage.frame_fence import FrameFence
 from storage.mood import mood_of
 from storage.rollups import late_hours
+from storage.visit_classes import classify
 
 Row = dict[str, Any]
 Merge = Callable[[Any, Any], Any]
@@ -172,8 +174,9 @@ class Writer(Store):
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
         sums: dict[tuple[int, str, str, str], Row] = {}
         for visit in closed:
-            mood = mood_of(visit)
-            part: Row = {name: visit[name] for name in (*tables.PROBABILITIES, "p_female")}
+            # Of a visit without an estimate nothing is added.
+            mood = 0.0 if visit["p_happiness"] is None else mood_of(visit)
+            part: Row = {name: visit[name] or 0.0 for name in (*tables.PROBABILITIES, "p_female")}
             part |= {"visits": 1, "mood": mood, "mood_squared": mood**2}
             part["dwell_us"] = visit["last_seen"] - visit["first_seen"]
             key = (minute_of(visit["first_seen"]), visit["camera_id"], visit["expression"], visit["gender"])
@@ -183,6 +186,7 @@ class Writer(Store):
         keys = ("minute", "camera_id", "expression", "gender")
         rows = [dict(zip(keys, key, strict=True)) | total for key, total in sums.items()]
         _execute(connection, self._statements.visit_minutes, rows)
+        _execute(connection, self._statements.visit_classes, classify(closed))
 
     def _add_minutes(self, connection: sa.Connection, minutes: Iterable[CameraMinute]) -> None:
         counts: defaultdict[tuple[int, str], Row] = defaultdict(lambda: dict.fromkeys(tables.COUNTS, 0))
@@ -219,6 +223,7 @@ class _Statements:
         self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
         self.camera_drops = self._upsert(tables.camera_drops, _sum)
         self.visit_minutes = self._upsert(tables.visit_minutes, _sum)
+        self.visit_classes = self._upsert(tables.visit_classes, _sum)
         self.visits = self._upsert(tables.visits, _new, _is_newer)
         self.closed_visits = self.visits.returning(tables.visits.c.visit_id)
 
@@ -284,6 +289,8 @@ def _observation_row(seen: Observation) -> Row:
 
 
 def _probabilities(estimate: Estimate) -> Row:
+    if estimate.expression == OFF:
+        return dict.fromkeys(tables.PROBABILITIES) | {"p_female": estimate.female}
     if set(estimate.expressions) != set(tables.EXPRESSIONS):
         raise StorageError(
             f"expressions {sorted(estimate.expressions)}: the tables have {sorted(tables.EXPRESSIONS)}; "

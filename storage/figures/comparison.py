@@ -103,7 +103,10 @@ def compare(
         for part, rows in zip(parts, sides, strict=True)
     )
     found = [
-        None if hidden else difference(sides[0].side(measure), sides[1].side(measure)) for measure in MEASURES
+        None
+        if hidden or any(rows.has_few(measure, suppress_below) for rows in sides)
+        else difference(sides[0].side(measure), sides[1].side(measure))
+        for measure in MEASURES
     ]
     return Comparison(parts[0], parts[1], matched, tuple(_judge(found, enough)))
 
@@ -180,7 +183,14 @@ class _Rows:
             bool(self._column("simulated").sum()),
         )
 
+    def has_few(self, measure: Measure, suppress_below: int) -> bool:
+        """Whether the measure describes few visits, since most have no such estimate."""
+        return measure.kind != "rate" and 0 < self._sum(measure.below).sum() < suppress_below
+
     def side(self, measure: Measure) -> Side:
-        above = sum((self._column(name) for name in measure.above), np.zeros(len(self.blocks)))
-        below = sum((self._column(name) for name in measure.below), np.zeros(len(self.blocks)))
-        return Side(self.blocks, self.cells, measure.scale * above, below)
+        return Side(
+            self.blocks, self.cells, measure.scale * self._sum(measure.above), self._sum(measure.below)
+        )
+
+    def _sum(self, names: Sequence[str]) -> NDArray[np.float64]:
+        return sum((self._column(name) for name in names), np.zeros(len(self.blocks)))

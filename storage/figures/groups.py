@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from bus.messages import MICROSECONDS, UNKNOWN
 from storage.figures.estimate import mean_over_days, median_of_bins
 from storage.intervals import Interval, share_interval
-from storage.tables import CROSS_COUNTS, DWELL_BINS, DWELL_EDGES_S, EXPRESSIONS, GENDERS
+from storage.tables import (
+    ALL_GENDER_LABELS,
+    ALL_LABELS,
+    CROSS_COUNTS,
+    DWELL_BINS,
+    DWELL_EDGES_S,
+    EXPRESSIONS,
+    GENDERS,
+)
 
 COVERAGE_FLOOR = 0.9
 """The coverage below which figures are marked, since visits are missing."""
@@ -51,9 +59,10 @@ class State(StrEnum):
 class Figures:
     """The figures of a group of visits; those that are hidden or do not exist are None or empty.
 
-    `expressions` are shares of all visits, "unknown" among them. `genders` are shares of the labelled
-    visits and `gender_unknown` is the share of all visits that were not labelled. `mood` is the index,
-    -100 to 100; `coverage` is 0 to 1. `dwell` and `dwell_median` are seconds, `engagement` is the share of
+    `expressions` are shares of the visits whose expression was estimated, "unknown" among them, and `mood` is
+    their index, -100 to 100. `genders` are shares of the labelled visits, and `gender_unknown` is the share
+    of the estimated ones that were not labelled. Nothing is estimated where a camera's switch is off.
+    `coverage` is 0 to 1. `dwell` and `dwell_median` are seconds, `engagement` is the share of
     visits of at least `ENGAGED_S` seconds. `simulated` tells whether simulated visits are among them.
     """
 
@@ -71,8 +80,25 @@ class Figures:
 
 
 def cross_counts(sums: Array) -> Array:
-    """The visits by expression and gender, of the shape (..., expressions, genders), unknown last."""
-    return sums[..., _CROSS].reshape(*sums.shape[:-1], len(LABELS), len(GENDER_LABELS))
+    """The visits of which both were estimated, of the shape (..., expressions, genders), unknown last."""
+    return _all_counts(sums)[..., : len(LABELS), : len(GENDER_LABELS)]
+
+
+def expression_counts(sums: Array) -> Array:
+    """The visits by estimated expression, of the shape (..., expressions), unknown last."""
+    counts: Array = _all_counts(sums).sum(axis=-1)[..., : len(LABELS)]
+    return counts
+
+
+def gender_counts(sums: Array) -> Array:
+    """The visits by perceived gender, of the shape (..., genders), unknown last."""
+    counts: Array = _all_counts(sums).sum(axis=-2)[..., : len(GENDER_LABELS)]
+    return counts
+
+
+def _all_counts(sums: Array) -> Array:
+    """The visits by all labels: the last of each kind is that of visits without an estimate."""
+    return sums[..., _CROSS].reshape(*sums.shape[:-1], len(ALL_LABELS), len(ALL_GENDER_LABELS))
 
 
 def column(sums: Array, name: str) -> Array:
@@ -87,8 +113,14 @@ def coverage_of(sums: Array) -> float | None:
     return float(column(sums, "watched_us").sum()) / scheduled if scheduled else None
 
 
-def figures_of(days: Array, hidden: bool, genders_hidden: bool) -> Figures:
-    """The figures of a group; `days` are its sums by day, of the shape (days, columns)."""
+def figures_of(
+    days: Array, hidden: bool, genders_hidden: bool = False, expressions_hidden: bool = False
+) -> Figures:
+    """The figures of a group; `days` are its sums by day, of the shape (days, columns).
+
+    `genders_hidden` and `expressions_hidden` hide the figures of the visits with such an estimate, where only
+    few visits have one.
+    """
     sums = days.sum(axis=0)
     coverage, visits = coverage_of(sums), round(float(column(sums, "visits")))
     if not visits:
@@ -96,30 +128,39 @@ def figures_of(days: Array, hidden: bool, genders_hidden: bool) -> Figures:
     if hidden:
         return Figures(State.SUPPRESSED, coverage)
     shown = _shown(days, sums, visits, coverage)
-    return replace(shown, genders={}, gender_unknown=None) if genders_hidden else shown
+    if genders_hidden:
+        shown = replace(shown, genders={}, gender_unknown=None)
+    return replace(shown, expressions={}, mood=None) if expressions_hidden else shown
 
 
 def _shown(days: Array, sums: Array, visits: int, coverage: float | None) -> Figures:
-    cross = cross_counts(sums)
-    by_gender = cross.sum(axis=0)
+    by_gender = gender_counts(sums)
     counts = column(days, "visits")
     seconds = column(days, "dwell_us") / MICROSECONDS
-    mood = mean_over_days(column(days, "mood"), counts, float(column(sums, "mood_squared")), 100.0)
     dwell = mean_over_days(seconds, counts, float(column(sums, "dwell_squared")))
     engaged = sums[_BINS][DWELL_EDGES_S.index(ENGAGED_S) + 1 :].sum()
     return Figures(
         State.SHOWN,
         coverage,
         visits=visits,
-        mood=replace(mood, low=max(mood.low, -100.0), high=min(mood.high, 100.0)),
-        expressions=_shares(cross.sum(axis=1), LABELS),
+        mood=_mood(days, sums),
+        expressions=_shares(expression_counts(sums), LABELS),
         genders=_shares(by_gender[:-1], GENDERS),
-        gender_unknown=share_interval(round(float(by_gender[-1])), visits),
+        gender_unknown=_shares(by_gender, GENDER_LABELS).get(UNKNOWN),
         dwell=replace(dwell, low=max(dwell.low, 0.0)),
         dwell_median=median_of_bins(sums[_BINS], np.asarray(DWELL_EDGES_S, np.float64)),
         engagement=share_interval(round(float(engaged)), visits),
         simulated=bool(column(sums, "simulated")),
     )
+
+
+def _mood(days: Array, sums: Array) -> Interval | None:
+    """The mood index of the visits whose expression was estimated, None without any."""
+    estimated = expression_counts(days).sum(axis=-1)
+    if not estimated.any():
+        return None
+    mood = mean_over_days(column(days, "mood"), estimated, float(column(sums, "mood_squared")), 100.0)
+    return replace(mood, low=max(mood.low, -100.0), high=min(mood.high, 100.0))
 
 
 def _shares(counts: Array, labels: Sequence[str]) -> dict[str, Interval]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from storage.figures.groups import ENGAGED_S, LABELS
-from storage.tables import DWELL_BINS, DWELL_EDGES_S, GENDERS
+from storage.tables import ALL_GENDER_LABELS, ALL_LABELS, DWELL_BINS, DWELL_EDGES_S
 
 Kind = Literal["rate", "share", "index", "seconds"]
 
@@ -27,13 +27,16 @@ class Measure:
 
 
 def _cross(expression: str | None, gender: str | None) -> tuple[str, ...]:
-    expressions = LABELS if expression is None else (expression,)
-    genders = (*GENDERS, "unknown") if gender is None else (gender,)
+    expressions = ALL_LABELS if expression is None else (expression,)
+    genders = ALL_GENDER_LABELS if gender is None else (gender,)
     return tuple(f"n_{one}_{other}" for one in expressions for other in genders)
 
 
+_ESTIMATED = tuple(name for label in LABELS for name in _cross(label, None))
+"""The visits whose expression was estimated."""
+
 VISITS = Measure("visits", "Visits per hour", "rate", ("visits",), ("watched_us",), 3600e6)
-MOOD = Measure("mood", "Mood index", "index", ("mood",), ("visits",), 100.0)
+MOOD = Measure("mood", "Mood index", "index", ("mood",), _ESTIMATED, 100.0)
 DWELL = Measure("dwell", "Mean dwell", "seconds", ("dwell_us",), ("visits",), 1e-6)
 ENGAGEMENT = Measure(
     "engagement",
@@ -43,7 +46,7 @@ ENGAGEMENT = Measure(
     ("visits",),
 )
 EXPRESSION_SHARES = tuple(
-    Measure(label, label.capitalize(), "share", _cross(label, None), ("visits",)) for label in LABELS
+    Measure(label, label.capitalize(), "share", _cross(label, None), _ESTIMATED) for label in LABELS
 )
 FEMALE = Measure(
     "female",

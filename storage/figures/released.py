@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from bus.messages import MINUTE_US
 from storage.figures.cells import Cells, read_cells
-from storage.figures.groups import GROUP_COLUMNS, Figures, State, coverage_of, cross_counts, figures_of
+from storage.figures.groups import (
+    GROUP_COLUMNS,
+    Figures,
+    State,
+    coverage_of,
+    expression_counts,
+    figures_of,
+    gender_counts,
+)
 from storage.figures.release import Counts, Group, find_groups
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit
@@ -53,8 +61,15 @@ class ReleasedFigures:
         by_day = sum_by_day(rows, days)
         if self._all[inside, _VISITS].any() and not groups:
             return Figures(State.SUPPRESSED, coverage_of(by_day))
-        labelled = cross_counts(by_day)[..., :-1].sum()
-        return figures_of(by_day, False, bool(0 < labelled < self._choice.suppress_below))
+        return figures_of(
+            by_day,
+            hidden=False,
+            genders_hidden=self._has_few(gender_counts(by_day)[..., :-1]),
+            expressions_hidden=self._has_few(expression_counts(by_day)),
+        )
+
+    def _has_few(self, counts: Array) -> bool:
+        return bool(0 < counts.sum() < self._choice.suppress_below)
 
     def is_running(self, start: int, end: int) -> bool:
         """Whether a slot is not over, or is over and some of its groups still wait."""

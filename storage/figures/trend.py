@@ -63,4 +63,4 @@ def _figures(cells: Cells, slots: NDArray[np.intp], choice: Choice) -> Figures:
     """The figures of some slots of the cells, of which nothing is hidden."""
     sums = cells.chosen(choice.cameras)[slots]
     days = [date_of(cells.timeline.edges[slot], cells.timeline.zone).toordinal() for slot in slots]
-    return figures_of(sum_by_day(sums, np.asarray(days)), hidden=False, genders_hidden=False)
+    return figures_of(sum_by_day(sums, np.asarray(days)), hidden=False)

@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from bus.messages import OFF, Estimate
 from storage import tables, versions
 from storage.day_partitions import PARTITION_COLUMNS
 from storage.engine import open_database
@@ -190,3 +193,32 @@ def test_a_database_that_needs_no_migration_is_opened_although_another_session_h
         open_database(postgresql_url).dispose()
         assert time.monotonic() - began < 20, "the lock is waited for 30 seconds"
     reader.dispose()
+
+
+def test_rows_of_the_version_without_switches_stay_and_estimates_may_be_missing_then(
+    database_url: str,
+) -> None:
+    engine = sa.create_engine(database_url)
+    config = versions._config()
+    names = [*tables.PROBABILITIES, "p_female"]
+    values = ", ".join(["0.125"] * len(names))
+    columns = "visit_id, first_seen, camera_id, last_seen, frames, face_size, quality, expression, gender"
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        connection.exec_driver_sql(
+            f"INSERT INTO visits ({columns}, model, closed, {', '.join(names)}) "
+            f"VALUES ('v1', {T0}, 'door', {T0}, 3, 40, 0.9, 'neutral', 'female', 'm', true, {values})"
+        )
+    engine.dispose()
+    engine = open_database(database_url)
+    (before,) = rows(engine, tables.visits)
+    assert [before[name] for name in names] == [0.125] * len(names)
+    off = Estimate({}, None, OFF, OFF)
+    Writer(engine).write(results([visit("v2", looks=off)], [replace(observation("v2"), estimate=off)]), {})
+    stored = {row["visit_id"]: row for row in rows(engine, tables.visits)}
+    assert {stored["v2"][name] for name in names} == {None}
+    assert stored["v1"] == before
+    with engine.connect() as connection:
+        assert differences(connection) == []
+    engine.dispose()
