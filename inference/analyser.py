@@ -18,7 +18,9 @@ from inference.classifier import Classes, ClassifierHead
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
 from inference.evidence import SLOW_US, Evidence
+from inference.look import Look, LookMaker
 from inference.opening import KeptFace, Opening
+from inference.preview import PreviewBoard
 from inference.spacing import Spacing
 from inference.tracking import MISSED, Tracker, TrackerSettings
 from inference.visits import OpenVisit, VisitBuilder
@@ -93,6 +95,7 @@ class Analyser:
         model: the model name that is stored with each visit.
         tracking: limits for matching faces to tracks.
         thorough: finds the faces of cameras whose small faces are searched; None for `detector`.
+        previews: gets a look at each frame of the cameras that somebody watches; results do not depend on it.
     """
 
     def __init__(
@@ -102,12 +105,14 @@ class Analyser:
         model: str,
         tracking: TrackerSettings | None = None,
         thorough: FaceDetector | None = None,
+        previews: PreviewBoard | None = None,
     ) -> None:
         self._detector = detector
         self._thorough = thorough or detector
         self._classifier = classifier
         self._model = model
         self._tracking = tracking or TrackerSettings()
+        self._previews = previews
         self._cameras: dict[str, _CameraState] = {}
 
     def analyse(
@@ -149,6 +154,8 @@ class Analyser:
                 rows.visits.append(camera.builder.build_visit(visit, closed=False))
             if visit.confirmed and second:
                 rows.observations.append(second)
+        if self._previews and self._previews.is_watched(camera_id):
+            self._previews.show(self._look(camera_id, captured_at, gray, faces, unchanged))
         return Analysis(len(people), rows.to_results())
 
     def close(self, camera_id: str) -> Results:
@@ -174,6 +181,17 @@ class Analyser:
     def _make_state(self, camera_id: str) -> _CameraState:
         heads = self._classifier.expression_head, self._classifier.gender_head
         return _CameraState(VisitBuilder(camera_id, *heads, self._model), Tracker(self._tracking))
+
+    def _look(
+        self, camera_id: str, time_us: int, gray: NDArray[np.uint8], faces: Faces, unchanged: int
+    ) -> Look:
+        """A look at the frame that was just analysed."""
+        camera = self._cameras[camera_id]
+        maker = LookMaker(camera.builder, self._detector.levels, time_us, camera.spacing.usual_us)
+        tracks = camera.tracker.tracks
+        boxes = maker.find_faces(faces.boxes, tracks)
+        described = maker.describe(tracks, camera.evidence, camera.visits)
+        return Look(camera_id, time_us, gray, boxes, described, unchanged)
 
     def _find_people(
         self, camera: _CameraState, faces: Faces, time_us: int, gray: NDArray[np.uint8]

@@ -12,6 +12,7 @@ The times between frames may be fractions of a second or ten seconds: all rules 
 from __future__ import annotations
 
 import math
+from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,24 @@ _SMOOTHING = 0.2
 """Least weight of each new box in the mean position: single boxes jump as far as a slow face moves."""
 _SWAYS, _APART_US = 2, 2 * MICROSECONDS // 5
 """Frames in a row that must show a sway; one is enough if the previous one is so long ago."""
+
+
+def clear_level(levels: ScoreLevels) -> float:
+    """The mean score that a track must reach once."""
+    return levels.face + CLEAR * (levels.sure - levels.face)
+
+
+class Doubt(Enum):
+    """A reason why a track is not a person's face."""
+
+    OBJECT = auto()
+    """It has not moved for a minute."""
+    UNMOVED = auto()
+    """It never moved."""
+    FAINT = auto()
+    """Its mean score of the last second is too low."""
+    UNCLEAR = auto()
+    """Its mean score was never high enough."""
 
 
 class Evidence:
@@ -79,12 +98,20 @@ class Evidence:
 
     def is_person(self, levels: ScoreLevels, spacing_us: int = 0) -> bool:
         """Whether the track is a person's face, as of its last detection, with frames `spacing_us` apart."""
+        return not self.doubts(levels, spacing_us)
+
+    def doubts(self, levels: ScoreLevels, spacing_us: int = 0) -> tuple[Doubt, ...]:
+        """Why the track is not a person's face; none if it is."""
         if self._last_seen - self._still_since > OBJECT_US:
-            return False
-        if not self._moved:
-            return self._count == 1 and spacing_us >= SLOW_US and self.score >= levels.sure
-        clear = levels.face + CLEAR * (levels.sure - levels.face)
-        return self.score >= levels.face and self._best >= clear
+            return (Doubt.OBJECT,)
+        if not self._moved and self._count == 1 and spacing_us >= SLOW_US and self.score >= levels.sure:
+            return ()
+        found = {
+            Doubt.UNMOVED: not self._moved,
+            Doubt.FAINT: self.score < levels.face,
+            Doubt.UNCLEAR: self._best < clear_level(levels),
+        }
+        return tuple(doubt for doubt, holds in found.items() if holds)
 
     def lacks_movement_alone(self, levels: ScoreLevels) -> bool:
         """Whether the track would be a person's face if it had moved: its score leaves no doubt."""

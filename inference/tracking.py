@@ -86,6 +86,11 @@ class Tracker:
         self._tracks: list[Track] = []
         self._next_number = 0
 
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """The tracks that have not ended."""
+        return tuple(self._tracks)
+
     def update(self, boxes: Boxes, time_us: int) -> list[Track]:
         """Match the detections of one frame; returns the track of each.
 

@@ -68,6 +68,10 @@ class VisitBuilder:
             estimate=self._estimate(open_visit.second_pool),
         )
 
+    def estimate(self, open_visit: OpenVisit) -> Estimate:
+        """The estimate of the visit up to its latest face; raises ValueError without a face."""
+        return self._estimate(open_visit.pool)
+
     def _estimate(self, pool: Pool) -> Estimate:
         return pool.estimate(self.expression_head, self.gender_head)
 

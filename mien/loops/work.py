@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from inference.worker import Worker
+from mien.internal_server import Services, serve_internal
 from mien.loops.process import open_process
 from mien.settings import Settings
 from mien.wiring import scaled
@@ -25,17 +26,19 @@ def run_workers(settings: Settings, count: int, drain: bool) -> None:
     ended a worker.
     """
     with open_process(settings) as (stop, metrics, engine):
-        workers = scaled.wait_for_workers(settings, engine, count, drain, metrics, stop)
-        if workers is None:
+        parts = scaled.wait_for_workers(settings, engine, count, drain, metrics, stop)
+        if parts is None:
             return
-        pool = WorkerPool(workers)
-        try:
-            pool.start()
-            while not (stop.is_set() or pool.any_finished):
-                stop.wait(_TICK_S)
-            pool.drain(stop)
-        finally:
-            pool.stop()
+        pool = WorkerPool(parts.workers)
+        services = Services(captures=False, analyses=True, routes=parts.previews.routes)
+        with serve_internal(settings, engine, services):
+            try:
+                pool.start()
+                while not (stop.is_set() or pool.any_finished):
+                    stop.wait(_TICK_S)
+                pool.drain(stop)
+            finally:
+                pool.stop()
 
 
 class WorkerPool:
