@@ -25,6 +25,9 @@ _DELETABLE = {
     tables.camera_states.name,
     tables.events.name,
     tables.event_cameras.name,
+    tables.alert_rules.name,
+    tables.alert_rule_cameras.name,
+    tables.alert_states.name,
 }
 _READ_ONLY = (
     "alembic_version",

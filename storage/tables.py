@@ -29,6 +29,9 @@ MASKS_LENGTH = 10_000
 PROCESS_LENGTH = 200
 """The maximum number of characters of the description of a process."""
 
+MESSAGE_LENGTH = 2000
+"""The maximum number of characters of an alert as JSON."""
+
 metadata = sa.MetaData()
 
 
@@ -376,7 +379,7 @@ alert_deliveries = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
     sa.Column("rule_name", sa.String(200), nullable=False),
     sa.Column("status", sa.String(10), nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("body", sa.String(MESSAGE_LENGTH), nullable=False),
     sa.Column("outcome", sa.String(10), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_at", sa.BigInteger, nullable=False),

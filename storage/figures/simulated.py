@@ -27,3 +27,15 @@ def has_simulated_data(engine: sa.Engine) -> bool:
             connection.scalar(sa.select(sa.literal(1)).where(sa.exists().where(condition))) is not None
             for condition in conditions
         )
+
+
+def simulated_cameras(engine: sa.Engine) -> frozenset[str]:
+    """The registered cameras that are simulated, by id.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    cameras = tables.cameras.c
+    with engine.connect() as connection:
+        return frozenset(
+            connection.scalars(sa.select(cameras.id).where(cameras.source.startswith(_SIMULATED_SOURCE)))
+        )

@@ -22,6 +22,7 @@ from storage.simulation.sampling import MINUTE_ORDER, VISIT_ORDER, sample_day
 from storage.simulation.scenario import Scenario
 from storage.sums import SIMULATED_MODEL
 from storage.versions import require_owner
+from storage.visit_classes import add_closed_visits
 
 PAUSE_REASON = "Simulated history"
 
@@ -69,6 +70,7 @@ def load_history(
             _insert(connection, tables.visits, VISIT_ORDER, rows.visits)
             _insert(connection, tables.camera_minutes, MINUTE_ORDER, rows.minutes)
             _roll_up_minutes(connection, start, end)
+            add_closed_visits(connection, start, end, SIMULATED_MODEL)
         report(number + 1, 2 * len(days))
     with engine.begin() as connection:
         # Older roll-ups do not contain these rows, so they are built again.

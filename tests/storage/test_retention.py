@@ -57,6 +57,7 @@ def test_each_kind_of_row_is_kept_for_its_days(filled: sa.Engine) -> None:
         "observations": 4,
         "camera_minutes": 3,
         "camera_drops": 3,
+        "visit_classes": 2,
     }
     assert ids(filled, tables.visits) == ["v1", "v15", "v25", "v35"]
     assert ids(filled, tables.observations) == ["v1"]
@@ -105,7 +106,9 @@ def test_all_rows_before_a_date_can_be_counted_and_deleted(filled: sa.Engine) ->
     cutoffs = cutoffs_before(NOW - 20 * DAY_US)
     expired = count_expired(filled, cutoffs)
     wanted = ("visits", "visit_minutes", "observations", "camera_minutes", "camera_drops", "rollup_changes")
-    assert {table: count for table, count in expired.items() if count} == dict.fromkeys(wanted, 3)
+    assert {table: count for table, count in expired.items() if count} == dict.fromkeys(wanted, 3) | {
+        "visit_classes": 6
+    }
     assert len(rows(filled, tables.visits)) == 5, "counting deletes nothing"
     assert purge(filled, cutoffs) == expired
     assert ids(filled, tables.visits) == ids(filled, tables.observations) == ["v1", "v15"]

@@ -1,0 +1,136 @@
+"""The outbox of alerts: messages are stored with the change that causes them, then sent at least once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.access import Actor
+from common.log_lines import one_line
+from common.redaction import redact
+from storage import audit, tables
+from storage.errors import StorageError
+from storage.task_leases import TaskHolder, read_task_holder
+
+TASK = "alerts"
+"""The task of the process that judges the rules and sends the messages."""
+
+WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
+_TABLE = tables.alert_deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one channel. Times are UTC microseconds; `finished_at` is None while it is waiting.
+
+    `status`: firing, resolved or test. `outcome`: waiting, delivered or failed.
+    """
+
+    id: str
+    channel: str
+    created_at: int
+    rule_name: str
+    status: str
+    body: str
+    outcome: str
+    attempts: int
+    next_at: int
+    finished_at: int | None
+    error: str
+
+
+def queue_message(
+    connection: sa.Connection, message: Mapping[str, Any], channels: Iterable[str], now: int
+) -> None:
+    """Store a message, which has an `id`, a `status` and a `rule`, for each channel.
+
+    To be called in the transaction of the change that it reports.
+    """
+    rows = [
+        {
+            "id": message["id"],
+            "channel": channel,
+            "created_at": now,
+            "rule_name": message["rule"]["name"],
+            "status": message["status"],
+            "body": json.dumps(message, ensure_ascii=False, sort_keys=True),
+            "outcome": WAITING,
+            "attempts": 0,
+            "next_at": now,
+            "finished_at": None,
+            "error": "",
+        }
+        for channel in channels
+    ]
+    if rows:
+        connection.execute(sa.insert(_TABLE), rows)
+
+
+def queue_test(engine: sa.Engine, actor: Actor, message: Mapping[str, Any], now: int) -> list[str]:
+    """Store a test message for every channel of the process that sends alerts; the channels.
+
+    Raises AccessDenied for analysts, and StorageError where no process sends alerts.
+    """
+    actor.require_operator("send a test message")
+    with engine.begin() as connection:
+        channels = sorted(receivers_of(read_task_holder(connection, TASK)))
+        if not channels:
+            raise StorageError("alerts: no running process has a receiver; set MIEN_ALERT_WEBHOOK for it")
+        queue_message(connection, message, channels, now)
+        audit.record(connection, actor, "alert.test", ", ".join(channels), {})
+    return channels
+
+
+def read_sender(engine: sa.Engine) -> TaskHolder | None:
+    """The process that judges rules and sends alerts, None while none does. Raises DatabaseError."""
+    with engine.connect() as connection:
+        return read_task_holder(connection, TASK)
+
+
+def receivers_of(sender: TaskHolder | None) -> dict[str, str]:
+    """The receivers of the process that sends alerts: channel to address, without secrets."""
+    if sender is None:
+        return {}
+    found: dict[str, str] = json.loads(sender.details)
+    return found
+
+
+def read_due(engine: sa.Engine, now: int, limit: int = 20) -> list[Delivery]:
+    """The messages whose next attempt is due, the oldest first. Raises DatabaseError."""
+    due = (_TABLE.c.outcome == WAITING) & (_TABLE.c.next_at <= now)
+    return _read(engine, sa.select(_TABLE).where(due).order_by(_TABLE.c.created_at, _TABLE.c.id).limit(limit))
+
+
+def read_deliveries(engine: sa.Engine, actor: Actor, limit: int = 20) -> list[Delivery]:
+    """The newest messages first. Raises AccessDenied for analysts, and DatabaseError."""
+    actor.require_operator("read the deliveries of alerts")
+    return _read(engine, sa.select(_TABLE).order_by(_TABLE.c.created_at.desc(), _TABLE.c.id).limit(limit))
+
+
+def note_attempt(
+    engine: sa.Engine, delivery: Delivery, now: int, error: str | None, retry_at: int | None
+) -> None:
+    """Store the outcome of an attempt: delivered without an `error`, else waiting until `retry_at` or failed.
+
+    Raises DatabaseUnavailable while the database cannot be written; the message is then sent again.
+    """
+    outcome = DELIVERED if error is None else FAILED if retry_at is None else WAITING
+    mine = (_TABLE.c.id == delivery.id) & (_TABLE.c.channel == delivery.channel)
+    values = {
+        "outcome": outcome,
+        "attempts": delivery.attempts + 1,
+        "next_at": retry_at or delivery.next_at,
+        "finished_at": None if outcome == WAITING else now,
+        "error": redact(one_line(error or ""))[: tables.REASON_LENGTH],
+    }
+    with engine.begin() as connection:
+        connection.execute(sa.update(_TABLE).where(mine, _TABLE.c.outcome == WAITING).values(**values))
+
+
+def _read(engine: sa.Engine, query: sa.Select[Any]) -> list[Delivery]:
+    with engine.connect() as connection:
+        return [Delivery(**row) for row in connection.execute(query).mappings()]
