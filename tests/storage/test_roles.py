@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import CameraHealth, CameraMinute, CameraState, Partition
+from common.access import LOCAL
 from storage import tables, versions
 from storage.check import check_database
 from storage.engine import open_database
@@ -152,17 +153,18 @@ def test_a_writer_may_do_everything_that_workers_and_captures_do(roles: Urls) ->
             writer.report(CameraHealth("till", state, "", T0, T0, 5.0, T0, 0))
         assert writer.close_abandoned(T0) == 0
         registry = CameraRegistry(engine)
-        registry.add(CameraRow("till", "demo://"), partitions=4)
-        registry.pause("till", "stocktaking")
+        registry.add(LOCAL, CameraRow("till", "demo://"), partitions=4)
+        registry.pause(LOCAL, "till", "stocktaking")
         assert registry.assign_partitions(4) == {"till": 0}
-        registry.remove("till")
+        registry.remove(LOCAL, "till")
     with opened(roles.owner) as engine:
         assert len(rows(engine, tables.visit_minutes)) == len(rows(engine, tables.observations)) == 1
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_writer_may_delete_registrations_and_events_alone(shared_roles: Urls, table: str) -> None:
-    if table in {"cameras", "camera_states", "events", "event_cameras"}:
+    alerts = {"alert_rules", "alert_rule_cameras", "alert_states"}
+    if table in {"cameras", "camera_states", "events", "event_cameras"} | alerts:
         with plain(shared_roles.writer) as connection:
             connection.exec_driver_sql(f"DELETE FROM {table}")
     else:
