@@ -20,12 +20,14 @@ from benchmarks.isolation import run_on_cores
 from benchmarks.recorded import EPOCH, Recorder, analyse, captured_at
 from bus.embedded import EmbeddedBus
 from bus.messages import Frame
+from common.access import LOCAL
 from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.detector import Detector
 from inference.worker import Worker
 from mien.loops.run import Pipeline
 from mien.loops.work import WorkerPool
+from mien.metrics import Metrics
 from mien.settings import Settings
 from mien.wiring.embedded import create_parts
 from mien.wiring.parts import RunOptions, keep_leases, open_settings_database
@@ -158,10 +160,10 @@ def run_pipeline(video: Path, cameras: int, frames: int) -> float:
         settings = Settings(database=f"sqlite:///{name}/mien.db", workers=cameras)
         engine = open_settings_database(settings)
         rows = [CameraRow(f"camera-{n}", str(video)) for n in range(cameras)]
-        CameraRegistry(engine).sync(rows)
+        CameraRegistry(engine).sync(LOCAL, rows)
         options = RunOptions(fast=True)
         with keep_leases(engine, options) as leases:
-            parts = create_parts(settings, engine, options, leases)
+            parts = create_parts(settings, engine, options, leases, Metrics())
             pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
             began = time.perf_counter()
             failures = pipeline.run(threading.Event())

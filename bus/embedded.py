@@ -225,6 +225,14 @@ class EmbeddedReader(FrameReader):
     def hold(self, timeout: float) -> None:
         time.sleep(timeout)  # No other reader can take the partitions.
 
+    def lag(self) -> Mapping[Partition, int]:
+        """Frames that were published and not polled yet, by partition."""
+        with self._bus._changed:
+            return {
+                part.partition: len(part.redeliver) + sum(map(len, part.queues.values()))
+                for part in self._parts
+            }
+
     @override
     def reject(self, record: Record, reason: str) -> None:
         # Without a server there is no dead-letter queue: the log keeps the reason.

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from typing_extensions import override
 
-from bus.codec import captured_at_of
+from bus.codec import camera_of, captured_at_of
 from bus.messages import (
+    EVERYTHING,
     MICROSECONDS,
     CameraHealth,
     CameraMinute,
@@ -25,11 +26,15 @@ from bus.messages import (
     Partition,
     Positions,
     Results,
+    Switches,
+    check_camera_id,
 )
 from bus.sinks import Store
 from bus.transport import Batch, FrameReader, Record
 from common.clock import wall_clock_us
 from inference.analyser import Analyser, Analysis, FaceClassifier, FaceDetector
+from inference.preview import PreviewBoard
+from storage.dead_letters import DeadLetterCounts
 
 ALIVE_S = 60.0
 """A process is alive while its last heartbeat is not older than this, in seconds."""
@@ -72,6 +77,15 @@ class Metrics:
             registry=registry,
         )
         self.cameras = Gauge("mien_cameras", "Cameras by state", ["state"], registry=registry)
+        self.alert_deliveries = Counter(
+            "mien_alert_deliveries",
+            "Attempts to deliver an alert",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+        self.alerts_firing = Gauge(
+            "mien_alerts_firing", "Cameras and sites for which a rule fires", registry=registry
+        )
         self._states: dict[str, CameraState] = {}
         self._captured: dict[str, int] = {}
         self._clock = clock
@@ -145,7 +159,7 @@ class MeasuredStore(Store):
 
 
 class LaggingReader(FrameReader, Protocol):
-    """A reader that knows its lag; the shipped implementation is `bus.kafka.reader.KafkaReader`."""
+    """A reader that knows its lag, as those of both buses do."""
 
     def lag(self) -> Mapping[Partition, int]:
         """Records on the bus that were not polled yet, by partition."""
@@ -155,6 +169,7 @@ class MeasuredReader(FrameReader):
     """A reader that passes everything on to another one and measures the age of frames when read and stored.
 
     The worker skips frames that are older than `max_age_us` when they are read; they are not measured.
+    `dead_letters` counts the rejected records in the database.
     """
 
     def __init__(
@@ -163,8 +178,11 @@ class MeasuredReader(FrameReader):
         metrics: Metrics,
         max_age_us: int,
         clock: Callable[[], int] = wall_clock_us,
+        *,
+        dead_letters: DeadLetterCounts | None = None,
     ) -> None:
         self._reader = reader
+        self._dead_letters = dead_letters
         self._metrics = metrics
         self._max_age_us = max_age_us
         self._clock = clock
@@ -207,12 +225,22 @@ class MeasuredReader(FrameReader):
 
     @override
     def reject(self, record: Record, reason: str) -> None:
+        if self._dead_letters:
+            self._dead_letters.count(record.partition, record.offset, _valid_camera(record), reason)
         self._reader.reject(record, reason)
         self._metrics.dead_letters.inc()
 
     @override
     def close(self) -> None:
         self._reader.close()
+
+
+def _valid_camera(record: Record) -> str:
+    """The camera that a record names, empty where that is no valid id."""
+    try:
+        return check_camera_id(camera_of(record.headers) or "")
+    except ValueError:
+        return ""
 
 
 class MeasuredAnalyser(Analyser):
@@ -225,8 +253,9 @@ class MeasuredAnalyser(Analyser):
         model: str,
         metrics: Metrics,
         thorough: FaceDetector | None = None,
+        previews: PreviewBoard | None = None,
     ) -> None:
-        super().__init__(detector, classifier, model, thorough=thorough)
+        super().__init__(detector, classifier, model, thorough=thorough, previews=previews)
         self._metrics = metrics
 
     @override
@@ -237,6 +266,7 @@ class MeasuredAnalyser(Analyser):
         gray: NDArray[np.uint8],
         unchanged: int = 0,
         thorough: bool = False,
+        switches: Switches = EVERYTHING,
     ) -> Analysis:
         with self._metrics.inference.time():
-            return super().analyse(camera_id, captured_at, gray, unchanged, thorough)
+            return super().analyse(camera_id, captured_at, gray, unchanged, thorough, switches)

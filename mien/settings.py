@@ -6,11 +6,14 @@ configuration file, else it has the default that is defined here. `docs/configur
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -24,20 +27,31 @@ from pydantic_settings import (
 )
 
 from bus.messages import check_camera_id
+from common.masks import MaskError, Masks, make_masks
 from common.redaction import redact_source
 from common.timezones import UnknownTimezone, find_local_timezone, open_timezone
 from ingest.address_policy import DEFAULT_NETWORKS, parse_network
 from ingest.cameras import DEFAULT_VARIABLES
+from mien.alerts.addresses import SHORTEST_SECRET, parse_mqtt, parse_webhook
 from mien.errors import SettingsError
 from mien.settings_file import read_settings_file
+from storage.errors import StorageError
+from storage.open_hours import parse_open_hours
 
 DEFAULT_FILE = Path("mien.yaml")
 PREFIX = "MIEN_"
 EMBEDDED = "embedded:"
 """The bus inside one process."""
 _LONGEST_SHOWN = 80
+_ENVIRONMENT_ONLY = ("oidc_client_secret", "alert_webhook_secret", "alert_mqtt_password")
+"""Secrets that are refused in the configuration file."""
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _BASE_PATH = re.compile(r"[\w.~-]*(/[\w.~-]+)*", re.ASCII)
-_SECRET = {"database", "bus", "source", "writer_password", "reader_password", "analyst_password"}
+_SECRET = {
+    *("database", "bus", "source"),
+    *("alert_webhook", "alert_webhook_secret", "alert_mqtt", "alert_mqtt_password"),
+    *("writer_password", "reader_password", "analyst_password", "operator_password", "oidc_client_secret"),
+}
 """Settings whose values may contain a password: error messages do not show them."""
 
 
@@ -70,6 +84,40 @@ def _usable_path(path: str) -> str:
     return path
 
 
+def _usable_url(text: str) -> str:
+    """An address of a web server; without TLS on this machine alone, or where `http` is allowed."""
+    parts = urlsplit(text)
+    wrong = parts.query or parts.fragment or parts.username or parts.password
+    if parts.scheme not in {"http", "https"} or not parts.hostname or wrong:
+        raise ValueError("expected an address such as https://shop.example/mien")
+    return text.rstrip("/")
+
+
+def _protected_url(text: str) -> str:
+    url = _usable_url(text)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _THIS_MACHINE:
+        raise ValueError("expected an address that begins with https://")
+    # An issuer is compared as it is written.
+    return text
+
+
+def _usable_webhook(url: SecretStr) -> SecretStr:
+    parse_webhook(url.get_secret_value())
+    return url
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"expected at least {SHORTEST_SECRET} characters")
+    return secret
+
+
+def _usable_mqtt(url: str) -> str:
+    parse_mqtt(url)
+    return url
+
+
 def _known_bus(url: str) -> str:
     if url != EMBEDDED and not url.startswith("kafka://"):
         raise ValueError(f"expected {EMBEDDED} or kafka://HOST[:PORT][/TOPIC]")
@@ -89,6 +137,24 @@ def _in_lower_case(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text.lower() for text in texts)
 
 
+_Region = tuple[float, float, float, float] | tuple[tuple[float, float], ...]
+
+
+def _known_masks(regions: tuple[_Region, ...]) -> Masks:
+    try:
+        return make_masks(regions)
+    except MaskError as error:
+        raise ValueError(f"rectangles or polygons; {error}") from None
+
+
+def _known_hours(text: str) -> str:
+    try:
+        parse_open_hours(text)
+    except StorageError:
+        raise ValueError("opening hours such as Mo-Sa 09:00-20:00, Su 11:00-18:00") from None
+    return text.strip()
+
+
 class CameraSettings(BaseModel):
     """One camera of the configuration file."""
 
@@ -101,6 +167,12 @@ class CameraSettings(BaseModel):
     zone: str = ""
     fps: float | None = Field(default=None, ge=0.1, le=120)
     thorough: bool = False
+    open_hours: Annotated[str, AfterValidator(_known_hours)] | None = None
+    purpose: str | None = Field(default=None, max_length=500)
+    notice_at: date | None = None
+    masks: Annotated[tuple[_Region, ...], AfterValidator(_known_masks)] | None = None
+    expression: bool | None = None
+    gender: bool | None = None
 
 
 class Settings(BaseSettings):
@@ -131,6 +203,7 @@ class Settings(BaseSettings):
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
     analyst_password: SecretStr | None = None
+    operator_password: SecretStr | None = None
 
     keep_visits_days: int = Field(default=400, ge=1)
     keep_observations_days: int = Field(default=30, ge=1)
@@ -140,6 +213,17 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
     dashboard_trusted_network: bool = False
     dashboard_base_path: Annotated[str, AfterValidator(_usable_path)] = Field(default_factory=streamlit_path)
+    dashboard_url: Annotated[str, AfterValidator(_usable_url)] | None = None
+    users_file: Path | None = None
+    session_hours: float = Field(default=8.0, gt=0, le=720)
+    oidc_issuer: Annotated[str, AfterValidator(_protected_url)] | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid email profile"
+    oidc_role_claim: str = Field(default="groups", min_length=1)
+    oidc_operators: tuple[str, ...] = ("mien-operators",)
+    oidc_analysts: tuple[str, ...] = ("mien-analysts",)
+    oidc_sites_claim: str = ""
     refresh_seconds: float = Field(default=2.0, ge=0.5, le=3600)
     suppress_below: int = Field(default=10, ge=1)
     timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
@@ -150,9 +234,24 @@ class Settings(BaseSettings):
     internal_port: int = Field(default=0, ge=0, le=65535)
     live_unblurred: bool = False
 
+    alert_webhook: Annotated[SecretStr, AfterValidator(_usable_webhook)] | None = None
+    alert_webhook_secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = None
+    alert_mqtt: Annotated[str, AfterValidator(_usable_mqtt)] | None = None
+    alert_mqtt_user: str | None = None
+    alert_mqtt_password: SecretStr | None = None
+    alert_ca: Path | None = None
+
+    operator_name: str = Field(default="", max_length=200)
+    contact: str = Field(default="", max_length=200)
+
     health_address: str = "127.0.0.1"
     health_port: int | None = Field(default=None, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def requires_sign_in(self) -> bool:
+        """Whether users of the dashboard sign in, by a password file or by OpenID Connect."""
+        return self.users_file is not None or self.oidc_issuer is not None
 
     @classmethod
     def settings_customise_sources(
@@ -181,6 +280,11 @@ def load(file: Path | None = None, **given: Any) -> Settings:
     given = {name: value for name, value in given.items() if value is not None}
     try:
         in_file = read_settings_file(path) if path.is_file() else {}
+        for name in _ENVIRONMENT_ONLY:
+            if name in in_file:
+                raise SettingsError(
+                    f"{path}: {name}: expected in the environment alone, as {PREFIX}{name.upper()}"
+                )
         return _with_file(in_file)(**given)
     except ValidationError as error:
         raise SettingsError(_first(error, path, given)) from None
@@ -205,13 +309,26 @@ def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:
     return Configured
 
 
+_SIGN_IN = (
+    *("dashboard_address", "dashboard_trusted_network", "dashboard_base_path", "dashboard_url"),
+    *("users_file", "session_hours", "oidc_issuer", "oidc_client_id", "oidc_scopes", "oidc_role_claim"),
+    *("oidc_operators", "oidc_analysts", "oidc_sites_claim"),
+)
+"""What the dashboard needs to know who may use it; the secret is in its environment already."""
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
     names = (
         *("database", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
         *("keep_visits_days", "keep_observations_days", "keep_coverage_days"),
     )
-    return {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
+    shown = {name: str(getattr(settings, name)) for name in names}
+    for name in _SIGN_IN:
+        value = getattr(settings, name)
+        if value is not None:
+            shown[name] = json.dumps(value) if isinstance(value, tuple) else str(value)
+    return {f"{PREFIX}{name.upper()}": value for name, value in shown.items()}
 
 
 def _first(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from mien.alerts.loop import send_alerts
 from mien.health_server import serve_health
 from mien.metrics import Metrics
 from mien.settings import Settings
@@ -36,7 +37,7 @@ def open_process(settings: Settings) -> Iterator[ScaledProcess]:
     with stop_on_signal() as stop, serve_health(metrics, settings):
         engine = open_settings_database(settings)
         try:
-            with abort_hung_connections(engine, stop):
+            with abort_hung_connections(engine, stop), send_alerts(engine, settings, metrics):
                 yield ScaledProcess(stop, metrics, engine)
         finally:
             engine.dispose()

@@ -10,17 +10,28 @@ from contextlib import ExitStack, suppress
 
 from bus.sinks import SinkUnavailable
 from bus.transport import FrameWriter
+from common.access import LOCAL
 from ingest.supervisor import Supervisor
+from mien.alerts.loop import send_alerts
 from mien.dashboard_process import Dashboard, DashboardMonitor
 from mien.errors import StartError
+from mien.health_server import serve_health
+from mien.internal_server import Services, serve_internal
 from mien.loops.claims import claim_sources
 from mien.loops.ingest import CAPTURES_STOP_S
 from mien.loops.work import WorkerPool
+from mien.metrics import Metrics
 from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
 from mien.wiring import embedded
-from mien.wiring.parts import RunOptions, create_registry, keep_leases, open_settings_database
+from mien.wiring.parts import (
+    RunOptions,
+    configured_policies,
+    create_registry,
+    keep_leases,
+    open_settings_database,
+)
 from storage.errors import StorageError
 from storage.hung_connections import abort_hung_connections
 from storage.registry import CameraRegistry, CameraRow
@@ -50,22 +61,33 @@ def run_pipeline(
     with ExitStack() as stack:
         stack.callback(engine.dispose)
         stop = stack.enter_context(stop_on_signal())
+        metrics = Metrics()
+        stack.enter_context(serve_health(metrics, settings))
         stack.enter_context(abort_hung_connections(engine, stop))
         registry = create_registry(settings, engine)
         leases = stack.enter_context(keep_leases(engine, options))
         cameras, options = claim_sources(leases, registry, cameras, options, stop)
         registered_before = {camera.id for camera in registry.cameras()}
-        registry.sync(cameras)
+        registry.sync(LOCAL, cameras, configured_policies(settings))
         if not registry.cameras():
             raise StartError("no cameras: pass --source, list them in mien.yaml or use `mien cameras add`")
         if options.temporary_cameras:
             stack.callback(_unregister, registry, options.temporary_cameras - registered_before)
-        parts = embedded.create_parts(settings, engine, options, leases)
+        parts = embedded.create_parts(settings, engine, options, leases, metrics)
+        services = Services(captures=True, analyses=True, routes=parts.previews.routes)
+        stack.enter_context(serve_internal(settings, engine, services))
         pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
-        tick: Callable[[], None] = _do_nothing
+        if not options.fast:
+            stack.enter_context(send_alerts(engine, settings, metrics))
+        ticks: list[Callable[[], None]] = [lambda: metrics.update_captured(parts.supervisor.captured())]
         if dashboard:
             stack.enter_context(dashboard)
-            tick = DashboardMonitor(dashboard, announce).tick
+            ticks.append(DashboardMonitor(dashboard, announce).tick)
+
+        def tick() -> None:
+            for each in ticks:
+                each()
+
         failures = pipeline.run(stop, tick)
         lost = any(worker.stopped_in_outage for worker in parts.workers)
         return RunResult(parts.store.totals(), failures, results_lost=lost)
@@ -79,7 +101,7 @@ def _unregister(registry: CameraRegistry, camera_ids: Iterable[str]) -> None:
     """Remove temporary cameras from the registry, as far as the database is available."""
     for camera_id in camera_ids:
         with suppress(StorageError):
-            registry.remove(camera_id)
+            registry.remove(LOCAL, camera_id)
 
 
 class Pipeline:

@@ -12,10 +12,20 @@ from bus.transport import FrameWriter
 from inference.worker import Worker
 from ingest.leases import LeaseKeeper
 from ingest.supervisor import Supervisor
+from mien.metrics import MeasuredReader, MeasuredStore, Metrics
 from mien.settings import Settings
 from mien.totals import CountingStore
 from mien.upkeep import maintain_if_owner
-from mien.wiring.parts import AnalyserFactory, RegisteredCameras, RunOptions, create_supervisor, create_worker
+from mien.wiring.parts import (
+    AnalyserFactory,
+    RegisteredCameras,
+    RunOptions,
+    create_supervisor,
+    create_worker,
+    max_frame_age_us,
+)
+from mien.wiring.previews import Previews
+from storage.dead_letters import DeadLetterCounts
 from storage.engine import Database
 from storage.registry import CameraRegistry
 from storage.writer import Writer
@@ -32,16 +42,18 @@ class EmbeddedParts:
     maintain: Callable[[], None]
     """Maintains the database; raises SinkUnavailable."""
     store: CountingStore
+    previews: Previews
+    """Draws live pictures of the cameras."""
 
 
 def create_parts(
-    settings: Settings, engine: Database, options: RunOptions, leases: LeaseKeeper
+    settings: Settings, engine: Database, options: RunOptions, leases: LeaseKeeper, metrics: Metrics
 ) -> EmbeddedParts:
     """Create all parts.
 
     Raises ModelError where a model file cannot be used.
     """
-    store = CountingStore(Writer(engine))
+    store = CountingStore(MeasuredStore(Writer(engine), metrics))
     # Other processes may store into the same database: their positions are not ours.
     bus = EmbeddedBus(settings.workers, settings.buffer_frames, topic=f"embedded/{uuid.uuid4().hex}")
     frames = bus.writer()
@@ -49,14 +61,22 @@ def create_parts(
     workers = [
         create_worker(
             settings,
-            bus.reader([number], store.positions),
+            MeasuredReader(
+                bus.reader([number], store.positions),
+                metrics,
+                max_frame_age_us(settings),
+                dead_letters=DeadLetterCounts(engine),
+            ),
             store,
-            analysers.create(),
+            analysers.create_measured(metrics),
             options.fast,
             max_ahead_us=None if options.fast else MAX_AHEAD_US,  # The times of fast recordings run ahead.
         )
         for number in range(settings.workers)
     ]
-    cameras = RegisteredCameras(CameraRegistry(engine), options, settings.fps)
+    previews = analysers.create_previews(settings)
+    cameras = RegisteredCameras(CameraRegistry(engine), options, settings)
     supervisor = create_supervisor(settings, cameras, leases, frames, store, options)
-    return EmbeddedParts(supervisor, frames, workers, lambda: maintain_if_owner(engine, settings), store)
+    return EmbeddedParts(
+        supervisor, frames, workers, lambda: maintain_if_owner(engine, settings), store, previews
+    )

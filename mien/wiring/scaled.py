@@ -33,6 +33,8 @@ from mien.wiring.parts import (
     create_worker,
     max_frame_age_us,
 )
+from mien.wiring.previews import Previews
+from storage.dead_letters import DeadLetterCounts
 from storage.engine import Database
 from storage.registry import CameraRegistry
 from storage.writer import Writer
@@ -139,7 +141,7 @@ def create_ingest_parts(
     configure_libraries()
     registry = CameraRegistry(engine)
     cameras = PartitionedCameras(
-        RegisteredCameras(registry, options, settings.fps), registry, partitions, metrics.record_heartbeat
+        RegisteredCameras(registry, options, settings), registry, partitions, metrics.record_heartbeat
     )
     frames = KafkaWriter(kafka_settings(settings), cameras.partition_of, capacity=settings.buffer_frames)
     metrics.clock_offset.set_function(lambda: frames.clock_offset_us / MICROSECONDS)
@@ -148,9 +150,17 @@ def create_ingest_parts(
     return IngestParts(supervisor, frames, registry, store)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkParts:
+    """The workers of `mien work`, not started yet, and what draws live pictures of their cameras."""
+
+    workers: list[Worker]
+    previews: Previews
+
+
 def wait_for_workers(
     settings: Settings, engine: Database, count: int, drain: bool, metrics: Metrics, stop: threading.Event
-) -> list[Worker] | None:
+) -> WorkParts | None:
     """Wait for a broker and create the workers of `mien work`, members of the consumer group.
 
     Returns None if `stop` is set before a broker is available.
@@ -172,7 +182,7 @@ def wait_for_workers(
                 each.run(stop)  # A worker that is stopped already only leaves the group.
             return None
         workers.append(worker)
-    return workers
+    return WorkParts(workers, analysers.create_previews(settings))
 
 
 def _create_member(
@@ -187,5 +197,7 @@ def _create_member(
         dead_letter_originals=settings.dead_letter_originals,
     )
     metrics.clock_offset.set_function(lambda: reader.clock_offset_us / MICROSECONDS)
-    measured = MeasuredReader(reader, metrics, max_frame_age_us(settings))
+    measured = MeasuredReader(
+        reader, metrics, max_frame_age_us(settings), dead_letters=DeadLetterCounts(engine)
+    )
     return create_worker(settings, measured, store, analysers.create_measured(metrics), drain)

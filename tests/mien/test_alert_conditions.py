@@ -1,0 +1,85 @@
+"""Shifts of visits and mood are found where there are any, after correction, and never in small groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from mien.alerts.conditions import Finding, Found, Rules, find_shifts
+from storage import tables
+from storage.alert_rules import DAY_MINUTES, AlertKind, AlertRule
+from storage.camera_status import read_camera_status
+from storage.engine import open_database
+from storage.figures.simulated import simulated_cameras
+from storage.local_time import HOUR_US, day_start
+from storage.simulation.load import load_history
+from storage.simulation.scenario import create_scenario
+from tests.support.databases import fresh_database
+
+BERLIN = ZoneInfo("Europe/Berlin")
+TODAY = date(2026, 3, 31)
+SCENARIO = create_scenario(days=58, cameras=8, seed=5, today=TODAY)
+CAMPAIGN = SCENARIO.events[0]
+WEEK = 7 * DAY_MINUTES
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+    folder: Path = tmp_path_factory.mktemp("history")
+    with fresh_database("sqlite", folder) as url:
+        engine = open_database(url)
+        load_history(engine, SCENARIO, BERLIN.key, day_start(TODAY, BERLIN) + 15 * HOUR_US)
+        with engine.begin() as connection:
+            connection.execute(sa.update(tables.cameras).values(enabled=True, pause_reason=""))
+        yield engine
+        engine.dispose()
+
+
+def find(
+    engine: sa.Engine, kind: AlertKind, today: date, suppress_below: int = 10, minutes: int = WEEK
+) -> dict[str, Finding]:
+    now = day_start(today, BERLIN) + 12 * HOUR_US
+    found = find_shifts(
+        engine,
+        AlertRule("shift", kind, minutes),
+        read_camera_status(engine, now),
+        simulated_cameras(engine),
+        now,
+        Rules(suppress_below, BERLIN),
+    )
+    return {each.subject: each for each in found}
+
+
+def test_a_campaign_is_found_at_its_site_alone(history: sa.Engine) -> None:
+    after = CAMPAIGN.first + timedelta(days=7)
+    visits = find(history, AlertKind.VISITS_SHIFTED, after)
+    assert len(visits) > 1
+    assert {site for site, each in visits.items() if each.verdict is Found.BAD} == {CAMPAIGN.site}
+    detail = visits[CAMPAIGN.site].detail
+    assert "visits per hour up" in detail
+    assert "95 % interval +" in detail
+    assert visits[CAMPAIGN.site].simulated
+    mood = find(history, AlertKind.MOOD_SHIFTED, after)
+    assert {site for site, each in mood.items() if each.verdict is Found.BAD} == {CAMPAIGN.site}
+
+
+def test_weeks_without_an_event_are_not_reported(history: sa.Engine) -> None:
+    quiet = [
+        find(history, kind, CAMPAIGN.first - timedelta(days=days))
+        for kind in (AlertKind.VISITS_SHIFTED, AlertKind.MOOD_SHIFTED)
+        for days in (0, 2)
+    ]
+    assert {each.verdict for found in quiet for each in found.values()} == {Found.GOOD}
+
+
+def test_too_few_days_and_hidden_groups_give_no_verdict_and_no_count(history: sa.Engine) -> None:
+    early = find(history, AlertKind.VISITS_SHIFTED, SCENARIO.first + timedelta(days=3))
+    hidden = find(history, AlertKind.VISITS_SHIFTED, CAMPAIGN.first + timedelta(days=7), suppress_below=10**6)
+    for found in (early, hidden):
+        assert {each.verdict for each in found.values()} == {Found.UNKNOWN}
+        assert {each.detail for each in found.values()} == {"not enough data"}
