@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from benchmarks.clips import Gray
-from bus.messages import MICROSECONDS, Results
+from bus.messages import EVERYTHING, MICROSECONDS, Results, Switches
 from inference.analyser import Analyser, FaceClassifier, FaceDetector
 from inference.classifier import Classes, Classifier
 from inference.detector import Detector, Faces
@@ -44,9 +44,9 @@ class Recorder(FaceDetector, FaceClassifier):
         return self.faces[-1]
 
     @override
-    def classify(self, crops: Gray) -> Classes:
+    def classify(self, crops: Gray, switches: Switches = EVERYTHING) -> Classes:
         self.crops.append(crops)
-        self.classes.append(self.classifier.classify(crops))
+        self.classes.append(self.classifier.classify(crops, switches))
         return self.classes[-1]
 
 
@@ -71,7 +71,7 @@ class Replay(FaceDetector, FaceClassifier):
         return next(self._faces)
 
     @override
-    def classify(self, crops: Gray) -> Classes:
+    def classify(self, crops: Gray, switches: Switches = EVERYTHING) -> Classes:
         return next(self._classes)
 
 

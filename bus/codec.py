@@ -1,7 +1,9 @@
 """Encoding of frames for the bus: the JPEG is the record's value, every other field is a header.
 
 Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged` and
-`thorough` where they are not 0. Later versions only add fields; a reader refuses an unknown major version.
+`thorough` where they are not 0. `expression` and `gender` are 0 where they must not be estimated; such a
+frame has version 2, so that a reader that does not know these headers refuses it. Otherwise later versions
+only add fields; a reader refuses an unknown major version.
 Records are untrusted: every field has a limit.
 """
 
@@ -10,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bus.errors import BadFrame
-from bus.messages import MICROSECONDS, Frame, check_camera_id
+from bus.messages import EVERYTHING, MICROSECONDS, Frame, Switches, check_camera_id
 
 Headers = Sequence[tuple[str, bytes]]
 """Names and values, as Kafka carries them: a name may occur several times."""
 
 VERSION = b"1"
+RESTRICTED_VERSION = b"2"
+"""Of a frame of which not everything may be estimated."""
 MAX_JPEG_BYTES = 2_000_000
 MAX_SIDE = 4096
 MAX_NUMBER = 2**63 - 1
@@ -28,13 +32,15 @@ MAX_AHEAD_US = 86_400 * MICROSECONDS
 _JPEG_START = b"\xff\xd8"
 _MAX_DIGITS = 19
 _MAX_SHOWN = 40
-_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough")
+_SWITCHES = ("expression", "gender")
+"""Headers that are 0 where this is not to be estimated, and are missing otherwise."""
+_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough", *_SWITCHES)
 
 
 def encode(frame: Frame) -> tuple[Headers, bytes]:
     """The headers and the value of the record for `frame`."""
     headers = [
-        ("v", VERSION),
+        ("v", VERSION if frame.switches == EVERYTHING else RESTRICTED_VERSION),
         ("camera", frame.camera_id.encode("ascii")),
         ("epoch", b"%d" % frame.epoch),
         ("seq", b"%d" % frame.seq),
@@ -46,6 +52,7 @@ def encode(frame: Frame) -> tuple[Headers, bytes]:
         headers.append(("unchanged", b"%d" % frame.unchanged))
     if frame.thorough:
         headers.append(("thorough", b"1"))
+    headers += [(name, b"0") for name in _SWITCHES if not getattr(frame.switches, name)]
     return headers, frame.jpeg
 
 
@@ -62,8 +69,9 @@ def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Fram
     """
     fields = _unique(headers)
     version = fields.get("v", b"")
-    if version.split(b".")[0] != VERSION:
-        raise BadFrame(f"v {version[:_MAX_SHOWN]!r}: expected version {VERSION.decode()}")
+    if version.split(b".")[0] not in (VERSION, RESTRICTED_VERSION):
+        expected = f"{VERSION.decode()} or {RESTRICTED_VERSION.decode()}"
+        raise BadFrame(f"v {version[:_MAX_SHOWN]!r}: expected version {expected}")
     if not value.startswith(_JPEG_START):
         raise BadFrame(f"value begins with {value[:4]!r}: expected a JPEG")
     if len(value) > MAX_JPEG_BYTES:
@@ -79,6 +87,9 @@ def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Fram
             jpeg=value,
             unchanged=_number(fields, "unchanged", 0, MAX_NUMBER) if "unchanged" in fields else 0,
             thorough="thorough" in fields and _number(fields, "thorough", 0, 1) == 1,
+            switches=Switches(
+                **{name: name not in fields or _number(fields, name, 0, 1) == 1 for name in _SWITCHES}
+            ),
         )
     except ValueError as error:
         raise BadFrame(str(error)) from error

@@ -47,6 +47,17 @@ Positions = Mapping[Partition, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Switches:
+    """What is estimated of the visitors of a camera; what is off is neither computed nor stored."""
+
+    expression: bool = True
+    gender: bool = True
+
+
+EVERYTHING = Switches()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One sampled picture of one camera, as grey JPEG.
 
@@ -54,7 +65,7 @@ class Frame:
     the lease) and is greater than every earlier epoch of this camera, `seq` counts its pictures from 0:
     (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
     showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those
-    of the JPEG in pixels. `thorough`: small faces are to be searched.
+    of the JPEG in pixels. `thorough`: small faces are to be searched. `switches`: what is to be estimated.
     """
 
     camera_id: str
@@ -66,6 +77,7 @@ class Frame:
     jpeg: bytes
     unchanged: int = 0
     thorough: bool = False
+    switches: Switches = EVERYTHING
 
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)
@@ -82,6 +94,7 @@ class CameraState(StrEnum):
     ONLINE = "online"
     RETRYING = "retrying"
     PAUSED = "paused"
+    NOT_SCHEDULED = "not scheduled"
     ENDED = "ended"
 
 
@@ -91,7 +104,7 @@ class CameraHealth:
 
     `reason` is one sentence without secrets, empty while there is no problem. The state began at `since` and
     is reported at `reported_at`. `fps` is the sampling rate of the last seconds, `reconnects` how often the
-    source was opened again since the start.
+    source was opened again since the start, and `recent_reconnects` how often within the last hour.
     """
 
     camera_id: str
@@ -102,11 +115,13 @@ class CameraHealth:
     fps: float
     last_frame_at: int | None
     reconnects: int
+    recent_reconnects: int = 0
 
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)
         _check_at_least("fps", self.fps, 0)
         _check_at_least("reconnects", self.reconnects, 0)
+        _check_at_least("recent_reconnects", self.recent_reconnects, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from common.clock import wall_clock_us
 from common.timezones import open_timezone
 from dashboard.selection import Selection
 from mien.settings import Settings
+from storage.audit import AuditEntry, read_audit, read_choices
 from storage.camera_status import CameraStatus, read_camera_status
 from storage.engine import Database, open_database
 from storage.events import Event, read_events
@@ -30,10 +31,13 @@ from storage.figures.timeline import Timeline, Unit, shifted
 from storage.figures.trend import Trend, read_trend
 from storage.figures.weekdays import WeekHour, read_week
 from storage.newest_result import read_newest_result
+from storage.processes import Process, read_processes
 
 _REFRESH_S = {Unit.MINUTE: 0.0, Unit.FIVE_MINUTES: 1.0, Unit.HOUR: 10.0, Unit.DAY: 30.0, Unit.WEEK: 60.0}
 _SLOW_S = 60.0
 """Seconds between two reads of figures that change slowly: hours of the week, comparisons."""
+_PROCESSES_S = 2.0
+"""Seconds between two reads of the processes that run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def read_status(settings: Settings, actor: Actor) -> Status:
     Raises StorageError while the database is missing or unavailable.
     """
     interval = _interval_number(settings.refresh_seconds)
-    status = _status(settings.database, interval)
+    status = _status(settings.database, settings.timezone, interval)
     if actor.reads_all_sites:
         return status
     cameras = tuple(each for each in status.cameras if actor.may_read_site(each.site))
@@ -161,6 +165,32 @@ def read_comparison(settings: Settings, actor: Actor, a: Chosen, b: Chosen, matc
     )
 
 
+def read_audit_choices(settings: Settings, actor: Actor) -> tuple[list[str], list[str]]:
+    """The actions and the actors of the audit log.
+
+    Raises AccessDenied for analysts, StorageError while the database is missing or unavailable.
+    """
+    return read_choices(_engine(settings.database), actor)
+
+
+def read_audit_entries(
+    settings: Settings, actor: Actor, limit: int, actions: Sequence[str], actors: Sequence[str]
+) -> list[AuditEntry]:
+    """The newest rows of the audit log first, of these actions and actors if any are given.
+
+    Not cached: a row is visible at once. Raises as `read_audit_choices` does.
+    """
+    return read_audit(_engine(settings.database), actor, limit, actions=actions, actors=actors)
+
+
+def read_running_processes(settings: Settings) -> list[Process]:
+    """The processes that capture or analyse, with the tokens of their internal servers.
+
+    Raises StorageError while the database is missing or unavailable, or its user may not read tokens.
+    """
+    return _processes(settings.database, _interval_number(_PROCESSES_S))
+
+
 def writable_database(settings: Settings) -> Database:
     """The database for a change, such as a new event; dispose it afterwards.
 
@@ -195,15 +225,20 @@ def _engine(database: str) -> Database:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _status(database: str, interval: int) -> Status:
+def _status(database: str, timezone: str, interval: int) -> Status:
     engine, now = _engine(database), wall_clock_us()
     return Status(
         now,
         read_newest_result(engine),
-        tuple(read_camera_status(engine, now)),
+        tuple(read_camera_status(engine, now, open_timezone(timezone))),
         tuple(read_events(engine)),
         _simulated(database, _interval_number(_SLOW_S)),
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _processes(database: str, interval: int) -> list[Process]:
+    return read_processes(_engine(database))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.messages import MICROSECONDS, Observation, Results, Visit
+from bus.messages import EVERYTHING, MICROSECONDS, OFF, Observation, Results, Switches, Visit
 from inference.classifier import Classes, ClassifierHead
 from inference.crops import crop
 from inference.detector import Faces, ScoreLevels
@@ -52,8 +52,8 @@ class FaceClassifier(Protocol):
     def size(self) -> int:
         """Side of the crops it takes, in pixels."""
 
-    def classify(self, crops: NDArray[np.uint8]) -> Classes:
-        """One row for each of the crops (n, size, size) uint8."""
+    def classify(self, crops: NDArray[np.uint8], switches: Switches = EVERYTHING) -> Classes:
+        """One row for each of the crops (n, size, size) uint8; what is switched off has no columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class _CameraState:
     builder: VisitBuilder
     tracker: Tracker
     spacing: Spacing = field(default_factory=Spacing)
+    switches: Switches = EVERYTHING
     evidence: dict[int, Evidence] = field(default_factory=dict)
     """By track number, as `visits`."""
     visits: dict[int, OpenVisit] = field(default_factory=dict)
@@ -81,6 +82,11 @@ class _NewRows:
 
     visits: list[Visit] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
+
+    def add_observation(self, observation: Observation) -> None:
+        """Add an observation, unless nothing was estimated."""
+        if (observation.estimate.expression, observation.estimate.gender) != (OFF, OFF):
+            self.observations.append(observation)
 
     def to_results(self) -> Results:
         return Results(tuple(self.visits), tuple(self.observations))
@@ -122,11 +128,13 @@ class Analyser:
         gray: NDArray[np.uint8],
         unchanged: int = 0,
         thorough: bool = False,
+        switches: Switches = EVERYTHING,
     ) -> Analysis:
         """Analyse the next frame of a camera: grey (height, width) uint8, captured at microseconds UTC.
 
         `unchanged` is the number of pictures between this frame and the previous one that showed no change
-        and were not published: nobody left in that time. With `thorough` small faces are searched.
+        and were not published: nobody left in that time. With `thorough` small faces are searched. What is
+        off in `switches` is not estimated, and earlier estimates of open visits are dropped.
 
         A camera's frames must come in the order of their capture; a time before that of the previous frame
         ends the camera's visits, as a gap does.
@@ -135,6 +143,7 @@ class Analyser:
             self._cameras[camera_id] = self._make_state(camera_id)
         camera = self._cameras[camera_id]
         rows = _NewRows()
+        camera.switches = switches
         camera.tracker.pause(camera.spacing.add(captured_at, unchanged).still_us)
         spacing = camera.spacing.usual_us
         ended = camera.tracker.expire(captured_at, spacing)
@@ -144,7 +153,7 @@ class Analyser:
         people = self._find_people(camera, faces, captured_at, gray)
         indices = list(people)
         crops = crop(gray, faces.boxes[indices], self._classifier.size)
-        classes = self._classifier.classify(crops)
+        classes = self._classifier.classify(crops, switches)
         for row, (index, track) in enumerate(people.items()):
             visit = _get_visit(camera, track, captured_at, rows)
             second = camera.builder.build_observation(visit) if visit.ends_second(captured_at) else None
@@ -153,7 +162,7 @@ class Analyser:
             if visit.confirm(spacing) or (visit.confirmed and second):
                 rows.visits.append(camera.builder.build_visit(visit, closed=False))
             if visit.confirmed and second:
-                rows.observations.append(second)
+                rows.add_observation(second)
         if self._previews and self._previews.is_watched(camera_id):
             self._previews.show(self._look(camera_id, captured_at, gray, faces, unchanged))
         return Analysis(len(people), rows.to_results())
@@ -215,7 +224,7 @@ class Analyser:
         kept = camera.opening.take(track)
         if not kept or not camera.evidence[track].lacks_movement_alone(self._detector.levels):
             return
-        classes = self._classifier.classify(np.stack([face.crop for face in kept]))
+        classes = self._classifier.classify(np.stack([face.crop for face in kept]), camera.switches)
         visit = camera.visits.setdefault(track, OpenVisit(track, kept[0].time_us, kept[0].time_us))
         for row, face in enumerate(kept):
             visit.add_face(classes, row, face.crop, face.box, face.score, face.time_us)
@@ -242,7 +251,7 @@ def _close_visit(camera: _CameraState, track: int, rows: _NewRows) -> None:
     last = camera.builder.close_visit(visit, _end_of(visit, camera.spacing)) if visit else None
     if last:
         rows.visits.append(last[0])
-        rows.observations.append(last[1])
+        rows.add_observation(last[1])
 
 
 def _end_of(visit: OpenVisit, spacing: Spacing) -> int:

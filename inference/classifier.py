@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
+from bus.messages import EVERYTHING, Switches
 from inference.errors import ModelError
 from inference.model_file import ModelFile, load_model, shipped
 from inference.model_metadata import ClassifierMetadata
 
 UNKNOWN = "unknown"
+EXPRESSION, GENDER = "expression", "gender"
+"""Names of the heads, in the model's file and in `bus.messages.Switches`."""
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -50,9 +56,9 @@ class Classes:
     """The class probabilities of n faces; they add up to 1 per face and head."""
 
     expressions: NDArray[np.float32]
-    """(n, number of expressions)"""
+    """(n, number of expressions), (n, 0) where they were not estimated"""
     genders: NDArray[np.float32]
-    """(n, number of genders)"""
+    """(n, number of genders), (n, 0) where they were not estimated"""
     expression_head: ClassifierHead
     gender_head: ClassifierHead
 
@@ -99,9 +105,12 @@ class Classifier:
             file.metadata.gender_temperature,
             file.metadata.gender_unknown_below,
         )
-        _check_output(file, "expression", self.expression_head.labels)
-        _check_output(file, "gender", self.gender_head.labels)
+        _check_output(file, EXPRESSION, self.expression_head.labels)
+        _check_output(file, GENDER, self.gender_head.labels)
+        self._file = file
         self._session = file.session
+        self._reduced: dict[str, ort.InferenceSession] = {}
+        self._lock = threading.Lock()
         self._input = _find_input(file)
         self._widths = {output.name: int(output.shape[-1]) for output in file.session.get_outputs()}
 
@@ -115,26 +124,45 @@ class Classifier:
 
         Raises ValueError for crops of another shape or type.
         """
+        return self._run(self._session, tuple(self._widths), crops)
+
+    def classify(self, crops: NDArray[np.uint8], switches: Switches = EVERYTHING) -> Classes:
+        """Classes of n crops (n, size, size) uint8; n may be 0. What is switched off is not computed.
+
+        Raises ValueError for crops of another shape or type.
+        """
+        wanted = [name for name in (EXPRESSION, GENDER) if getattr(switches, name)]
+        logits = self._logits_of(wanted, crops)
+        none = np.empty((len(crops), 0), np.float32)
+        return Classes(
+            self.expression_head.probabilities(logits[EXPRESSION]) if EXPRESSION in logits else none,
+            self.gender_head.probabilities(logits[GENDER]) if GENDER in logits else none,
+            self.expression_head,
+            self.gender_head,
+        )
+
+    def _logits_of(self, wanted: Sequence[str], crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        if len(wanted) == 1:
+            return self._run(self._session_of(wanted[0]), wanted, crops)
+        return self.logits(crops) if wanted else {}
+
+    def _session_of(self, head: str) -> ort.InferenceSession:
+        """The session that computes one head alone, created when it is first needed."""
+        with self._lock:
+            if head not in self._reduced:
+                self._reduced[head] = self._file.make_session([head])
+            return self._reduced[head]
+
+    def _run(
+        self, session: ort.InferenceSession, heads: Sequence[str], crops: NDArray[np.uint8]
+    ) -> dict[str, NDArray[np.float32]]:
         expected = (len(crops), self.size, self.size)
         if crops.shape != expected or crops.dtype != np.uint8:
             raise ValueError(f"crops are {crops.dtype} {crops.shape}, expected uint8 {expected}")
         if not len(crops):
-            return {head: np.empty((0, width), np.float32) for head, width in self._widths.items()}
-        outputs = self._session.run(list(self._widths), {self._input: crops[..., None]})
-        return dict(zip(self._widths, outputs, strict=True))
-
-    def classify(self, crops: NDArray[np.uint8]) -> Classes:
-        """Classes of n crops (n, size, size) uint8; n may be 0.
-
-        Raises ValueError for crops of another shape or type.
-        """
-        logits = self.logits(crops)
-        return Classes(
-            self.expression_head.probabilities(logits["expression"]),
-            self.gender_head.probabilities(logits["gender"]),
-            self.expression_head,
-            self.gender_head,
-        )
+            return {head: np.empty((0, self._widths[head]), np.float32) for head in heads}
+        outputs = session.run(list(heads), {self._input: crops[..., None]})
+        return dict(zip(heads, outputs, strict=True))
 
 
 def _check_output(file: ModelFile[ClassifierMetadata], name: str, labels: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, overload
@@ -24,6 +25,7 @@ from inference.model_metadata import (
     ModelMetadata,
     parse_metadata,
 )
+from inference.model_outputs import keep_outputs
 from inference.processor import has_int8_dot_products
 
 MODELS = Path(__file__).parent / "models"
@@ -42,11 +44,19 @@ _SCHEMAS: dict[str, type[ModelMetadata]] = {"classifier": ClassifierMetadata, "d
 
 @dataclass(frozen=True)
 class ModelFile(Generic[M]):
-    """A loaded model: its path, its session and its metadata."""
+    """A loaded model: its path, its session and its metadata, its content and how it is run."""
 
     path: Path
     session: ort.InferenceSession
     metadata: M
+    content: bytes
+    threads: int
+
+    def make_session(self, outputs: Collection[str]) -> ort.InferenceSession:
+        """Make a session that computes these outputs alone. Raises ValueError where one does not exist."""
+        content = keep_outputs(self.content, outputs)
+        options = make_session_options(self.threads)
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def shipped(name: str, models: Path = MODELS) -> Path:
@@ -86,7 +96,7 @@ def load_model(
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path}: not a usable ONNX model: {reason}; {FIX}") from error
     values = session.get_modelmeta().custom_metadata_map
-    return ModelFile(path, session, parse_metadata(path, values, _SCHEMAS[task]))
+    return ModelFile(path, session, parse_metadata(path, values, _SCHEMAS[task]), content, threads)
 
 
 def make_session_options(threads: int) -> ort.SessionOptions:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.messages import Estimate
+from bus.messages import OFF, Estimate
 from inference.classifier import Classes, ClassifierHead, softmax
 
 FEMALE = "female"
@@ -35,34 +35,59 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._weight = 0.0
-        self._expressions: NDArray[np.float64] = np.zeros(())
-        self._genders: NDArray[np.float64] = np.zeros(())
+        self._empty = True
+        self._expressions = _HeadSum()
+        self._genders = _HeadSum()
 
     def __bool__(self) -> bool:
-        return self._weight > 0
+        return not self._empty
 
     def add(self, classes: Classes, row: int, weight: float) -> None:
-        """Add row `row` of `classes` with a weight above 0."""
-        self._weight += weight
-        self._expressions = self._expressions + weight * _logits(classes.expressions[row])
-        self._genders = self._genders + weight * _logits(classes.genders[row])
+        """Add row `row` of `classes` with a weight above 0.
+
+        Where an estimate was not made, because it is switched off by now, the earlier ones are dropped.
+        """
+        self._empty = False
+        self._expressions.add(classes.expressions[row], weight)
+        self._genders.add(classes.genders[row], weight)
 
     def estimate(self, expression_head: ClassifierHead, gender_head: ClassifierHead) -> Estimate:
         """The pooled probabilities and their labels, "unknown" below the heads' thresholds.
 
-        Raises ValueError if no face was added.
+        What was not estimated has no probabilities, and the label "off". Raises ValueError if no face was
+        added.
         """
         if not self:
             raise ValueError("the pool is empty: add at least one face first")
-        expressions = _probabilities(self._expressions / self._weight)
-        genders = _probabilities(self._genders / self._weight)
+        expressions, genders = self._expressions.mean(), self._genders.mean()
         return Estimate(
-            expressions=dict(zip(expression_head.labels, expressions[0].tolist(), strict=True)),
-            female=float(genders[0, gender_head.labels.index(FEMALE)]),
-            expression=expression_head.top_labels(expressions)[0],
-            gender=gender_head.top_labels(genders)[0],
+            expressions={}
+            if expressions is None
+            else dict(zip(expression_head.labels, expressions[0].tolist(), strict=True)),
+            female=None if genders is None else float(genders[0, gender_head.labels.index(FEMALE)]),
+            expression=OFF if expressions is None else expression_head.top_labels(expressions)[0],
+            gender=OFF if genders is None else gender_head.top_labels(genders)[0],
         )
+
+
+class _HeadSum:
+    """Weighted sum of the logits of one head."""
+
+    def __init__(self) -> None:
+        self._weight = 0.0
+        self._logits: NDArray[np.float64] = np.zeros(())
+
+    def add(self, probabilities: NDArray[np.float32], weight: float) -> None:
+        """Add probabilities (k,); none (0,) drop the earlier ones."""
+        if not len(probabilities):
+            self._weight, self._logits = 0.0, np.zeros(())
+            return
+        self._weight += weight
+        self._logits = self._logits + weight * _logits(probabilities)
+
+    def mean(self) -> NDArray[np.float32] | None:
+        """Probabilities (1, k), None without any."""
+        return _probabilities(self._logits / self._weight) if self._weight else None
 
 
 def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

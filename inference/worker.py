@@ -163,7 +163,7 @@ class Worker:
             self._reject(record, frame.captured_at, error, stop)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
         analysis = self._analyser.analyse(
-            frame.camera_id, frame.captured_at, gray, frame.unchanged, frame.thorough
+            frame.camera_id, frame.captured_at, gray, frame.unchanged, frame.thorough, frame.switches
         )
         age = record.age_us(self._clock(), frame.captured_at) if self._live_limits else 0
         self._counts.add_analysed(frame.camera_id, frame.captured_at, analysis.faces, age, frame.unchanged)

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 from urllib.parse import quote
 
-from bus.messages import check_camera_id
+from bus.messages import EVERYTHING, Switches, check_camera_id
 from common.log_lines import one_line
+from common.masks import Masks
 from common.source_identity import is_webcam, path_of
 from common.source_parts import Part, split_source
 from ingest.errors import SourceError
@@ -24,12 +25,21 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
+class CameraPolicy:
+    """`masks`: regions that are never captured. `switches`: what is estimated of the visitors."""
+
+    masks: Masks = ()
+    switches: Switches = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """One camera to be watched.
 
     `source` is written as for `ingest.sources.open_source` and may refer to environment variables as
     `${NAME}`. `fps` pictures per second are sampled, None samples every one. The pictures of a `thorough` one
-    are not reduced, so that small faces can be found in them.
+    are not reduced, so that small faces can be found in them. `closed` says why the camera is not captured
+    at present, by its schedule; empty where it is. `policy` can change without a restart.
     """
 
     id: str
@@ -38,6 +48,8 @@ class Camera:
     paused: bool = False
     pause_reason: str = ""
     thorough: bool = False
+    closed: str = ""
+    policy: CameraPolicy = field(default_factory=CameraPolicy)
 
     def __post_init__(self) -> None:
         check_camera_id(self.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bus.messages import CameraState
@@ -21,6 +21,7 @@ from ingest.counts import CaptureCounts
 from ingest.errors import IngestError, SourceError, SourceLost
 from ingest.health import HealthMonitor
 from ingest.leases import CameraLease
+from ingest.policy import PolicyInForce
 from ingest.publisher import Publisher
 from ingest.reader import ReadSettings, SourceReader
 from ingest.sources import SourceRules, is_recording, open_source
@@ -36,6 +37,8 @@ _CLOSE_TIMEOUT = 1.0
 """Seconds within which a reader must close its source after a stop; a stuck one is abandoned."""
 _LONGEST_SIDE = 4096
 """What the bus carries (`bus.codec.MAX_SIDE`)."""
+
+_NOT_OPEN = (CameraState.ENDED, CameraState.PAUSED, CameraState.NOT_SCHEDULED)
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class Capture:
     """Captures one camera in threads of its own.
 
     Args:
-        camera: the camera; a paused one is reported as paused and not opened.
+        camera: the camera; one that is paused or closed is reported as such and not opened.
         writer: the capture's side of the bus.
         lease: of the camera; the capture must be stopped when it expires.
         settings: how it is read.
@@ -106,6 +109,7 @@ class Capture:
         self.failure = ""
         """Why a recording could not be read to its end; empty otherwise."""
         self._counts = CaptureCounts(camera.id)
+        self._policy = PolicyInForce(camera.policy)
         self._writer = writer
         self._settings = settings
         self._rules = rules
@@ -131,6 +135,14 @@ class Capture:
         """Wait for the end, at most `timeout` seconds; nothing is published after it."""
         self._thread.join(timeout)
 
+    def follow(self, camera: Camera) -> bool:
+        """Follow a change of the camera without a restart; False where it needs one."""
+        if replace(camera, policy=self.camera.policy) != self.camera:
+            return False
+        self.camera = camera
+        self._policy.policy = camera.policy
+        return True
+
     @property
     def is_running(self) -> bool:
         """Whether frames may still be published."""
@@ -153,7 +165,7 @@ class Capture:
         self._counts.store(sink)
 
     def report_stopped(self) -> None:
-        """Set the state to ended, unless the capture already ended or is paused."""
+        """Set the state to ended, unless the capture already ended, is paused or not scheduled."""
         if self._is_open:
             self._set_state(CameraState.ENDED, STOPPED)
 
@@ -161,6 +173,8 @@ class Capture:
         try:
             if self.camera.paused:
                 self._set_state(CameraState.PAUSED, self.camera.pause_reason or PAUSED)
+            elif self.camera.closed:
+                self._set_state(CameraState.NOT_SCHEDULED, self.camera.closed)
             else:
                 self._warn_of_literal_secrets()
                 self._keep_reading(self._rules.expand(self.camera.source))
@@ -182,7 +196,7 @@ class Capture:
 
     @property
     def _is_open(self) -> bool:
-        return self.health.current.state not in (CameraState.ENDED, CameraState.PAUSED)
+        return self.health.current.state not in _NOT_OPEN
 
     def _keep_reading(self, source: str) -> None:
         while not self._stop.is_set():
@@ -229,13 +243,13 @@ class Capture:
     def _make_reader(self, source: str) -> SourceReader:
         settings = self._settings
         publisher = Publisher(
-            self.camera.id,
+            self.camera,
             self.lease,
             self._writer,
             self.health,
             self._counts,
             settings.jpeg_quality,
-            self.camera.thorough,
+            self._policy,
         )
         read_settings = ReadSettings(
             fps=self.camera.fps,
@@ -246,7 +260,12 @@ class Capture:
             motion_gate=settings.motion_gate,
         )
         return SourceReader(
-            partial(self._open, source), read_settings, publisher, self._stillness, self._notify
+            partial(self._open, source),
+            read_settings,
+            publisher,
+            self._stillness,
+            self._policy,
+            self._notify,
         )
 
     def _open(self, source: str) -> CameraSource:

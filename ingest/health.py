@@ -1,4 +1,4 @@
-"""State of one camera (connecting, online, retrying, paused, ended), and its reports to the sink."""
+"""State of one camera (connecting, online, retrying, paused and so on), and its reports to the sink."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _FPS_WINDOW = 10.0
 _LEAST_TIMES = 2
 """Pictures that the rate is computed from, even if they are older than the window: cameras may be slow."""
 _LONGEST_REASON = 500
+_RECENT = 3600.0
+"""Seconds over which recent reconnects are counted, at most so many as the deque holds."""
+_MOST_REOPENED = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class HealthMonitor:
         self._since = wall_clock_us()
         self._last_frame_at: int | None = None
         self._openings = 0
+        self._reopened: deque[float] = deque(maxlen=_MOST_REOPENED)
         self._published: deque[float] = deque()
         self._version = 1
         self._reported_version = 0
@@ -58,6 +62,8 @@ class HealthMonitor:
         """Count that the source is being opened, for the first time or again."""
         with self._lock:
             self._openings += 1
+            if self._openings > 1:
+                self._reopened.append(time.monotonic())
 
     def count_published(self, captured_at: int) -> None:
         """Count a frame that was published, or a picture that was not because it showed no change."""
@@ -95,9 +101,12 @@ class HealthMonitor:
             fps=(len(self._published) - 1) / span if span > 0 else 0.0,
             last_frame_at=self._last_frame_at,
             reconnects=max(0, self._openings - 1),
+            recent_reconnects=len(self._reopened),
         )
 
     def _remove_old(self) -> None:
         oldest = time.monotonic() - _FPS_WINDOW
+        while self._reopened and self._reopened[0] < time.monotonic() - _RECENT:
+            self._reopened.popleft()
         while len(self._published) > _LEAST_TIMES and self._published[0] < oldest:
             self._published.popleft()

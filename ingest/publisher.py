@@ -6,10 +6,12 @@ import threading
 
 from bus.messages import CameraState, Frame
 from bus.transport import FrameWriter
+from ingest.cameras import Camera
 from ingest.counts import CaptureCounts
 from ingest.encoding import encode_jpeg
 from ingest.health import HealthMonitor
 from ingest.leases import CameraLease
+from ingest.policy import PolicyInForce
 from media.images import Gray
 
 NO_LEASE = "lease expired"
@@ -23,33 +25,34 @@ class Publisher:
     late a reader that was stuck resumes.
 
     Args:
-        camera_id: of the frames.
+        camera: of the frames.
         lease: of the camera; each publisher is one opening of the source, with an epoch of its own.
         writer: the capture's side of the bus.
         health: is set to online.
         counts: count every picture.
         quality: of the JPEG, 1 to 100.
-        thorough: small faces are searched in the frames.
+        policy: what is to be estimated.
     """
 
     def __init__(
         self,
-        camera_id: str,
+        camera: Camera,
         lease: CameraLease,
         writer: FrameWriter,
         health: HealthMonitor,
         counts: CaptureCounts,
         quality: int,
-        thorough: bool = False,
+        policy: PolicyInForce,
     ) -> None:
-        self.camera_id = camera_id
+        self.camera_id = camera.id
         self.epoch = lease.next_epoch()
         self._lease = lease
         self._writer = writer
         self._health = health
         self._counts = counts
         self._quality = quality
-        self._thorough = thorough
+        self._thorough = camera.thorough
+        self._policy = policy
         self._seq = 0
         self._unchanged = 0
         self._lock = threading.Lock()
@@ -75,6 +78,7 @@ class Publisher:
                 jpeg,
                 self._unchanged,
                 self._thorough,
+                self._policy.switches,
             )
             self._seq += 1
             self._unchanged = 0

@@ -16,6 +16,7 @@ from ingest.damage import DamageMonitor
 from ingest.encoding import to_gray
 from ingest.errors import IngestError, SourceLost
 from ingest.motion import MotionGate
+from ingest.policy import PolicyInForce
 from ingest.publisher import Publisher
 from ingest.recordings import VideoFile
 from ingest.sampling import Sampler
@@ -60,6 +61,7 @@ class SourceReader:
         settings: how it is read.
         publisher: publishes the pictures.
         stillness: examines the pictures of live cameras.
+        policy: blanks the masked regions, before anything else sees a picture that may be published.
         on_change: called, in the reader's thread, when the camera's state changes or the reader is done.
     """
 
@@ -69,6 +71,7 @@ class SourceReader:
         settings: ReadSettings,
         publisher: Publisher,
         stillness: StillnessDetector,
+        policy: PolicyInForce,
         on_change: Callable[[], None],
     ) -> None:
         self.error: IngestError | None = SourceLost("the reader failed: see the log")
@@ -77,6 +80,7 @@ class SourceReader:
         self._settings = settings
         self._publisher = publisher
         self._stillness = stillness
+        self._policy = policy
         self._on_change = on_change
         self._sampler = Sampler(settings.fps)
         self._gate = MotionGate()
@@ -219,6 +223,7 @@ class SourceReader:
             raise SourceLost(self._stillness.reason)
 
     def _publish(self, gray: Gray, captured_at: int, reason: str = "") -> None:
+        gray = self._policy.blank(gray)
         self._last_published_at = time.monotonic()
         if self._first_published_at is None:
             self._first_published_at = self._last_published_at

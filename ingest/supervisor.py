@@ -28,7 +28,8 @@ class Supervisor:
     """Captures the cameras of a list, independently of each other, and follows the list as it changes.
 
     A camera is captured while this process holds its lease. A new camera is started, a removed or paused one
-    is stopped, a changed one is restarted; the others are not affected. Health and counts are stored about
+    is stopped, a changed one is restarted, except that a change of its policy needs no restart; the others
+    are not affected. Health and counts are stored about
     once per second; while the sink is unavailable they are kept.
 
     A recording that another process reads is not read again: it counts as failed. A capture of a recording
@@ -135,7 +136,8 @@ class Supervisor:
 
     def _reconcile(self) -> None:
         for key, capture in list(self._captures.items()):
-            if self._listed.get(key) != capture.camera or self._must_end(capture):
+            listed = self._listed.get(key)
+            if listed is None or self._must_end(capture) or not capture.follow(listed):
                 capture.stop()
                 with self._counting:
                     self._stopping.append(self._captures.pop(key))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraState, minute_of
+from common.masks import parse_masks
+from common.timezones import find_local_timezone, open_timezone
 from storage import tables
 from storage.leases import database_clock_us, read_leases
+from storage.open_hours import describe_closed
 
 REPORT_TIMEOUT_US = 20 * MICROSECONDS
 """The age from which on a reported state is out of date: the capture reports every few seconds."""
@@ -20,7 +24,10 @@ RECENT_US = 60 * MINUTE_US
 
 
 class Condition(StrEnum):
-    """The condition of a camera: the state of its newest report, or NOT_RUNNING without a recent report."""
+    """The condition of a camera: the state of its newest report, or NOT_RUNNING without a recent report.
+
+    Outside of its opening hours a camera is NOT_SCHEDULED, whether a process runs or not.
+    """
 
     ONLINE = "online"
     CONNECTING = "connecting"
@@ -28,6 +35,7 @@ class Condition(StrEnum):
     NOT_RUNNING = "not running"
     ENDED = "ended"
     PAUSED = "paused"
+    NOT_SCHEDULED = "not scheduled"
 
     @property
     def down(self) -> bool:
@@ -37,7 +45,7 @@ class Condition(StrEnum):
     @property
     def expected(self) -> bool:
         """Whether the camera should deliver pictures now."""
-        return self not in {Condition.PAUSED, Condition.ENDED}
+        return self not in {Condition.PAUSED, Condition.ENDED, Condition.NOT_SCHEDULED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,12 @@ class CameraStatus:
     """One registered camera now and over the last hour. Times are UTC microseconds.
 
     `fps` is the rate of the last seconds, `fps_expected` the camera's own rate or None. `reconnects` counts
-    since its capture started. The frames of the last hour are `captured`, and of these `unchanged` (not
-    analysed, because they showed no change), `analysed`, `stale` (too old to be analysed), `failed` (not
-    decodable) and `dropped` by reason. `frame_age_us` is the mean age
+    since its capture started, `recent_reconnects` within the last hour. The frames of the last hour are
+    `captured`, and of these `unchanged` (not analysed, because they showed no change), `analysed`, `stale`
+    (too old to be analysed), `failed` (not decodable) and `dropped` by reason. `frame_age_us` is the mean age
     of the analysed frames at the end of their analysis, None without any. `captured_by` is the process that
-    captures the camera, "HOST pid N", empty while none does.
+    captures the camera, "HOST pid N", empty while none does. `open_hours`, `purpose`, `notice_at`, the number
+    of `masks` and the switches are as in `storage.registry`.
     """
 
     camera_id: str
@@ -71,15 +80,24 @@ class CameraStatus:
     dropped: dict[str, int]
     frame_age_us: float | None
     captured_by: str = ""
+    recent_reconnects: int = 0
+    open_hours: str = ""
+    purpose: str = ""
+    notice_at: str = ""
+    masks: int = 0
+    read_expression: bool = True
+    read_gender: bool = True
 
 
-def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
-    """The status of every registered camera, by id.
+def read_camera_status(engine: sa.Engine, now: int, zone: ZoneInfo | None = None) -> list[CameraStatus]:
+    """The status of every registered camera, by id; opening hours are in `zone`, None for the machine's own.
 
     Raises DatabaseError where the database cannot be read.
     """
     registered, states = tables.cameras, tables.camera_states
-    reported = [states.c[name] for name in ("state", "since", "reported_at", "last_frame_at", "reconnects")]
+    zone = zone or open_timezone(find_local_timezone().name)
+    names = ("state", "since", "reported_at", "last_frame_at", "reconnects", "recent_reconnects")
+    reported = [states.c[name] for name in names]
     query = (
         sa.select(
             registered,
@@ -98,7 +116,7 @@ def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
         holders = _holders(connection)
     return [
         replace(
-            _status(row, counts.get(row["id"]), drops.get(row["id"], {}), now),
+            _status(row, counts.get(row["id"]), drops.get(row["id"], {}), now, zone),
             captured_by=holders.get(row["id"], ""),
         )
         for row in rows
@@ -106,9 +124,9 @@ def read_camera_status(engine: sa.Engine, now: int) -> list[CameraStatus]:
 
 
 def _status(
-    row: sa.RowMapping, counts: sa.RowMapping | None, drops: dict[str, int], now: int
+    row: sa.RowMapping, counts: sa.RowMapping | None, drops: dict[str, int], now: int, zone: ZoneInfo
 ) -> CameraStatus:
-    condition, reason, since = _condition(row, now)
+    condition, reason, since = _condition(row, now, zone)
     frames = {
         name: int(counts[name]) if counts else 0
         for name in ("captured", "unchanged", "analysed", "stale", "failed", "superseded")
@@ -133,13 +151,27 @@ def _status(
         failed=frames["failed"],
         dropped=drops,
         frame_age_us=int(counts["age_sum_us"]) / analysed if counts and analysed else None,
+        recent_reconnects=row["recent_reconnects"] or 0,
+        masks=len(parse_masks(row["masks"])),
+        **{
+            name: row[name]
+            for name in ("open_hours", "purpose", "notice_at", "read_expression", "read_gender")
+        },
     )
 
 
-def _condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None]:
+def _condition(row: sa.RowMapping, now: int, zone: ZoneInfo) -> tuple[Condition, str, int | None]:
     """The condition of a camera, the reason for it, and its start."""
     if not row["enabled"]:
         return Condition.PAUSED, row["pause_reason"], row["changed_at"]
+    if row["state"] != CameraState.ENDED and (closed := describe_closed(row["open_hours"], now, zone)):
+        reported = row["since"] if row["state"] == CameraState.NOT_SCHEDULED else None
+        return Condition.NOT_SCHEDULED, closed, reported
+    return _reported_condition(row, now)
+
+
+def _reported_condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None]:
+    """The condition of a camera that should be captured now."""
     if row["state"] is None:
         return (
             Condition.NOT_RUNNING,
@@ -154,7 +186,7 @@ def _condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None
             "No report for more than 20 s: `mien run` is not running",
             row["reported_at"],
         )
-    if row["state"] == CameraState.PAUSED:
+    if row["state"] in (CameraState.PAUSED, CameraState.NOT_SCHEDULED):
         return Condition.CONNECTING, "", row["since"]
     return Condition(row["state"]), row["reported_reason"], row["since"]
 

@@ -81,6 +81,17 @@ def is_open(text: str, time_us: int, zone: ZoneInfo) -> bool:
     return any(begin <= time_us < end for begin, end in open_intervals(text, date_of(time_us, zone), zone))
 
 
+def describe_closed(text: str, time_us: int, zone: ZoneInfo) -> str:
+    """Why a camera is not scheduled at a time, with its next opening; empty where it is scheduled."""
+    if is_open(text, time_us, zone):
+        return ""
+    opening = next_opening(text, time_us, zone)
+    if opening is None:
+        return "Outside of its opening hours"
+    minute = (to_local_time(opening, zone) // MINUTE_US) % _DAY_MINUTES
+    return f"Outside of its opening hours, until {DAYS[date_of(opening, zone).weekday()]} {_time(minute)}"
+
+
 def next_opening(text: str, time_us: int, zone: ZoneInfo) -> int | None:
     """When a camera that is not scheduled is so next, in UTC microseconds, None within a week for none."""
     today = date_of(time_us, zone)

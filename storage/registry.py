@@ -1,28 +1,39 @@
-"""The camera registry: cameras that operators add, change, pause and remove at run time."""
+"""The camera registry: cameras that operators add, change, pause and remove at run time.
+
+Every change of a person takes an `Actor`, who must be an operator, and is in the audit log.
+"""
 
 from __future__ import annotations
 
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
 from bus.messages import check_camera_id
+from common.access import Actor
 from common.clock import wall_clock_us
+from common.masks import Masks, covered_share, format_masks, parse_masks
 from common.redaction import redact_source
 from common.source_identity import identify
 from common.source_parts import explain_literal_secret, find_literal_secret
-from storage import tables
+from storage import audit, tables
 from storage.errors import DataRefused, StorageError
+from storage.open_hours import parse_open_hours
 
 _LONGEST_STEM = 58
 """Characters of an id before a number that makes it unique."""
-_TEXTS = ("name", "site", "zone", "source", "pause_reason")
-_SET_BY_OPERATORS = ("enabled", "pause_reason")
+_TEXTS = ("name", "site", "zone", "source", "pause_reason", "open_hours", "purpose")
+_EDITABLE = frozenset({"name", "site", "zone", "source", "fps", "thorough", "purpose", "notice_at"})
+POLICIES = frozenset({"purpose", "notice_at", "open_hours", "masks", "read_expression", "read_gender"})
+"""What `sync` changes only where it is given: a file without masks does not remove those of operators."""
+_KEPT = frozenset({"id", "enabled", "pause_reason", *POLICIES})
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +44,9 @@ class CameraRow:
 
     `source` contains passwords as `${NAME}`; `fps` None is the default; `partition` is the bus partition of
     all its frames, None if none is assigned. `thorough`: small faces are searched in large pictures.
+    `open_hours`: see `storage.open_hours`. `purpose` is what the camera is for, `notice_at` the date since
+    which visitors are informed (YYYY-MM-DD), empty where unknown. `masks` are never captured.
+    `read_expression` and `read_gender`: whether these are estimated.
     """
 
     id: str
@@ -45,6 +59,12 @@ class CameraRow:
     pause_reason: str = ""
     partition: int | None = None
     thorough: bool = False
+    open_hours: str = ""
+    purpose: str = ""
+    notice_at: str = ""
+    masks: Masks = ()
+    read_expression: bool = True
+    read_gender: bool = True
 
     def __post_init__(self) -> None:
         try:
@@ -59,6 +79,9 @@ class CameraRow:
             length, most = len(getattr(self, field)), _character_limit(field)
             if length > most:
                 raise StorageError(f"camera {self.id}: {field} has {length} characters, the limit is {most}")
+        parse_open_hours(self.open_hours)
+        if self.notice_at and not _is_date(self.notice_at):
+            raise StorageError(f"camera {self.id}: notice_at {self.notice_at!r}: expected YYYY-MM-DD")
 
 
 class CameraRegistry:
@@ -82,7 +105,7 @@ class CameraRegistry:
         names = [tables.cameras.c[name] for name in CameraRow.__dataclass_fields__]
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(*names).order_by(tables.cameras.c.id)).mappings().all()
-        return [CameraRow(**row) for row in rows]
+        return [CameraRow(**{**row, "masks": parse_masks(row["masks"])}) for row in rows]
 
     def get(self, camera_id: str) -> CameraRow:
         """One camera.
@@ -92,30 +115,34 @@ class CameraRegistry:
         for camera in self.cameras():
             if camera.id == camera_id:
                 return camera
-        raise StorageError(f"camera {camera_id!r} is not registered; `mien cameras list` shows all")
+        raise _not_registered(camera_id)
 
     def add(
-        self, camera: CameraRow, partitions: int | None = None, *, continue_history: bool = False
+        self,
+        actor: Actor,
+        camera: CameraRow,
+        partitions: int | None = None,
+        *,
+        continue_history: bool = False,
     ) -> None:
         """Register a camera; with the number of bus `partitions` given, assign one.
 
         With `continue_history` the id may have belonged to another source before.
 
-        Raises StorageError where the id is taken, belongs to another source, or the source contains a secret.
+        Raises AccessDenied for analysts, and StorageError where the id is taken, belongs to another source,
+        or the source contains a secret.
         """
+        actor.require_operator("add cameras")
         self._check_source(camera)
         now = wall_clock_us()
-        row = asdict(camera) | {"created_at": now, "changed_at": now}
+        row = _row(camera) | {"created_at": now, "changed_at": now}
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(tables.cameras), [row])
                 if partitions:
                     _assign(connection, partitions)
-                if not (_remember_identity(connection, camera) or continue_history):
-                    raise StorageError(
-                        f"camera id {camera.id!r} belonged to another source, whose visits are stored; "
-                        "choose another id, or add --continue-history if this camera takes its place"
-                    )
+                _claim_identity(connection, camera, continue_history)
+                audit.record(connection, actor, "camera.add", camera.id, _describe(camera))
         except DataRefused as error:
             if all(each.id != camera.id for each in self.cameras()):
                 raise
@@ -123,26 +150,33 @@ class CameraRegistry:
                 f"camera {camera.id!r} exists already; remove it first or choose another id"
             ) from error
 
-    def sync(self, cameras: Iterable[CameraRow]) -> None:
+    def sync(
+        self,
+        actor: Actor,
+        cameras: Iterable[CameraRow],
+        policies: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
         """Register or update the given cameras, without a change to pauses of operators and to partitions.
 
-        A camera whose source changed keeps its id and its history; this is logged. Raises StorageError where
-        a source contains a secret.
+        `policies` are the fields in `POLICIES` that are given, by camera; all others are kept. A camera whose
+        source changed keeps its id and its history; this is logged. Raises AccessDenied for analysts, and
+        StorageError where a source contains a secret.
         """
-        cameras = list(cameras)
+        cameras = [replace(camera, **policies.get(camera.id, {})) for camera in cameras]
         for camera in cameras:
             self._check_source(camera)
         known = {camera.id: camera for camera in self.cameras()}
         for camera in cameras:
             if camera.id not in known:
                 self._warn_if_changed(camera, None)
-                self.add(camera, continue_history=True)
+                self.add(actor, camera, continue_history=True)
                 continue
             self._warn_if_changed(camera, known[camera.id].source)
-            kept = _SET_BY_OPERATORS if camera.partition is not None else (*_SET_BY_OPERATORS, "partition")
-            with self._engine.begin() as connection:
-                _remember_identity(connection, camera)
-            self._update(camera.id, {k: v for k, v in asdict(camera).items() if k not in kept})
+            kept = _KEPT - policies.get(camera.id, {}).keys()
+            if camera.partition is None:
+                kept |= {"partition"}
+            given = {name: value for name, value in _fields(camera).items() if name not in kept}
+            self._change(actor, "camera.sync", camera.id, given, continue_history=True)
 
     def assign_id(self, source: str, stem: str, used: Collection[str] = ()) -> str:
         """The id of a camera that is named by its source alone; it will never belong to another source.
@@ -178,27 +212,113 @@ class CameraRegistry:
         with self._engine.begin() as connection:
             return _assign(connection, count)
 
-    def pause(self, camera_id: str, reason: str) -> None:
+    def details(self, actor: Actor, camera_id: str) -> CameraRow:
+        """One camera with its source, for operators.
+
+        Raises AccessDenied for analysts, and StorageError where no camera has this id.
+        """
+        actor.require_operator("read the sources of cameras")
+        return self.get(camera_id)
+
+    def edit(
+        self, actor: Actor, camera_id: str, changes: Mapping[str, Any], *, continue_history: bool = False
+    ) -> None:
+        """Change name, site, zone, source, fps, thorough, purpose or notice_at; others stay as they are.
+
+        With `continue_history` the source may be another one, whose visits continue under this id.
+
+        Raises AccessDenied for analysts, and StorageError where no camera has this id or a value is wrong.
+        """
+        actor.require_operator("edit cameras")
+        if other := changes.keys() - _EDITABLE:
+            raise StorageError(f"camera {camera_id}: {min(other)} cannot be edited")
+        self._change(actor, "camera.edit", camera_id, changes, continue_history=continue_history)
+
+    def set_schedule(self, actor: Actor, camera_id: str, open_hours: str) -> None:
+        """Set the hours in which a camera is captured, empty for always (`storage.open_hours`).
+
+        Raises AccessDenied for analysts, and StorageError where no camera has this id or the text is wrong.
+        """
+        actor.require_operator("change schedules of cameras")
+        self._change(actor, "camera.schedule", camera_id, {"open_hours": open_hours.strip()})
+
+    def set_masks(self, actor: Actor, camera_id: str, masks: Masks) -> None:
+        """Set the regions that are never captured, in place of the former ones.
+
+        Raises AccessDenied for analysts, and StorageError where no camera has this id.
+        """
+        actor.require_operator("change masks of cameras")
+        self._change(actor, "camera.masks", camera_id, {"masks": masks})
+
+    def set_switches(self, actor: Actor, camera_id: str, *, expression: bool, gender: bool) -> None:
+        """Set what is estimated of the visitors of a camera.
+
+        Raises AccessDenied for analysts, and StorageError where no camera has this id.
+        """
+        actor.require_operator("change what cameras estimate")
+        values = {"read_expression": expression, "read_gender": gender}
+        self._change(actor, "camera.switches", camera_id, values)
+
+    def pause(self, actor: Actor, camera_id: str, reason: str) -> None:
         """Pause a camera for a reason.
 
-        Raises StorageError where no camera has this id or the reason is too long.
+        Raises AccessDenied for analysts, and StorageError where no camera has this id or the reason is too
+        long.
         """
-        camera = replace(self.get(camera_id), enabled=False, pause_reason=reason)
-        self._update(camera_id, {name: getattr(camera, name) for name in _SET_BY_OPERATORS})
+        actor.require_operator("pause cameras")
+        self._change(actor, "camera.pause", camera_id, {"enabled": False, "pause_reason": reason})
 
-    def resume(self, camera_id: str) -> None:
-        """Resume a camera. Raises StorageError where no camera has this id."""
-        self.get(camera_id)
-        self._update(camera_id, {"enabled": True, "pause_reason": ""})
+    def resume(self, actor: Actor, camera_id: str) -> None:
+        """Resume a camera. Raises AccessDenied for analysts, StorageError where no camera has this id."""
+        actor.require_operator("resume cameras")
+        self._change(actor, "camera.resume", camera_id, {"enabled": True, "pause_reason": ""})
 
-    def remove(self, camera_id: str) -> None:
-        """Remove a camera's registration. Raises StorageError where no camera has this id."""
-        self.get(camera_id)
+    def remove(self, actor: Actor, camera_id: str) -> None:
+        """Remove a camera's registration; its visits stay.
+
+        Raises AccessDenied for analysts, StorageError where no camera has this id.
+        """
+        actor.require_operator("remove cameras")
+        camera = self.get(camera_id)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(tables.cameras).where(tables.cameras.c.id == camera_id))
             connection.execute(
                 sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id)
             )
+            audit.record(connection, actor, "camera.remove", camera_id, _describe(camera))
+
+    def _change(
+        self,
+        actor: Actor,
+        action: str,
+        camera_id: str,
+        changes: Mapping[str, Any],
+        *,
+        continue_history: bool = False,
+    ) -> None:
+        """Change fields of a camera and record what was changed; nothing happens where all are equal."""
+        actor.require_operator("change cameras")
+        before = self.get(camera_id)
+        after = replace(before, **changes)
+        if "source" in changes:
+            self._check_source(after)
+        old, new = _fields(before), _fields(after)
+        changed = {name: value for name, value in _row(after).items() if old[name] != new[name]}
+        if not changed:
+            return
+        if {"enabled"} & changed.keys():
+            changed["changed_at"] = wall_clock_us()
+        with self._engine.begin() as connection:
+            change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
+            if not connection.execute(change.values(**changed)).rowcount:
+                raise _not_registered(camera_id)  # Another process has just removed it.
+            if "source" in changed:
+                _claim_identity(connection, after, continue_history)
+            shown_before, shown_after = _describe(before), _describe(after)
+            details = {
+                name: f"{shown_before[name]} -> {shown_after[name]}" for name in new if name in changed
+            }
+            audit.record(connection, actor, action, camera_id, details)
 
     def _check_source(self, camera: CameraRow) -> None:
         if literal := find_literal_secret(camera.source, self._parameters):
@@ -217,10 +337,40 @@ class CameraRegistry:
             redact_source(camera.source),
         )
 
-    def _update(self, camera_id: str, values: dict[str, Any]) -> None:
-        change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
-        with self._engine.begin() as connection:
-            connection.execute(change.values(**values, changed_at=wall_clock_us()))
+
+def _not_registered(camera_id: str) -> StorageError:
+    return StorageError(f"camera {camera_id!r} is not registered; `mien cameras list` shows all")
+
+
+def _fields(camera: CameraRow) -> dict[str, Any]:
+    return {name: getattr(camera, name) for name in CameraRow.__dataclass_fields__}
+
+
+def _row(camera: CameraRow) -> dict[str, Any]:
+    return asdict(camera) | {"masks": format_masks(camera.masks)}
+
+
+def _describe(camera: CameraRow) -> dict[str, object]:
+    """What the audit log says about a camera."""
+    count, share = len(camera.masks), covered_share(camera.masks)
+    masks = f"{count} of {share:.0%} of the picture, {format_masks(camera.masks)}" if count else "none"
+    return _fields(camera) | {"source": redact_source(camera.source), "masks": masks}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _claim_identity(connection: sa.Connection, camera: CameraRow, continue_history: bool) -> None:
+    """Let an id belong to its source; raises StorageError where it belongs to another one."""
+    if not (_remember_identity(connection, camera) or continue_history):
+        raise StorageError(
+            f"camera id {camera.id!r} belonged to another source, whose visits are stored; choose another "
+            "id, or add --continue-history if this camera takes its place"
+        )
 
 
 def _read_identity(connection: sa.Connection, camera_id: str) -> str | None:

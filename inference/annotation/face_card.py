@@ -70,7 +70,8 @@ def _draw_panel(canvas: Picture, left: float, estimate: Estimate) -> None:
         canvas, _capitalise(gender_text(estimate).removeprefix("perceived ")), left, 386, 27, WHITE, BOLD
     )
     baseline = 420.0
-    for name, probability in (("woman", estimate.female), ("man", 1 - estimate.female)):
+    female = estimate.female
+    for name, probability in () if female is None else (("woman", female), ("man", 1 - female)):
         gender = "female" if name == "woman" else "male"
         _draw_row(
             canvas, left, baseline, inner, name, probability, GENDER_COLORS[gender], gender == estimate.gender

@@ -6,7 +6,7 @@ information is given by colour alone.
 
 from __future__ import annotations
 
-from bus.messages import UNKNOWN, Estimate
+from bus.messages import OFF, UNKNOWN, Estimate
 from common import palette
 from inference.annotation.shapes import (
     BOLD,
@@ -42,15 +42,15 @@ def gender_color(estimate: Estimate) -> Color:
 
 def expression_text(estimate: Estimate) -> str:
     """A text such as "happiness 97 %"."""
-    if estimate.expression == UNKNOWN:
-        return "expression unknown"
+    if estimate.expression in (UNKNOWN, OFF):
+        return f"expression {estimate.expression}"
     return f"{estimate.expression} {percent(estimate.expressions[estimate.expression])}"
 
 
 def gender_text(estimate: Estimate) -> str:
     """A text such as "perceived woman 88 %"."""
-    if estimate.gender == UNKNOWN:
-        return "gender unknown"
+    if estimate.female is None or estimate.gender == UNKNOWN:
+        return f"gender {estimate.gender}"
     probability = estimate.female if estimate.gender == "female" else 1 - estimate.female
     return f"perceived {_GENDER_WORDS.get(estimate.gender, estimate.gender)} {percent(probability)}"
 

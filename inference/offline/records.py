@@ -54,6 +54,7 @@ def to_json(record: FrameResult | FileFailure) -> dict[str, Any]:
 
 def _face_to_json(face: LabelledFace) -> dict[str, Any]:
     estimate = face.estimate
+    assert estimate.female is not None, "files are analysed with every estimate"
     female = round(estimate.female, PROBABILITY_DECIMALS)
     return {
         "box": [round(value, BOX_DECIMALS) for value in face.box],

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 from bus.messages import CameraMinute, minute_of
 from bus.sinks import SinkUnavailable
+from common.access import LOCAL
 from common.clock import wall_clock_us
+from mien.internal_server import Services, serve_internal
 from mien.loops.claims import claim_sources
 from mien.loops.process import open_process
 from mien.metrics import Metrics
 from mien.settings import Settings
 from mien.totals import RunResult, with_captured
 from mien.wiring import scaled
-from mien.wiring.parts import RunOptions, create_registry, keep_leases
+from mien.wiring.parts import RunOptions, configured_policies, create_registry, keep_leases
 from storage.registry import CameraRow
 
 CAPTURES_STOP_S = 3.0
@@ -34,12 +36,14 @@ def run_ingestion(settings: Settings, cameras: Sequence[CameraRow], options: Run
     with open_process(settings) as (stop, metrics, engine), keep_leases(engine, options) as leases:
         registry = create_registry(settings, engine)
         cameras, options = claim_sources(leases, registry, cameras, options, stop)
-        registry.sync(cameras)
+        registry.sync(LOCAL, cameras, configured_policies(settings))
         partitions = scaled.wait_for_partitions(settings, stop, metrics.record_heartbeat)
         if partitions is None:
             return None
         parts = scaled.create_ingest_parts(settings, engine, options, leases, partitions, metrics)
-        _capture(parts, metrics, stop)
+        services = Services(captures=True, analyses=False, routes={})
+        with serve_internal(settings, engine, services):
+            _capture(parts, metrics, stop)
         totals = with_captured(parts.store.totals(), parts.supervisor.captured())
         return RunResult(totals, dict(parts.supervisor.failures()))
 

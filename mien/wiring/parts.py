@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 
 from bus.codec import MAX_AHEAD_US
-from bus.messages import MICROSECONDS
+from bus.messages import MICROSECONDS, Switches
 from bus.sinks import CaptureSink, ResultSink
 from bus.transport import FrameReader, FrameWriter
+from common.clock import wall_clock_us
 from common.source_identity import whole_source
+from common.timezones import open_timezone
 from inference.analyser import Analyser
+from inference.preview import PreviewBoard
 from inference.thorough import ThoroughDetector
 from inference.worker import LiveLimits, Worker
-from ingest.cameras import Camera, CameraList
+from ingest.cameras import Camera, CameraList, CameraPolicy
 from ingest.capture import CaptureSettings
 from ingest.leases import LeaseKeeper
 from ingest.supervisor import Supervisor
@@ -24,9 +28,11 @@ from media.native import configure_opencv
 from mien.metrics import MeasuredAnalyser, Metrics
 from mien.settings import Settings
 from mien.wiring.models import create_classifier, create_detector
+from mien.wiring.previews import Previews
 from mien.wiring.source_rules import create_source_rules
 from storage.engine import Database, open_database
 from storage.leases import CameraLeases
+from storage.open_hours import describe_closed
 from storage.registry import CameraRegistry, CameraRow
 
 LEASES_STOP_S = 3.0
@@ -57,18 +63,34 @@ class RunOptions:
 class RegisteredCameras(CameraList):
     """The registered cameras that a run captures."""
 
-    def __init__(self, registry: CameraRegistry, options: RunOptions, fps: float) -> None:
+    def __init__(self, registry: CameraRegistry, options: RunOptions, settings: Settings) -> None:
         self._registry = registry
         self._only = options.only
-        self._fps = None if options.fast else fps
+        self._fast = options.fast
+        self._fps = None if options.fast else settings.fps
+        self._zone = open_timezone(settings.timezone)
 
     def cameras(self) -> list[Camera]:
-        """All of them, also paused ones; raises SinkUnavailable."""
+        """All of them, also those that are paused or closed; raises SinkUnavailable."""
+        now = wall_clock_us()
         return [
-            Camera(row.id, row.source, row.fps or self._fps, not row.enabled, row.pause_reason, row.thorough)
+            Camera(
+                row.id,
+                row.source,
+                row.fps or self._fps,
+                paused=not row.enabled,
+                pause_reason=row.pause_reason,
+                thorough=row.thorough,
+                closed=self._why_closed(row, now),
+                policy=CameraPolicy(row.masks, Switches(row.read_expression, row.read_gender)),
+            )
             for row in self._registry.cameras()
             if self._only is None or row.id in self._only
         ]
+
+    def _why_closed(self, row: CameraRow, now: int) -> str:
+        """Why a camera is not captured now; a recording that is read fast has times of its own."""
+        return "" if self._fast else describe_closed(row.open_hours, now, self._zone)
 
 
 def open_settings_database(settings: Settings) -> Database:
@@ -107,6 +129,25 @@ def configured_cameras(settings: Settings) -> list[CameraRow]:
     ]
 
 
+def configured_policies(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What the configuration file says about the policies of its cameras, by camera; the rest is kept."""
+    return {
+        each.id: {
+            name: value
+            for name, value in {
+                "open_hours": each.open_hours,
+                "purpose": each.purpose,
+                "notice_at": each.notice_at and each.notice_at.isoformat(),
+                "masks": each.masks,
+                "read_expression": each.expression,
+                "read_gender": each.gender,
+            }.items()
+            if value is not None
+        }
+        for each in settings.cameras
+    }
+
+
 def configure_libraries() -> None:
     """Configure libraries that have only global settings; to be called before any of them is used."""
     configure_opencv()
@@ -125,14 +166,23 @@ class AnalyserFactory:
         self._thorough = ThoroughDetector(self._detector)
         metadata = self._classifier.metadata
         self._model = f"{metadata.name} {metadata.version}"
+        self._board = PreviewBoard()
 
     def create(self) -> Analyser:
         """Create an analyser for one worker."""
-        return Analyser(self._detector, self._classifier, self._model, thorough=self._thorough)
+        return Analyser(
+            self._detector, self._classifier, self._model, thorough=self._thorough, previews=self._board
+        )
 
     def create_measured(self, metrics: Metrics) -> Analyser:
         """Create an analyser for one worker that records its durations."""
-        return MeasuredAnalyser(self._detector, self._classifier, self._model, metrics, self._thorough)
+        return MeasuredAnalyser(
+            self._detector, self._classifier, self._model, metrics, self._thorough, self._board
+        )
+
+    def create_previews(self, settings: Settings) -> Previews:
+        """Create what draws the live pictures of all analysers of this factory."""
+        return Previews(self._board, self._detector, allow_unblurred=settings.live_unblurred)
 
 
 def create_worker(

@@ -10,7 +10,7 @@ import pytest
 from bus import codec
 from bus.codec import MAX_NUMBER, MAX_SIDE, MAX_TIME_US, Headers
 from bus.errors import BadFrame
-from bus.messages import CameraMinute, Estimate, Frame, Visit, minute_of
+from bus.messages import CameraMinute, Estimate, Frame, Switches, Visit, minute_of
 
 JPEG = b"\xff\xd8\xff\xe0body"
 FRAME = Frame(
@@ -44,6 +44,20 @@ def test_a_frame_without_pictures_left_out_before_it_has_no_header_for_them() ->
     alone = replace(FRAME, unchanged=0, thorough=False)
     assert not {"unchanged", "thorough"} & dict(codec.encode(alone)[0]).keys()
     assert codec.decode(*codec.encode(alone)) == alone
+    assert alone.switches == Switches(expression=True, gender=True)
+
+
+@pytest.mark.parametrize("off", ["expression", "gender"])
+def test_a_frame_of_which_something_must_not_be_estimated_has_a_version_that_earlier_readers_refuse(
+    off: str,
+) -> None:
+    restricted = replace(FRAME, switches=Switches(**{off: False}))
+    headers = dict(codec.encode(restricted)[0])
+    assert (headers["v"], headers[off]) == (b"2", b"0")
+    assert codec.decode(*codec.encode(restricted)) == restricted
+    assert dict(codec.encode(FRAME)[0])["v"] == b"1"
+    with pytest.raises(BadFrame, match=off):
+        codec.decode(headers_with(**{off: b"2"}), JPEG)
 
 
 def test_fields_that_a_later_version_adds_are_ignored() -> None:
@@ -54,7 +68,7 @@ def test_fields_that_a_later_version_adds_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("field", "found"),
     [
-        ("v", b"2"),
+        ("v", b"3"),
         ("camera", b"No Such Name!"),
         ("camera", b"a" * 65),
         ("camera", b""),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from common.access import LOCAL
 from storage.registry import CameraRegistry, CameraRow
 from tests.chaos.cameras import CAMERAS
 from tests.chaos.environment import Deployment
@@ -62,7 +63,7 @@ class CaptureGroup:
     def __enter__(self) -> CaptureGroup:
         registry = CameraRegistry(self._deployment.engine)
         for camera in CAMERAS:
-            registry.add(CameraRow(camera, f"demo://{camera}"))
+            registry.add(LOCAL, CameraRow(camera, f"demo://{camera}"))
         for _ in range(self._size):
             self.start()
         return self

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from bus.messages import MINUTE_US
+from common.access import LOCAL
 from dashboard import queries
 from dashboard.launch import APP
 from storage.engine import open_database
@@ -230,7 +231,7 @@ class TestOverview:
         assert not shown().get("page_link")
 
     def test_cameras_of_the_same_name_are_shown_with_their_ids(self, database: Database) -> None:
-        CameraRegistry(database.engine).add(CameraRow("aisle-2", "0", "Aisle"))
+        CameraRegistry(database.engine).add(LOCAL, CameraRow("aisle-2", "0", "Aisle"))
         assert shown().multiselect(key="camera").options == [
             "Aisle (aisle)",
             "Aisle (aisle-2)",
@@ -244,7 +245,7 @@ class TestCameras:
         BUSY.register(database.engine, NOW - 20 * MINUTE_US)
         BUSY.write(database.writer, NOW - 20 * MINUTE_US, NOW)
         BUSY.report(database.writer, NOW, down="aisle", reason="connection refused")
-        CameraRegistry(database.engine).pause("entrance", "repainting <the> door")
+        CameraRegistry(database.engine).pause(LOCAL, "entrance", "repainting <the> door")
         text = all_text(shown(page="cameras"))
         assert "1 online, 1 retrying, 1 paused" in text
         for part in ("connection refused", "repainting &lt;the&gt; door", "Harbour Street · queue"):

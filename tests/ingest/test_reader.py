@@ -15,9 +15,11 @@ from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader
 from bus.messages import CameraState
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
+from ingest.cameras import Camera, CameraPolicy
 from ingest.counts import CaptureCounts
 from ingest.errors import SourceLost
 from ingest.health import HealthMonitor
+from ingest.policy import PolicyInForce
 from ingest.publisher import Publisher
 from ingest.reader import ReadSettings, SourceReader
 from ingest.stillness import StillnessDetector
@@ -64,9 +66,13 @@ class Bench:
         self.health, self.counts, self.sink = HealthMonitor("clip"), CaptureCounts("clip"), SinkRecorder()
         self.frames: EmbeddedReader = bus.reader([0], lambda _: {})
         self.changed = threading.Event()
-        publisher = Publisher("clip", valid_lease(), bus.writer(), self.health, self.counts, 85, thorough)
+        self.policy = PolicyInForce(CameraPolicy())
+        camera = Camera("clip", "clip.mp4", None, thorough=thorough)
+        publisher = Publisher(camera, valid_lease(), bus.writer(), self.health, self.counts, 85, self.policy)
         stillness = StillnessDetector(15)
-        self.reader = SourceReader(lambda: source, settings, publisher, stillness, self.changed.set)
+        self.reader = SourceReader(
+            lambda: source, settings, publisher, stillness, self.policy, self.changed.set
+        )
 
     def run(self) -> None:
         self.reader.start()

@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 
 from bus.leases import Lease
-from bus.messages import CameraState, Frame
+from bus.messages import CameraState, Frame, Switches
 from common.clock import wall_clock_us
+from common.masks import make_masks
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
-from ingest.cameras import Camera
+from ingest.cameras import Camera, CameraPolicy
 from ingest.sources import open_source
 from ingest.stillness import BLACK, FROZEN
+from media.images import decode_gray
 from tests.support.captures import PATIENCE, QUICK, RunningCaptures, capturing, write_video
 from tests.support.mjpeg_camera import MjpegCamera
 
@@ -221,6 +223,36 @@ def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamer
         assert_undisturbed(running, "till")
         running.finish()
         assert running.captured("door") == len(running.consumer.of("door"))
+
+
+def test_a_changed_policy_needs_no_restart_and_applies_to_the_next_frames(door: MjpegCamera) -> None:
+    camera = Camera("door", door.url(), 10)
+    with capturing(camera) as running:
+        running.consumer.wait_for_frames("door", 3)
+        assert decode_gray(latest(running, "door").jpeg).any()
+        policy = CameraPolicy(make_masks([[0, 0, 1, 1]]), Switches(expression=False))
+        running.camera_list.change("door", replace(camera, policy=policy))
+        running.consumer.wait_for(lambda: not running.consumer.of("door")[-1].switches.expression)
+        running.consumer.wait_for_frames("door", 2)
+        assert decode_gray(latest(running, "door").jpeg).max() < 8, "JPEG changes black a little"
+        assert_undisturbed(running, "door")
+        assert door.connections == 1
+
+
+def test_a_camera_that_is_closed_is_not_opened_and_says_why(door: MjpegCamera, till: MjpegCamera) -> None:
+    closed = Camera("door", door.url(), 10, closed="outside of its opening hours, until Mo 09:00")
+    with capturing(closed, Camera("till", till.url(), 5)) as running:
+        running.sink.wait_for_state("door", CameraState.NOT_SCHEDULED, "until Mo 09:00")
+        running.consumer.wait_for_frames("till", 2)
+        assert (door.connections, running.consumer.of("door")) == (0, [])
+        running.camera_list.change("door", replace(closed, closed=""))
+        running.consumer.wait_for_frames("door", 2)
+        reported = len(running.sink.healths)
+        running.camera_list.change("door", closed)
+        running.sink.wait_for_state("door", CameraState.NOT_SCHEDULED, after=reported)
+        assert_undisturbed(running, "till")
+    last = [each for each in running.sink.healths if each.camera_id == "door"][-1]
+    assert last.state is CameraState.NOT_SCHEDULED, "also after Mien was stopped"
 
 
 def test_a_camera_whose_thread_cannot_be_started_is_tried_again(

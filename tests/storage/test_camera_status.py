@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, CameraHealth, CameraMinute, CameraState
+from common.access import LOCAL
 from storage.camera_status import Condition, read_camera_status
 from storage.leases import CameraLeases
 from storage.registry import CameraRegistry, CameraRow
@@ -24,10 +27,11 @@ def report(camera: str, state: CameraState, reason: str = "", age: float = 1, **
 
 def test_each_camera_has_a_condition_with_its_reason(engine: sa.Engine) -> None:
     registry, writer = CameraRegistry(engine), Writer(engine)
-    registry.add(CameraRow("door", "rtsp://door", name="Front door", site="Bern", zone="entrance", fps=5))
+    front = CameraRow("door", "rtsp://door", name="Front door", site="Bern", zone="entrance", fps=5)
+    registry.add(LOCAL, front)
     for camera in ("aisle", "clip", "lost", "paused", "silent", "unstarted"):
-        registry.add(CameraRow(camera, "0"))
-    registry.pause("paused", "repainting")
+        registry.add(LOCAL, CameraRow(camera, "0"))
+    registry.pause(LOCAL, "paused", "repainting")
     writer.report(report("door", CameraState.ONLINE))
     writer.report(report("aisle", CameraState.CONNECTING))
     writer.report(report("lost", CameraState.RETRYING, "connection refused"))
@@ -66,7 +70,7 @@ def test_each_camera_has_a_condition_with_its_reason(engine: sa.Engine) -> None:
 
 
 def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
-    CameraRegistry(engine).add(CameraRow("door", "0"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("door", "0"))
     writer = Writer(engine)
     for minutes_ago, factor in ((61, 1000), (59, 1), (0, 10)):
         writer.count(
@@ -91,7 +95,7 @@ def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
 def test_the_process_that_captures_a_camera_is_named(engine: sa.Engine) -> None:
     registry = CameraRegistry(engine)
     for camera in ("door", "till"):
-        registry.add(CameraRow(camera, "0"))
+        registry.add(LOCAL, CameraRow(camera, "0"))
     leases = CameraLeases(engine, shares=True)
     (token,) = leases.take({"door": None}).values()
     found = {each.camera_id: each.captured_by for each in read_camera_status(engine, NOW)}
@@ -102,6 +106,32 @@ def test_the_process_that_captures_a_camera_is_named(engine: sa.Engine) -> None:
 
 def test_a_camera_without_frames(engine: sa.Engine) -> None:
     assert read_camera_status(engine, NOW) == []
-    CameraRegistry(engine).add(CameraRow("door", "0"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("door", "0"))
     (door,) = read_camera_status(engine, NOW)
     assert (door.captured, door.dropped, door.frame_age_us, door.last_frame_at) == (0, {}, None, None)
+
+
+def test_a_camera_outside_of_its_opening_hours_is_not_down_whether_a_process_runs_or_not(
+    engine: sa.Engine,
+) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    registry, writer = CameraRegistry(engine), Writer(engine)
+    local = datetime.fromtimestamp(NOW / 1e6, zone)
+    closed = f"{local + timedelta(hours=1):%H}:00-{local + timedelta(hours=2):%H}:00"
+    opened = f"{local:%H}:00-{local + timedelta(hours=1):%H}:00"
+    for camera, hours in {"dark": closed, "told": closed, "late": opened, "gone": closed}.items():
+        registry.add(LOCAL, CameraRow(camera, "0", open_hours=hours))
+    for camera, state in {"told": CameraState.NOT_SCHEDULED, "late": CameraState.NOT_SCHEDULED}.items():
+        writer.report(CameraHealth(camera, state, "", NOW - 9, NOW - 5, 0.0, None, 0))
+    writer.report(CameraHealth("gone", CameraState.ENDED, "the end", NOW - 9, NOW - 5, 0.0, None, 0, 4))
+    found = {each.camera_id: each for each in read_camera_status(engine, NOW, zone)}
+    assert {name: each.condition for name, each in found.items()} == {
+        "dark": Condition.NOT_SCHEDULED,
+        "told": Condition.NOT_SCHEDULED,
+        "late": Condition.CONNECTING,
+        "gone": Condition.ENDED,
+    }
+    assert not found["dark"].condition.down
+    assert not found["dark"].condition.expected
+    assert found["dark"].reason.startswith("Outside of its opening hours, until ")
+    assert found["gone"].recent_reconnects == 4

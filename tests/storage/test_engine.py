@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from common.access import LOCAL
 from storage import tables
 from storage.engine import open_database, redact_url, sqlite_file
 from storage.errors import DatabaseError, StorageError
@@ -38,7 +39,7 @@ def refusal(url: str, read_only: bool = False) -> str:
 
 def test_a_new_database_is_created_and_can_be_opened_again(database_url: str) -> None:
     first = open_database(database_url)
-    CameraRegistry(first).add(CameraRow("till", "demo://1"))
+    CameraRegistry(first).add(LOCAL, CameraRow("till", "demo://1"))
     first.dispose()
     second = open_database(database_url)
     assert [camera.id for camera in CameraRegistry(second).cameras()] == ["till"]
@@ -50,14 +51,14 @@ def test_a_reader_reads_and_cannot_write(database_url: str) -> None:
     reader = open_database(database_url, read_only=True)
     assert CameraRegistry(reader).cameras() == []
     with pytest.raises(DatabaseError, match=r"read-?only"):
-        CameraRegistry(reader).add(CameraRow("till", "demo://1"))
+        CameraRegistry(reader).add(LOCAL, CameraRow("till", "demo://1"))
     reader.dispose()
 
 
 def test_a_reader_sees_rows_that_a_writer_stores_later(database_url: str) -> None:
     writer = open_database(database_url)
     reader = open_database(database_url, read_only=True)
-    CameraRegistry(writer).add(CameraRow("till", "demo://1"))
+    CameraRegistry(writer).add(LOCAL, CameraRow("till", "demo://1"))
     assert [camera.id for camera in CameraRegistry(reader).cameras()] == ["till"]
     reader.dispose()
     writer.dispose()
@@ -201,7 +202,7 @@ def test_postgresql_readers_have_a_time_limit(postgresql_url: str) -> None:
 
 def test_a_connection_that_the_server_closed_is_replaced(postgresql_url: str) -> None:
     engine = open_database(postgresql_url)
-    CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     with administrator() as connection:
         terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         assert connection.exec_driver_sql(terminate, (engine.url.database,)).rowcount == 1

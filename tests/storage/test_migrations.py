@@ -17,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from bus.messages import OFF, Estimate
+from common.access import LOCAL
 from storage import tables, versions
 from storage.day_partitions import PARTITION_COLUMNS
 from storage.engine import open_database
@@ -58,7 +59,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def filled(url: str) -> dict[str, list[dict[str, object]]]:
     """The contents of a database of the current version after some use."""
     engine = open_database(url)
-    CameraRegistry(engine).add(CameraRow("till", "demo://1", zone="exit"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1", zone="exit"))
     create_day_partitions(engine, T0)
     Writer(engine).write(results([visit("v1"), visit("v2", closed=True)], [observation("v1")]), {})
     found = contents(engine)

@@ -8,6 +8,7 @@ import pytest
 from storage.errors import StorageError
 from storage.local_time import HOUR_US, day_start
 from storage.open_hours import (
+    describe_closed,
     format_open_hours,
     is_open,
     next_opening,
@@ -75,6 +76,14 @@ def test_the_next_opening_is_within_a_week() -> None:
     assert next_opening("Mo 09:00-10:00", start + 12 * HOUR_US, BERLIN) == start + (7 * 24 + 9) * HOUR_US
     assert next_opening("Mo 09:00-10:00", start, BERLIN) == start + 9 * HOUR_US
     assert next_opening("Tu 00:00-01:00", start + 12 * HOUR_US, BERLIN) == start + 24 * HOUR_US
+
+
+def test_a_closed_camera_says_when_it_opens() -> None:
+    noon = day_start(date(2026, 3, 28), BERLIN) + 12 * HOUR_US
+    closed = "Outside of its opening hours"
+    assert describe_closed("Mo-Fr 09:00-20:00", noon, BERLIN) == f"{closed}, until Mo 09:00"
+    assert describe_closed("Su 09:00-20:00", noon, BERLIN) == f"{closed}, until Su 09:00"
+    assert describe_closed("Sa 09:00-20:00", noon, BERLIN) == ""
 
 
 def test_a_week_is_written_so_that_it_can_be_read() -> None:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import CameraMinute, Partition
+from common.access import LOCAL
 from storage import tables
 from storage.engine import open_database
 from storage.errors import DatabaseError, DataRefused, StorageError
@@ -86,7 +87,7 @@ def test_options_do_not_make_a_reader_a_writer(postgresql_url: str) -> None:
     open_database(postgresql_url).dispose()
     url = with_options(postgresql_url, "-cdefault_transaction_read_only=off")
     with opened(url, read_only=True) as engine, pytest.raises(DatabaseError, match="read-only"):
-        CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+        CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
 
 
 def test_options_that_cannot_be_read_are_refused_in_one_line(postgresql_url: str) -> None:
@@ -118,7 +119,7 @@ def encoded(request: pytest.FixtureRequest, postgresql_url: str) -> Iterator[str
 def test_a_server_of_any_encoding_works(encoded: str) -> None:
     use(encoded)
     with opened(encoded) as engine:
-        CameraRegistry(engine).add(CameraRow("till", "demo://1", name="Käse über Öl"))
+        CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1", name="Käse über Öl"))
         (camera,) = CameraRegistry(engine).cameras()
         assert camera.name == "Käse über Öl"
 
@@ -126,7 +127,7 @@ def test_a_server_of_any_encoding_works(encoded: str) -> None:
 @pytest.mark.parametrize("encoded", ["LATIN1"], indirect=True)
 def test_a_name_that_the_server_cannot_encode_is_refused_in_one_line(encoded: str) -> None:
     with opened(encoded) as engine, pytest.raises(DataRefused, match="LATIN1") as caught:
-        CameraRegistry(engine).add(CameraRow("till", "demo://1", name="Τυρί"))
+        CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1", name="Τυρί"))
     assert "\n" not in str(caught.value)
 
 
@@ -147,7 +148,7 @@ def test_session_settings_apply_through_pgbouncer(postgresql_url: str) -> None:
             with engine.connect() as connection:
                 assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
             with pytest.raises(DatabaseError, match="read-only"):
-                CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+                CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
             assert len(contents(engine)["visits"]) == 12
 
 

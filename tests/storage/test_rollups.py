@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraMinute, Visit
+from common.access import LOCAL
 from storage import tables
 from storage.local_time import HOUR_US, day_start, hour_edges, hour_start
 from storage.registry import CameraRegistry, CameraRow
@@ -130,7 +131,7 @@ def test_another_time_zone_builds_the_roll_ups_again(engine: sa.Engine) -> None:
 def test_scheduled_time_is_the_open_hours_of_a_camera(engine: sa.Engine) -> None:
     zone = ZoneInfo(BERLIN)
     start = day_start(date(2023, 11, 6), zone)
-    CameraRegistry(engine).add(CameraRow("till", "demo://till"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://till"))
     with engine.begin() as connection:
         connection.execute(
             sa.update(tables.cameras).values(created_at=start, open_hours="Mo-Fr 09:30-18:00, Sa 10:00-14:00")

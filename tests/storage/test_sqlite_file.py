@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import Partition
+from common.access import LOCAL
 from storage import tables
 from storage.engine import open_database
 from storage.errors import DatabaseUnavailable, StorageError
@@ -160,7 +161,7 @@ def test_a_reader_reads_the_file_that_is_at_the_path_now(
     engine: sa.Engine, path: Path, tmp_path: Path
 ) -> None:
     reader = open_database(f"sqlite:///{path}", read_only=True)
-    CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     assert len(CameraRegistry(reader).cameras()) == 1
     engine.dispose()
     open_database(f"sqlite:///{tmp_path}/other.db").dispose()
@@ -214,7 +215,7 @@ def protect(folder: Path) -> None:
 def test_a_copy_in_a_read_only_folder_can_be_read(shared_folder: Path) -> None:
     url = f"sqlite:///{shared_folder}/mien.db"
     engine = open_database(url)
-    CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     engine.dispose()
     protect(shared_folder)
     with ordinary_user():
@@ -227,7 +228,7 @@ def test_a_copy_in_a_read_only_folder_can_be_read(shared_folder: Path) -> None:
 def test_rows_in_the_log_of_a_read_only_copy_are_not_passed_over(shared_folder: Path, path: Path) -> None:
     """The copy of a database in use: without its log the newest rows would be missing."""
     engine = open_database(f"sqlite:///{path}")
-    CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     for ending in ("", "-wal"):
         shutil.copy(path.with_name(path.name + ending), shared_folder)
     engine.dispose()
@@ -244,7 +245,7 @@ def test_rows_in_the_log_of_a_read_only_copy_are_not_passed_over(shared_folder: 
 def test_a_read_only_copy_that_is_exchanged_is_read_again(shared_folder: Path, path: Path) -> None:
     url = f"sqlite:///{shared_folder}/mien.db"
     engine = open_database(f"sqlite:///{path}")
-    CameraRegistry(engine).add(CameraRow("till", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     engine.dispose()
     shutil.copy(path, shared_folder)
     protect(shared_folder)
@@ -252,7 +253,7 @@ def test_a_read_only_copy_that_is_exchanged_is_read_again(shared_folder: Path, p
         reader = open_database(url, read_only=True)
         assert len(CameraRegistry(reader).cameras()) == 1
     engine = open_database(f"sqlite:///{path}")
-    CameraRegistry(engine).add(CameraRow("door", "demo://1"))
+    CameraRegistry(engine).add(LOCAL, CameraRow("door", "demo://1"))
     engine.dispose()
     os.chmod(shared_folder, 0o755)
     (shared_folder / "mien.db").chmod(0o644)

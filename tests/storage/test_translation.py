@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from bus.messages import CameraHealth, CameraState, Partition, Results
 from bus.sinks import SinkError, SinkFenced, SinkRefused, SinkUnavailable
+from common.access import LOCAL
 from storage.engine import open_database
 from storage.errors import DatabaseError, DatabaseUnavailable, DataRefused, Fenced
 from storage.registry import CameraRegistry, CameraRow
@@ -58,7 +59,7 @@ def test_a_state_that_does_not_fit_its_column_is_refused(engine: sa.Engine) -> N
 
 def test_a_camera_that_does_not_fit_its_columns_is_refused_as_such(engine: sa.Engine) -> None:
     with pytest.raises(DataRefused):
-        CameraRegistry(engine).add(CameraRow("till", "demo://1", partition=2**63))
+        CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1", partition=2**63))
 
 
 def test_a_missing_table_is_an_error_of_the_database(engine: sa.Engine) -> None:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, UNKNOWN, CameraHealth, CameraMinute, CameraState, Estimate, Visit
+from common.access import LOCAL
 from storage import tables
 from storage.figures.groups import State
 from storage.figures.selection import Choice
@@ -59,7 +60,7 @@ def watched(minute: int, seconds: float = 60, camera: str = "till") -> CameraMin
 def register(engine: sa.Engine, *cameras: str, at: int = T0) -> None:
     registry = CameraRegistry(engine)
     for camera in cameras:
-        registry.add(CameraRow(camera, "demo://"))
+        registry.add(LOCAL, CameraRow(camera, "demo://"))
     with engine.begin() as connection:
         connection.execute(sa.update(tables.cameras).values(created_at=at))
 
@@ -307,7 +308,7 @@ class TestCoverage:
         register(engine, "till", "door")
         writer = Writer(engine)
         writer.write(results(minutes=[watched(m) for m in range(5)] + [watched(0, camera="door")]), {})
-        CameraRegistry(engine).pause("door", "repainting")
+        CameraRegistry(engine).pause(LOCAL, "door", "repainting")
         with engine.begin() as connection:
             paused = sa.update(tables.cameras).where(tables.cameras.c.id == "door")
             connection.execute(paused.values(changed_at=T0 + MINUTE_US))

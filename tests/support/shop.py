@@ -21,6 +21,7 @@ from bus.messages import (
     Visit,
     minute_of,
 )
+from common.access import LOCAL
 from storage import tables
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
@@ -56,7 +57,7 @@ class Shop:
 
     def register(self, engine: sa.Engine, since: int) -> None:
         """Register the cameras as of `since`."""
-        CameraRegistry(engine).sync(self.cameras)
+        CameraRegistry(engine).sync(LOCAL, self.cameras)
         with engine.begin() as connection:
             connection.execute(sa.update(tables.cameras).values(created_at=since))
 
