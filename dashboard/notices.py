@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
+
 import streamlit as st
 
 from dashboard import formats
+from storage.camera_status import Condition
 from storage.figures.groups import State
 
 
@@ -26,6 +30,14 @@ def show_no_data(cameras: int) -> None:
         "The first results follow within seconds." if cameras else "No camera is registered yet.",
         "" if cameras else "Start cameras with `mien run --source ...`, or simulated ones with `mien demo`.",
     )
+
+
+def show_signed_out(base_path: str) -> None:
+    """Nobody is signed in any more; a link leads to the sign-in page below the base path."""
+    path = f"/{base_path}/sign-in" if base_path else "/sign-in"
+    with st.container(border=True, horizontal_alignment="center", key="notice"):
+        st.subheader("Signed out", anchor=False, text_alignment="center")
+        st.html(f'<p class="mien"><a href="{escape(path)}">Sign in</a></p>', width="content")
 
 
 def show_denied(reason: str) -> None:
@@ -62,6 +74,40 @@ def show_no_figures(state: State, suppress_below: int) -> None:
             "A selection is hidden as well if it would reveal the few visits of another camera.",
             "Choose a longer period or more cameras.",
         )
+
+
+def show_not_live(condition: Condition, reason: str) -> None:
+    """A camera that is not captured now has no live picture."""
+    titles = {
+        Condition.PAUSED: (":material/pause_circle:", "Paused"),
+        Condition.ENDED: (":material/check_circle:", "This recording has ended"),
+        Condition.RETRYING: (":material/videocam_off:", "This camera is down"),
+        Condition.NOT_RUNNING: (":material/videocam_off:", "Nothing captures this camera"),
+    }
+    icon, title = titles.get(condition, (":material/schedule:", condition.value.capitalize()))
+    text = f"{formats.escape_markdown(reason)}." if reason else "It is not captured at present."
+    _show(icon, title, text.replace("..", "."), "The page Cameras shows the state of each camera.")
+
+
+def show_no_frame(text: str) -> None:
+    """A camera is captured, and no frame of it was analysed yet."""
+    _show(":material/hourglass_top:", "No frame yet", text, "This page continues by itself.")
+
+
+def show_nobody_analyses() -> None:
+    """No process analyses frames."""
+    _show(
+        ":material/power_off:",
+        "No process analyses frames",
+        "Live pictures come from `mien run`, `mien demo` or `mien work`; none of them uses this database.",
+        "",
+    )
+
+
+def show_unreachable(problems: Sequence[str]) -> None:
+    """Processes that analyse do not answer, or refuse."""
+    text = "  \n".join(formats.escape_markdown(problem) for problem in problems)
+    _show(":material/link_off:", "No live picture", text, "This page continues by itself.")
 
 
 def _show(icon: str, title: str, text: str, advice: str) -> None:

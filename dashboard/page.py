@@ -33,9 +33,16 @@ SLOWLY_S = 15.0
 
 
 def show(
-    draw: Callable[[View], None], *, needs_results: bool = True, refresh: bool = True, least_s: float = 0.0
+    draw: Callable[[View], None],
+    *,
+    needs_results: bool = True,
+    refresh: bool = True,
+    least_s: float = 0.0,
+    every_s: float | None = None,
 ) -> None:
     """Draw a page, and draw it again every `refresh_seconds`, at least `least_s`, unless `refresh` is False.
+
+    With `every_s` it is drawn again after so many seconds, whatever the settings say.
 
     A page that `needs_results` is replaced by a notice as long as there are none, and every page is while the
     database is unavailable or the selected period has no answer.
@@ -46,6 +53,8 @@ def show(
         try:
             actor = sign_in.current_actor()
             status = queries.read_status(settings, actor)
+        except sign_in.SignedOut:
+            st.rerun()
         except StorageError as error:
             notices.show_database_unavailable(str(error))
             return
@@ -65,7 +74,7 @@ def show(
         except WrongPeriod as error:
             notices.show_wrong_period(str(error))
 
-    every = max(settings.refresh_seconds, least_s) if refresh else None
+    every = every_s or (max(settings.refresh_seconds, least_s) if refresh else None)
     st.fragment(run_every=every)(draw_page)()
 
 

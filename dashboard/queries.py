@@ -18,10 +18,15 @@ from common.clock import wall_clock_us
 from common.timezones import open_timezone
 from dashboard.selection import Selection
 from mien.settings import Settings
+from storage.alert_outbox import Delivery, read_deliveries, read_sender
+from storage.alert_rules import AlertRule, read_rules
+from storage.alert_states import count_firing
 from storage.audit import AuditEntry, read_audit, read_choices
 from storage.camera_status import CameraStatus, read_camera_status
+from storage.dead_letters import DeadLetters, read_dead_letters
 from storage.engine import Database, open_database
 from storage.events import Event, read_events
+from storage.figures.classes import VisitClasses, read_classes
 from storage.figures.comparison import Chosen, Comparison, compare
 from storage.figures.cross import GenderMix, read_cross
 from storage.figures.quality import CameraQuality, read_oldest, read_quality
@@ -32,6 +37,7 @@ from storage.figures.trend import Trend, read_trend
 from storage.figures.weekdays import WeekHour, read_week
 from storage.newest_result import read_newest_result
 from storage.processes import Process, read_processes
+from storage.task_leases import TaskHolder
 
 _REFRESH_S = {Unit.MINUTE: 0.0, Unit.FIVE_MINUTES: 1.0, Unit.HOUR: 10.0, Unit.DAY: 30.0, Unit.WEEK: 60.0}
 _SLOW_S = 60.0
@@ -52,6 +58,16 @@ class Status:
     cameras: tuple[CameraStatus, ...]
     events: tuple[Event, ...]
     simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Alert rules, the number of subjects that each reports now, the process that sends, and messages."""
+
+    rules: tuple[AlertRule, ...]
+    firing: Mapping[str, int]
+    sender: TaskHolder | None
+    deliveries: tuple[Delivery, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +207,32 @@ def read_running_processes(settings: Settings) -> list[Process]:
     return _processes(settings.database, _interval_number(_PROCESSES_S))
 
 
+def read_alerts(settings: Settings, actor: Actor) -> Alerts:
+    """The rules, what they find now, who sends messages, and the newest ones.
+
+    Raises AccessDenied for analysts, StorageError while the database is missing or unavailable.
+    """
+    actor.require_operator("read alert rules")
+    return _alerts(settings.database, actor, _interval_number(settings.refresh_seconds))
+
+
+def forget_alerts() -> None:
+    """Read the rules again at the next call, since this process has changed them."""
+    _alerts.clear()
+
+
+def read_visit_classes(settings: Settings, actor: Actor, question: Question) -> VisitClasses:
+    """Visits by face size and confidence. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
+    return _visit_classes(settings.database, question, _interval_number(_SLOW_S))
+
+
+def read_rejected(settings: Settings, actor: Actor, question: Question) -> list[DeadLetters]:
+    """Rejected records by camera and reason. Raises as `read_figures` does."""
+    question = _restricted(settings, actor, question)
+    return _rejected(settings.database, question, _interval_number(_SLOW_S))
+
+
 def writable_database(settings: Settings) -> Database:
     """The database for a change, such as a new event; dispose it afterwards.
 
@@ -293,3 +335,25 @@ def _comparison(
     _sides: tuple[Chosen, Chosen],
 ) -> Comparison:
     return compare(_engine(database), *_sides, suppress_below, matched=matched)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _alerts(database: str, actor: Actor, interval: int) -> Alerts:
+    engine = _engine(database)
+    return Alerts(
+        tuple(read_rules(engine)),
+        count_firing(engine),
+        read_sender(engine),
+        tuple(read_deliveries(engine, actor)),
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _visit_classes(database: str, question: Question, interval: int) -> VisitClasses:
+    return read_classes(_engine(database), question.timeline(), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _rejected(database: str, question: Question, interval: int) -> list[DeadLetters]:
+    timeline = question.timeline()
+    return read_dead_letters(_engine(database), timeline.start, timeline.end, question.choice.cameras)

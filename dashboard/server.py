@@ -1,4 +1,7 @@
-"""The server of the dashboard: the pages of `app.py`, with security headers. Started by `streamlit run`."""
+"""The server of the dashboard: the pages of `app.py` behind the gate, with security headers and sign-in.
+
+Started by `streamlit run`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,23 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from dashboard import launch
+from dashboard.gate import Gate
 from dashboard.security_headers import SecurityHeaders
+from dashboard.sign_in_routes import create_routes
+from mien.settings import Settings
 
-app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
+
+def create_app(settings: Settings) -> st.App:
+    """The application for the settings; the gate is there where users sign in.
+
+    Raises ValueError where `dashboard.launch.check` does.
+    """
+    launch.check(settings)
+    middleware = [Middleware(SecurityHeaders)]
+    if settings.requires_sign_in:
+        middleware.append(Middleware(Gate, settings=settings))
+    return st.App(Path(__file__).with_name("app.py"), routes=create_routes(settings), middleware=middleware)
+
+
+app = create_app(Settings())

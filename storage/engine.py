@@ -34,8 +34,8 @@ def open_database(url: str, read_only: bool = False) -> Database:
                 _check_version(connection)
             else:
                 versions.upgrade(connection)
-                # Changes no row, but fails where the database cannot be written.
-                connection.execute(sa.update(tables.offsets).where(sa.false()).values(next_offset=0))
+                # Changes no row, but fails where the database cannot be written; every role that writes may.
+                connection.execute(sa.update(tables.events).where(sa.false()).values(name=""))
             if file:
                 file.expect_same(connection)
     except DatabaseError as error:

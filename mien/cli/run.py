@@ -57,24 +57,27 @@ def run(
 
 
 def create_dashboard(settings: Settings) -> Dashboard:
-    """Create the dashboard's process without starting it; raises StartError for a forbidden address."""
+    """Create the dashboard's process without starting it; raises StartError where the settings forbid it."""
     from common.timezones import find_local_timezone
-    from dashboard.launch import command
+    from dashboard.launch import allowed_hosts, check, command
     from mien.dashboard_process import Dashboard
     from mien.errors import StartError
 
     if "timezone" not in settings.model_fields_set and (problem := find_local_timezone().problem):
         logging.getLogger(__name__).warning("%s; set MIEN_TIMEZONE, such as Europe/Berlin", problem)
     try:
-        arguments = command(
-            settings.dashboard_port,
-            settings.dashboard_address,
-            settings.dashboard_trusted_network,
-            settings.dashboard_base_path,
-        )
-        return Dashboard(arguments, settings)
+        warnings = check(settings)
     except ValueError as error:
         raise StartError(str(error)) from error
+    for warning in warnings:
+        logging.getLogger(__name__).warning("%s", warning)
+    arguments = command(
+        settings.dashboard_port,
+        settings.dashboard_address,
+        settings.dashboard_base_path,
+        allowed_hosts(settings),
+    )
+    return Dashboard(arguments, settings)
 
 
 def print_address(url: str) -> None:

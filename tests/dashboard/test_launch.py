@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from dashboard import theme
-from dashboard.launch import ADDRESSES, SERVER, command
+from dashboard.launch import ADDRESSES, SERVER, allowed_hosts, check, command
+from dashboard.server import create_app
+from mien.settings import Settings
+
+FILE = Path("users.json")
+URL = "https://shop.example"
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -23,9 +29,49 @@ def test_the_command_names_the_base_path_of_a_reverse_proxy() -> None:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.4", "shop.example", "127.1.2.3"])
-def test_an_address_that_other_machines_may_reach_is_refused(address: str) -> None:
-    with pytest.raises(ValueError, match="no sign-in"):
-        command(8600, address)
+def test_an_address_that_other_machines_may_reach_needs_sign_in(address: str) -> None:
+    with pytest.raises(ValueError, match="set users_file or oidc_issuer") as caught:
+        check(Settings(dashboard_address=address))
+    assert "\n" not in str(caught.value)
+    assert check(Settings(dashboard_address=address, dashboard_trusted_network=True)) == []
+    (warning,) = check(Settings(dashboard_address=address, users_file=FILE))
+    assert "without encryption" in warning
+    assert check(Settings(dashboard_address=address, users_file=FILE, dashboard_url=URL)) == []
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_loopback_address_needs_no_sign_in(address: str) -> None:
+    assert check(Settings(dashboard_address=address)) == []
+
+
+def test_sign_in_by_a_provider_needs_the_address_for_browsers_and_a_client() -> None:
+    issuer = "https://login.example"
+    with pytest.raises(ValueError, match="dashboard_url: is missing"):
+        check(Settings(oidc_issuer=issuer, oidc_client_id="mien"))
+    with pytest.raises(ValueError, match="oidc_client_id: is missing"):
+        check(Settings(oidc_issuer=issuer, dashboard_url=URL))
+    assert check(Settings(oidc_issuer=issuer, dashboard_url=URL, oidc_client_id="mien")) == []
+
+
+def test_the_path_of_the_address_for_browsers_is_the_base_path() -> None:
+    for base_path in ("", "shop/mien"):
+        with pytest.raises(ValueError, match=r"dashboard_url .*: its path is not dashboard_base_path"):
+            check(Settings(dashboard_url=f"{URL}/mien", dashboard_base_path=base_path))
+    assert check(Settings(dashboard_url=f"{URL}/mien/", dashboard_base_path="mien")) == []
+
+
+def test_browsers_may_use_the_names_that_the_settings_give() -> None:
+    assert allowed_hosts(Settings()) == []
+    assert allowed_hosts(Settings(users_file=FILE)) == [*ADDRESSES]
+    assert allowed_hosts(Settings(users_file=FILE, dashboard_address="0.0.0.0")) == ["*"]
+    named = Settings(users_file=FILE, dashboard_address="0.0.0.0", dashboard_url=URL)
+    assert allowed_hosts(named) == [*ADDRESSES, "shop.example"]
+    assert command(8600, hosts=["a.example"])[-2:] == ["--server.allowedHosts", "a.example"]
+
+
+def test_the_server_itself_refuses_an_open_address() -> None:
+    with pytest.raises(ValueError, match="set users_file or oidc_issuer"):
+        create_app(Settings(dashboard_address="0.0.0.0"))
 
 
 def test_the_configuration_protects_visitors_and_operators() -> None:

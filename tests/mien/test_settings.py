@@ -100,10 +100,54 @@ def test_no_error_shows_a_password(elsewhere: Path) -> None:
 
 
 def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = load(database="sqlite:///other.db", suppress_below=3, refresh_seconds=1.5, timezone="Asia/Tokyo")
+    given = load(
+        database="sqlite:///other.db",
+        suppress_below=3,
+        refresh_seconds=1.5,
+        timezone="Asia/Tokyo",
+        dashboard_address="0.0.0.0",
+        dashboard_url="https://shop.example/mien",
+        dashboard_base_path="mien",
+        users_file="users.json",
+        session_hours=1.5,
+        oidc_issuer="https://login.example/",
+        oidc_operators=("a b", 'c"'),
+    )
     for name, value in environment(given).items():
         monkeypatch.setenv(name, value)
     assert Settings().model_dump() == given.model_dump()
+
+
+def test_the_secret_of_the_client_is_in_the_environment_alone(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = refusal("oidc_client_secret: hush\n", elsewhere)
+    assert "oidc_client_secret: expected in the environment alone, as MIEN_OIDC_CLIENT_SECRET" in message
+    assert "hush" not in message
+    (elsewhere / "mien.yaml").unlink()
+    monkeypatch.setenv("MIEN_OIDC_CLIENT_SECRET", "hush")
+    settings = load()
+    assert "hush" not in repr(settings)
+    assert "MIEN_OIDC_CLIENT_SECRET" not in environment(settings), "the child inherits it"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("oidc_issuer", "http://login.example"),
+        ("oidc_issuer", "login.example"),
+        ("oidc_issuer", "https://u:secret@login.example"),
+        ("dashboard_url", "shop.example/mien"),
+        ("dashboard_url", "javascript://x"),
+        ("dashboard_url", "https://shop.example/?a=b"),
+        ("session_hours", "0"),
+        ("session_hours", "nan"),
+    ],
+)
+def test_a_setting_of_sign_in_that_is_not_safe_is_refused(elsewhere: Path, setting: str, value: str) -> None:
+    message = refusal(f"{setting}: '{value}'\n", elsewhere)
+    assert f"{setting}" in message
+    assert "secret" not in message
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
