@@ -21,7 +21,8 @@ from ingest.network import PORTS, Address
 from ingest.recordings import LoopedRecording, open_recording
 from ingest.streams import check_webcam, open_rtsp, open_webcam
 
-SCHEMES = (*PORTS, "demo")
+_DEMO = "demo"
+SCHEMES = (*PORTS, _DEMO)
 DEFAULT_FPS = 5.0
 """Pictures per second of a folder and of the demo, which have no rate of their own."""
 
@@ -102,14 +103,17 @@ def check_source(source: str, rules: SourceRules) -> None:
 
 
 def check_browser_source(source: str, rules: SourceRules) -> None:
-    """Check a source that a person entered in a browser: a network camera in an allowed network.
+    """Check a source that a person entered in a browser: a network camera in an allowed network, or a demo.
 
     Files, folders, webcams and addresses of this machine are refused, so is a name that cannot be resolved.
 
     Raises:
         SourceError: as `check_source`; the text is the same for every address that is not allowed.
     """
-    if source.partition("://")[0].lower() not in PORTS:
+    scheme = source.partition("://")[0].lower()
+    if scheme == _DEMO:
+        return
+    if scheme not in PORTS:
         raise SourceError(
             f"expected the address of a camera, with {', '.join(f'{each}://' for each in PORTS)}"
         )

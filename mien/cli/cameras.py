@@ -153,25 +153,34 @@ def sync(config: Config = None, database: Database = None) -> None:
 def check_camera(
     camera: Annotated[str, typer.Argument(metavar="ID|SOURCE", help="A registered camera, or any source.")],
     seconds: Annotated[float, typer.Option(min=1, max=60, help="How long to read it.")] = 3.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with a picture in which faces are blurred.")
+    ] = False,
     config: Config = None,
     database: Database = None,
 ) -> None:
     """Read a camera for some seconds and check its frame rate, brightness and face sizes. Stores nothing.
 
-    Exit code 1: it delivers no picture, or none that can be analysed.
+    The regions that are masked are left out. Exit code 1: it delivers no picture, or none that can be
+    analysed.
     """
-    from mien.cli.probe import judge, probe
+    import json
+
+    from mien.cli.probe import judge, probe, to_json
     from mien.settings import load
     from mien.wiring.parts import open_registry
     from mien.wiring.source_rules import create_source_rules
 
     settings = load(config, database=database)
     with open_registry(settings) as registry:
-        sources = {row.id: row.source for row in registry.cameras()}
-    report = probe(sources.get(camera, camera), seconds, create_source_rules(settings))
+        known = {row.id: row for row in registry.cameras()}.get(camera)
+    source, masks = (known.source, known.masks) if known else (camera, ())
+    report = probe(source, seconds, create_source_rules(settings), masks)
     console = Console()
     verdicts = judge(report)
-    for fine, line in verdicts:
+    if as_json:
+        print(json.dumps(to_json(report)))  # noqa: T201 - for programs
+    for fine, line in () if as_json else verdicts:
         console.print(f"[{'green' if fine else 'red'}]{'ok' if fine else 'no'}[/]  {line}", highlight=False)
     if not all(fine for fine, _ in verdicts):
         raise typer.Exit(UNUSABLE)

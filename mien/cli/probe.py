@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.masks import Masks
 from common.source_identity import whole_source
+from inference.annotation.live_picture import draw_live_picture, encode_jpeg
 from inference.detector import LONGEST_SIDE, Faces, scale_of
+from inference.look import Look
 from inference.recall_by_size import RecallBySize
 from ingest.camera_source import UndecodedPicture
+from ingest.cameras import CameraPolicy
+from ingest.policy import PolicyInForce
 from ingest.sources import SourceRules, open_source
 from media.errors import ImageError
 from media.native import configure_opencv
 from mien.wiring.models import create_detector
+from mien.wiring.previews import BLUR_FROM
 
 _DARK, _BRIGHT = 40, 215
 """Mean grey (0 to 255) outside of which faces are hard to classify."""
@@ -25,16 +34,34 @@ _SMALL = 24.0
 """Size in pixels below which a face is hard to classify (the model card's figures for small faces)."""
 _LEAST_SHARE = 0.5
 """Share of faces of the size that was seen below which the camera is too far away."""
+_SMALLEST = 12.0
+"""Smallest size in pixels for which the classifier is measured (docs/models.md)."""
+_SMALLEST_SEEN = 8.0
+"""Smallest size in pixels of the detector's picture for which the detector is measured."""
+_DARK_FACE = 60
+"""Mean grey below which a face counts as dark in the detector's card, which finds half of these."""
 _LEAST_FPS = 2.0
 _SEARCH_EVERY = 5
 _WARM_UP = 1.0
 """Seconds at the start that do not count for the rate: a camera first sends what it has in store."""
 
 
+class Verdict(StrEnum):
+    """What a camera is good for, by the faces that were seen."""
+
+    READABLE = "expression readable"
+    PRESENCE = "presence only"
+    DARK = "too dark"
+    SMALL = "faces too small"
+    NOBODY = "no face seen"
+    NO_PICTURE = "no picture"
+
+
 @dataclass(slots=True)
 class Report:
-    """Size, number and duration of the pictures, their mean greys, and the sizes of faces in pixels.
+    """Size, number and duration of the pictures, their mean greys, sizes in pixels and mean greys of faces.
 
+    `shown` is the picture with the most faces, the latest of several, with the masked regions blanked.
     `arrivals` are the seconds from the start at which pictures arrived, `damaged` is how many could not be
     decoded, `damage` why the first could not.
     """
@@ -45,6 +72,9 @@ class Report:
     seconds: float = 0.0
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
+    face_greys: list[float] = field(default_factory=list)
+    shown: NDArray[np.uint8] | None = field(default=None, repr=False)
+    faces_shown: int = 0
     arrivals: list[float] = field(default_factory=list)
     damaged: int = 0
     damage: str = ""
@@ -66,19 +96,23 @@ class Report:
         if self.pictures % _SEARCH_EVERY == 0:
             boxes = detect(gray).boxes
             self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
+            self.face_greys.extend(_mean_grey(gray, box) for box in boxes)
+            if self.shown is None or len(boxes) >= self.faces_shown:
+                self.shown, self.faces_shown = gray, len(boxes)
         self.pictures += 1
         self.height, self.width = gray.shape
         self.greys.append(float(gray.mean()))
 
 
-def probe(source: str, seconds: float, rules: SourceRules) -> Report:
-    """Read a source for some seconds; nothing is stored.
+def probe(source: str, seconds: float, rules: SourceRules, masks: Masks = ()) -> Report:
+    """Read a source for some seconds, without its masked regions; nothing is stored.
 
     Raises IngestError where it cannot be opened or breaks.
     """
     configure_opencv()
     detector = create_detector()
     report = Report()
+    policy = PolicyInForce(CameraPolicy(masks))
     opened = open_source(rules.expand(whole_source(source)), policy=rules.policy)
     try:
         started = time.monotonic()
@@ -95,10 +129,55 @@ def probe(source: str, seconds: float, rules: SourceRules) -> Report:
                 report.damaged += 1
                 report.damage = report.damage or str(error)
             else:
-                report.add(gray, detector.detect)
+                report.add(policy.blank(gray), detector.detect)
     finally:
         opened.close()
     return report
+
+
+def find_verdict(report: Report) -> Verdict:
+    """What the camera is good for: by the median size of the faces, and the light on them."""
+    if not report.pictures:
+        return Verdict.NO_PICTURE
+    if not report.faces:
+        return Verdict.DARK if np.mean(report.greys) < _DARK else Verdict.NOBODY
+    if np.median(report.face_greys) < _DARK_FACE:
+        return Verdict.DARK
+    size = float(np.median(report.faces))
+    if size < _SMALLEST or size * report.scale < _SMALLEST_SEEN:
+        return Verdict.SMALL
+    often = RecallBySize().share(size * report.scale) >= _LEAST_SHARE
+    return Verdict.READABLE if size >= _SMALL and often else Verdict.PRESENCE
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as JSON types; `preview` is a JPEG with blurred faces as base64, None without a picture."""
+    seen = bool(report.pictures)
+    return {
+        "verdict": find_verdict(report).value,
+        "width": report.width,
+        "height": report.height,
+        "fps": round(report.fps, 2),
+        "brightness": round(float(np.mean(report.greys)) / 255, 3) if seen else None,
+        "faces": len(report.faces),
+        "face_size": round(float(np.median(report.faces)), 1) if report.faces else None,
+        "found_share": _found_share(report),
+        "lines": [{"fine": fine, "text": text} for fine, text in judge(report)],
+        "preview": None if report.shown is None else b64encode(_draw_preview(report.shown)).decode(),
+    }
+
+
+def _found_share(report: Report) -> float | None:
+    """The share of faces of the size that was seen that the detector finds in a single picture."""
+    if not report.faces:
+        return None
+    return round(RecallBySize().share(float(np.median(report.faces)) * report.scale), 3)
+
+
+def _draw_preview(gray: NDArray[np.uint8]) -> bytes:
+    """The picture as JPEG, reduced, with everything blurred that may be a face."""
+    faces = create_detector().detect(gray, BLUR_FROM).boxes
+    return encode_jpeg(draw_live_picture(Look("probe", 0, gray, faces, (), 0), faces))
 
 
 def judge(report: Report) -> list[tuple[bool, str]]:
@@ -143,6 +222,14 @@ def _wait_for(picture: UndecodedPicture, started: float) -> None:
     """Wait until the time of a recording's picture; its pictures are available at once."""
     if picture.offset is not None:
         time.sleep(max(0.0, started + picture.offset - time.monotonic()))
+
+
+def _mean_grey(gray: NDArray[np.uint8], box: NDArray[np.float32]) -> float:
+    """The mean grey of a box x, y, width, height, as far as it is in the picture."""
+    x, y, width, height = box.tolist()
+    left, top = max(round(x), 0), max(round(y), 0)
+    part = gray[top : max(round(y + height), top + 1), left : max(round(x + width), left + 1)]
+    return float(part.mean()) if part.size else 0.0
 
 
 def _gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

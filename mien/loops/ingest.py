@@ -18,6 +18,7 @@ from mien.settings import Settings
 from mien.totals import RunResult, with_captured
 from mien.wiring import scaled
 from mien.wiring.parts import RunOptions, configured_policies, create_registry, keep_leases
+from mien.wiring.probes import Probes
 from storage.registry import CameraRow
 
 CAPTURES_STOP_S = 3.0
@@ -41,7 +42,7 @@ def run_ingestion(settings: Settings, cameras: Sequence[CameraRow], options: Run
         if partitions is None:
             return None
         parts = scaled.create_ingest_parts(settings, engine, options, leases, partitions, metrics)
-        services = Services(captures=True, analyses=False, routes={})
+        services = Services(captures=True, analyses=False, routes=Probes(settings, registry).routes)
         with serve_internal(settings, engine, services):
             _capture(parts, metrics, stop)
         totals = with_captured(parts.store.totals(), parts.supervisor.captured())

@@ -32,6 +32,7 @@ from mien.wiring.parts import (
     keep_leases,
     open_settings_database,
 )
+from mien.wiring.probes import Probes
 from storage.errors import StorageError
 from storage.hung_connections import abort_hung_connections
 from storage.registry import CameraRegistry, CameraRow
@@ -74,7 +75,8 @@ def run_pipeline(
         if options.temporary_cameras:
             stack.callback(_unregister, registry, options.temporary_cameras - registered_before)
         parts = embedded.create_parts(settings, engine, options, leases, metrics)
-        services = Services(captures=True, analyses=True, routes=parts.previews.routes)
+        routes = {**parts.previews.routes, **Probes(settings, registry).routes}
+        services = Services(captures=True, analyses=True, routes=routes)
         stack.enter_context(serve_internal(settings, engine, services))
         pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
         if not options.fast:
