@@ -243,6 +243,7 @@ class Settings(BaseSettings):
 
     operator_name: str = Field(default="", max_length=200)
     contact: str = Field(default="", max_length=200)
+    log_files: tuple[str, ...] = ()
 
     health_address: str = "127.0.0.1"
     health_port: int | None = Field(default=None, ge=0, le=65535)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from bus.messages import MICROSECONDS
 from common.access import Actor
 from common.log_lines import one_line
 from common.redaction import redact
 from storage import audit, tables
 from storage.errors import StorageError
+from storage.figures.simulated import has_simulated_data
 from storage.task_leases import TaskHolder, read_task_holder
 
 TASK = "alerts"
 """The task of the process that judges the rules and sends the messages."""
+
+VERSION = 1
+"""The version of the format of messages; it changes where a receiver has to change."""
+
+SIMULATED = "simulated data"
+"""What the text of a message about simulated cameras contains."""
 
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
 _TABLE = tables.alert_deliveries
@@ -70,12 +80,13 @@ def queue_message(
         connection.execute(sa.insert(_TABLE), rows)
 
 
-def queue_test(engine: sa.Engine, actor: Actor, message: Mapping[str, Any], now: int) -> list[str]:
+def queue_test(engine: sa.Engine, actor: Actor, now: int) -> list[str]:
     """Store a test message for every channel of the process that sends alerts; the channels.
 
     Raises AccessDenied for analysts, and StorageError where no process sends alerts.
     """
     actor.require_operator("send a test message")
+    message = _test_message(actor, has_simulated_data(engine), now)
     with engine.begin() as connection:
         channels = sorted(receivers_of(read_task_holder(connection, TASK)))
         if not channels:
@@ -83,6 +94,28 @@ def queue_test(engine: sa.Engine, actor: Actor, message: Mapping[str, Any], now:
         queue_message(connection, message, channels, now)
         audit.record(connection, actor, "alert.test", ", ".join(channels), {})
     return channels
+
+
+def _test_message(actor: Actor, simulated: bool, now: int) -> dict[str, Any]:
+    note = f" ({SIMULATED})" if simulated else ""
+    return {
+        "version": VERSION,
+        "id": uuid.uuid4().hex,
+        "created_at": iso_time(now),
+        "status": "test",
+        "rule": {"id": "", "name": "Test message", "kind": "test"},
+        "subject_kind": "",
+        "site": "",
+        "subjects": [],
+        "subject_count": 0,
+        "simulated": simulated,
+        "text": f"Test message, sent by {one_line(actor.name)[:100]}{note}",
+    }
+
+
+def iso_time(time_us: int) -> str:
+    """A time in UTC as it is written in messages, such as `2026-03-31T09:12:00Z`."""
+    return datetime.fromtimestamp(time_us // MICROSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_sender(engine: sa.Engine) -> TaskHolder | None:

@@ -72,3 +72,15 @@ def replace_states(
     ]
     if rows:
         connection.execute(sa.insert(table), rows)
+
+
+def count_firing(engine: sa.Engine) -> dict[str, int]:
+    """The number of subjects that fire now, by rule. Raises DatabaseError."""
+    table = tables.alert_states.c
+    query = (
+        sa.select(table.rule_id, sa.func.count())
+        .where(table.status == Status.FIRING.value)
+        .group_by(table.rule_id)
+    )
+    with engine.connect() as connection:
+        return {rule_id: int(count) for rule_id, count in connection.execute(query)}

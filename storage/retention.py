@@ -35,7 +35,7 @@ _TIME_COLUMNS: tuple[sa.Column[int], ...] = (
     tables.camera_hours.c.hour,
     tables.camera_days.c.day,
     tables.rollup_changes.c.hour,
-    tables.visit_classes.c.hour,
+    tables.visit_classes.c.day,
     tables.observations.c.observed_at,
     tables.camera_minutes.c.minute,
     tables.camera_drops.c.minute,

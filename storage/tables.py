@@ -313,14 +313,14 @@ audit_log = sa.Table(
 visit_classes = sa.Table(
     "visit_classes",
     metadata,
-    sa.Column("hour", sa.BigInteger, primary_key=True),
+    sa.Column("day", sa.BigInteger, primary_key=True),
     sa.Column("camera_id", sa.String(64), primary_key=True),
     sa.Column("kind", sa.String(10), primary_key=True),
     sa.Column("class", sa.Integer, primary_key=True),
     sa.Column("visits", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Closed visits of one camera and UTC hour by class of face size or confidence (`storage.visit_classes`)."""
+"""Closed visits of one camera and UTC day by class of face size or confidence (`storage.visit_classes`)."""
 
 dead_letters = sa.Table(
     "dead_letters",

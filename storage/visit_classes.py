@@ -1,4 +1,4 @@
-"""Classes of visits by face size and by confidence: counts by hour and camera, without expression or gender.
+"""Classes of visits by face size and by confidence: counts by UTC day and camera, without any label.
 
 They show whether faces are large enough, and the model sure enough, without a scan of single visits.
 """
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables
-from storage.local_time import HOUR_US
+from storage.day_partitions import DAY_US
 
 Kind = Literal["size", "confidence"]
 
@@ -31,12 +31,12 @@ def classify(visits: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows that closed visits add to the table `visit_classes`."""
     counts: Counter[tuple[int, str, str, int]] = Counter()
     for visit in visits:
-        hour = visit["first_seen"] - visit["first_seen"] % HOUR_US
+        day = visit["first_seen"] - visit["first_seen"] % DAY_US
         probabilities = [visit[name] for name in tables.PROBABILITIES if visit[name] is not None]
-        counts[hour, visit["camera_id"], "size", bisect_right(SIZE_EDGES, visit["face_size"])] += 1
+        counts[day, visit["camera_id"], "size", bisect_right(SIZE_EDGES, visit["face_size"])] += 1
         if probabilities:
             place = bisect_right(CONFIDENCE_EDGES, max(probabilities))
-            counts[hour, visit["camera_id"], "confidence", place] += 1
+            counts[day, visit["camera_id"], "confidence", place] += 1
     names = [column.name for column in tables.visit_classes.primary_key]
     return [dict(zip(names, key, strict=True)) | {"visits": count} for key, count in counts.items()]
 
@@ -54,7 +54,7 @@ def add_closed_visits(connection: sa.Connection, start: int, end: int, model: st
         edges = EDGES[kind]
         each = (
             sa.select(
-                (visits.first_seen - visits.first_seen % HOUR_US).label("hour"),
+                (visits.first_seen - visits.first_seen % DAY_US).label("day"),
                 visits.camera_id,
                 sa.case(
                     *((value < edge, number) for number, edge in enumerate(edges)), else_=len(edges)
@@ -70,7 +70,7 @@ def add_closed_visits(connection: sa.Connection, start: int, end: int, model: st
             .subquery()
             .c
         )
-        keys = (each.hour, each.camera_id, each["class"])
+        keys = (each.day, each.camera_id, each["class"])
         # The condition lets SQLite read ON CONFLICT as a part of the insert.
         counts = (
             sa.select(keys[0], keys[1], sa.literal(kind), keys[2], sa.func.count())
@@ -80,7 +80,7 @@ def add_closed_visits(connection: sa.Connection, start: int, end: int, model: st
         new = (postgresql if on_postgresql else sqlite).insert(tables.visit_classes)
         table = tables.visit_classes
         connection.execute(
-            new.from_select(["hour", "camera_id", "kind", "class", "visits"], counts).on_conflict_do_update(
+            new.from_select(["day", "camera_id", "kind", "class", "visits"], counts).on_conflict_do_update(
                 index_elements=list(table.primary_key), set_={"visits": table.c.visits + new.excluded.visits}
             )
         )

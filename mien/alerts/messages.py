@@ -5,17 +5,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from bus.messages import MICROSECONDS
 from mien.alerts.judge import Report
+from storage.alert_outbox import SIMULATED, VERSION, iso_time
 from storage.tables import MESSAGE_LENGTH
-
-VERSION = 1
-"""The version of the format; it changes where a receiver has to change."""
-
-SIMULATED = "simulated data"
 
 _LONGEST_DETAIL = 200
 _LONGEST_TEXT = 300
@@ -30,7 +24,7 @@ def create_message(report: Report, names: Mapping[str, str], now: int) -> Messag
         {
             "id": each.subject,
             "name": names.get(each.subject, each.subject),
-            "since": _iso(each.since),
+            "since": iso_time(each.since),
             "detail": _cut(each.detail, _LONGEST_DETAIL),
         }
         for each in report.subjects
@@ -40,7 +34,7 @@ def create_message(report: Report, names: Mapping[str, str], now: int) -> Messag
     message = {
         "version": VERSION,
         "id": uuid.uuid4().hex,
-        "created_at": _iso(now),
+        "created_at": iso_time(now),
         "status": status,
         "rule": {"id": rule.id, "name": rule.name, "kind": rule.kind.value},
         "subject_kind": "site" if rule.kind.compares_days else "camera",
@@ -60,24 +54,6 @@ def encode(message: Mapping[str, Any]) -> str:
     return json.dumps(message, ensure_ascii=False, sort_keys=True)
 
 
-def create_test_message(actor: str, simulated: bool, now: int) -> Message:
-    """A message by which an operator finds out whether receivers get any."""
-    note = f" ({SIMULATED})" if simulated else ""
-    return {
-        "version": VERSION,
-        "id": uuid.uuid4().hex,
-        "created_at": _iso(now),
-        "status": "test",
-        "rule": {"id": "", "name": "Test message", "kind": "test"},
-        "subject_kind": "",
-        "site": "",
-        "subjects": [],
-        "subject_count": 0,
-        "simulated": simulated,
-        "text": f"Test message, sent by {actor}{note}",
-    }
-
-
 def _text(report: Report, subjects: list[dict[str, str]], simulated: bool) -> str:
     rule = report.rule
     start = f"Resolved: {rule.kind}" if report.resolved else rule.kind.value.capitalize()
@@ -90,7 +66,3 @@ def _text(report: Report, subjects: list[dict[str, str]], simulated: bool) -> st
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
-def _iso(time_us: int) -> str:
-    return datetime.fromtimestamp(time_us // MICROSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,7 +16,6 @@ from common.access import LOCAL, AccessDenied, Actor, Role
 from mien.alerts.addresses import parse_webhook
 from mien.alerts.conditions import Rules
 from mien.alerts.loop import MOST_ATTEMPTS, AlertLoop, back_off_s, create_receivers
-from mien.alerts.messages import create_test_message
 from mien.alerts.receivers import Receiver, tls_context
 from mien.alerts.webhook import Webhook
 from mien.errors import SettingsError
@@ -185,13 +184,13 @@ def test_low_coverage_is_reported_and_a_closed_shop_is_not(shop: Shop) -> None:
 
 def test_a_test_message_reaches_the_receiver_of_the_process_that_sends(shop: Shop) -> None:
     with pytest.raises(StorageError, match="no running process has a receiver"):
-        queue_test(shop.engine, LOCAL, create_test_message("Ada", False, T0), T0)
+        queue_test(shop.engine, LOCAL, T0)
     loop = shop.loop()
     loop.work_once(NEVER)
-    assert queue_test(shop.engine, LOCAL, create_test_message("Ada", True, T0), T0) == ["webhook"]
+    assert queue_test(shop.engine, LOCAL, T0) == ["webhook"]
     loop.work_once(NEVER)
     (message,) = shop.messages()
-    assert message["text"] == "Test message, sent by Ada (simulated data)"
+    assert message["text"] == "Test message, sent by local"
     sender = read_sender(shop.engine)
     assert sender
     assert "token" not in sender.details
@@ -204,7 +203,7 @@ def test_analysts_may_neither_change_rules_nor_send_nor_read_deliveries(engine: 
         lambda: add_rule(engine, analyst, DOWN),
         lambda: change_rule(engine, analyst, rule),
         lambda: remove_rule(engine, analyst, rule.id),
-        lambda: queue_test(engine, analyst, create_test_message("Ada", False, T0), T0),
+        lambda: queue_test(engine, analyst, T0),
         lambda: read_deliveries(engine, analyst),
     ):
         with pytest.raises(AccessDenied):

@@ -5,7 +5,7 @@ from alembic import op
 
 revision, down_revision = "0010", "0009"
 
-_HOUR_US = 3_600_000_000
+_DAY_US = 86_400_000_000
 _SIZE_EDGES = (16, 24, 40, 80, 160)
 _CONFIDENCE_EDGES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _PROBABILITIES = tuple(
@@ -17,7 +17,7 @@ def upgrade() -> None:
     """Create the tables, and count the visits so far by class."""
     op.create_table(
         "visit_classes",
-        sa.Column("hour", sa.BigInteger, primary_key=True),
+        sa.Column("day", sa.BigInteger, primary_key=True),
         sa.Column("camera_id", sa.String(64), primary_key=True),
         sa.Column("kind", sa.String(10), primary_key=True),
         sa.Column("class", sa.Integer, primary_key=True),
@@ -98,9 +98,9 @@ def _create_alerts() -> None:
 def _count_visits(kind: str, value: str, edges: tuple[float, ...]) -> None:
     cases = " ".join(f"WHEN {value} < {edge} THEN {number}" for number, edge in enumerate(edges))
     op.execute(
-        "INSERT INTO visit_classes (hour, camera_id, kind, class, visits) "
-        f"SELECT hour, camera_id, '{kind}', class, count(*) FROM ("
-        f"SELECT first_seen - first_seen % {_HOUR_US} AS hour, camera_id, "
+        "INSERT INTO visit_classes (day, camera_id, kind, class, visits) "
+        f"SELECT day, camera_id, '{kind}', class, count(*) FROM ("
+        f"SELECT first_seen - first_seen % {_DAY_US} AS day, camera_id, "
         f"CASE {cases} ELSE {len(edges)} END AS class FROM visits WHERE closed) AS classified "
-        "GROUP BY hour, camera_id, class"
+        "GROUP BY day, camera_id, class"
     )
