@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +23,15 @@ from inference.model_file import load_model
 from tests.support.detector_data import draw, noise, write_photographs
 from tests.support.training_data import write_picture
 from training.detector import scenes
-from training.detector.card import publish
+from training.detector.card import commands, publish
 from training.detector.evaluate import evaluate
 from training.detector.export import export_run
 from training.detector.judging import Detected, average_precision, judge, recall, score_for
 from training.detector.levels import balanced_score
 from training.detector.scenes import Scene
 from training.detector.synthesis import KINDS, Synthesis
-from training.detector.targets import STRIDES, assign, cells, decode, encode
-from training.detector.train import DetectorConfig, fit, load_synthesis
+from training.detector.targets import assign, cells, decode, encode, strides
+from training.detector.train import DetectorConfig, fit, keeping, load_synthesis, read_config
 from training.errors import DatasetError, RunError
 from training.runs.quantise import quantise
 from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
@@ -74,29 +76,42 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestTargets:
-    def test_decoding_inverts_encoding(self) -> None:
-        grid = cells(96, 128)
+    @pytest.mark.parametrize("finest", [8, 4])
+    def test_decoding_inverts_encoding(self, finest: int) -> None:
+        grid = cells(96, 128, finest)
         rng = np.random.default_rng(0)
         boxes = np.concatenate(
             [rng.uniform(0, 90, (len(grid.x), 2)), rng.uniform(8, 80, (len(grid.x), 2))], axis=1
         ).astype(np.float32)
         np.testing.assert_allclose(decode(encode(boxes, grid), grid), boxes, atol=1e-3)
 
-    def test_every_grid_covers_the_picture(self) -> None:
-        grid = cells(96, 128)
-        assert len(grid.x) == sum((96 // stride) * (128 // stride) for stride in STRIDES)
-        for stride in STRIDES:
+    @pytest.mark.parametrize(("finest", "expected"), [(8, (8, 16, 32)), (4, (4, 8, 16, 32))])
+    def test_every_grid_covers_the_picture(self, finest: int, expected: tuple[int, ...]) -> None:
+        grid = cells(96, 128, finest)
+        assert strides(finest) == expected
+        assert len(grid.x) == sum((96 // stride) * (128 // stride) for stride in expected)
+        for stride in expected:
             chosen = grid.stride == stride
             assert (grid.x[chosen].min(), grid.x[chosen].max()) == (stride / 2, 128 - stride / 2)
 
-    @pytest.mark.parametrize(("size", "stride"), [(12, 8), (60, 16), (120, 32)])
-    def test_a_face_belongs_to_the_grid_of_its_size(self, size: float, stride: int) -> None:
+    @pytest.mark.parametrize(
+        ("size", "finest", "stride"), [(12, 8, 8), (60, 8, 16), (120, 8, 32), (6, 4, 4), (24, 4, 8)]
+    )
+    def test_a_face_belongs_to_the_grid_of_its_size(self, size: float, finest: int, stride: int) -> None:
         box = np.array([[70 - size / 2, 66 - size / 2, size, size]], np.float32)
-        target = assign(box, np.ones(1, np.float32), 160, 160)
+        target = assign(box, np.ones(1, np.float32), 160, 160, finest)
         positive = target[:, 0] == 1
         assert positive.any()
-        assert set(cells(160, 160).stride[positive]) == {stride}
+        assert set(cells(160, 160, finest).stride[positive]) == {stride}
         np.testing.assert_array_equal(target[positive, 2:], np.repeat(box, positive.sum(), axis=0))
+
+    def test_a_face_smaller_than_the_finest_stride_is_neither_right_nor_wrong(self) -> None:
+        target = assign(np.array([[60, 60, 6, 6]], np.float32), np.ones(1, np.float32), 160, 160)
+        grid = cells(160, 160)
+        inside = (abs(grid.x - 63) < 7) & (abs(grid.y - 63) < 7)
+        assert not target[:, 0].any()
+        assert inside.any()
+        assert not target[inside, 1].any()
 
     def test_a_doubtful_face_is_neither_right_nor_wrong(self) -> None:
         box = np.array([[40, 40, 30, 30]], np.float32)
@@ -260,6 +275,18 @@ class TestRun:
         with pytest.raises(RunError, match="resume with the same options"):
             fit(DetectorConfig(), data, run, resume=True)
 
+    def test_a_run_stored_before_an_option_existed_resumes_with_its_default(
+        self, run: Path, data: Path, tmp_path: Path
+    ) -> None:
+        shutil.copytree(run, tmp_path / "run")
+        stored = json.loads((tmp_path / "run" / "config.json").read_text())
+        del stored["finest_stride"], stored["quality"]
+        write_json(tmp_path / "run" / "config.json", stored)
+        fit(TINY, data, tmp_path / "run", resume=True)
+        assert read_config(tmp_path / "run") == TINY
+        with pytest.raises(RunError, match="resume with the same options"):
+            fit(replace(TINY, quality=False), data, tmp_path / "run", resume=True)
+
     def test_an_interrupted_run_resumes(self, run: Path, data: Path, tmp_path: Path) -> None:
         shutil.copytree(run, tmp_path / "run")
         lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
@@ -313,6 +340,16 @@ class TestRun:
         shipped = sorted(path.name for path in tmp_path.iterdir())
         assert {"checksums.json", "detector.json", "detector.md", "detector.onnx"} <= set(shipped)
 
+    def test_the_card_has_the_options_of_the_run(self) -> None:
+        config = DetectorConfig(
+            widths=(32, 48, 64, 96, 144), finest_stride=4, quality=False, photographs=("a", "b")
+        )
+        fitted = next(line for line in commands(config, "runs/a").splitlines() if "fit" in line)
+        assert fitted.split(" fit ")[1] == (
+            "--widths 32 48 64 96 144 --finest-stride 4 --no-quality "
+            "--photographs a --photographs b --out runs/a"
+        )
+
     def test_old_figures_are_refused(self, run: Path, tmp_path: Path) -> None:
         shutil.copytree(run, tmp_path / "run")
         now = (tmp_path / "run" / metrics_file("float32", "test")).stat().st_mtime
@@ -340,6 +377,15 @@ class TestRun:
         onnx.save(model, tmp_path / "model.onnx")
         with pytest.raises(ModelError, match=reason):
             Detector(tmp_path / "model.onnx", own=True)
+
+
+def test_a_short_run_averages_its_weights_over_fewer_steps() -> None:
+    """Weights from before the run are in the average with less than a hundredth of a percent."""
+    short = DetectorConfig(samples=48_000)
+    steps = 48_000 // short.batch
+    assert keeping(short) ** steps < 1e-4
+    assert keeping(DetectorConfig()) == DetectorConfig().ema
+    assert keeping(TINY) == 0
 
 
 def test_quantising_keeps_the_metadata(run: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow", reason="needs the extra train")
 
 import keras
 
+from inference.detector import Detector
 from inference.model_file import load_model
 from tests.support.detector_data import noise
 from training.detector.export import export, metadata
@@ -19,15 +20,16 @@ from training.detector.network import build
 from training.detector.start import read_convolutions, read_start, scaled, start_from
 from training.detector.targets import assign, cells, encode
 from training.errors import RunError
+from training.runs.quantise import quantise
 
 SIZE = 96
 BOX = np.array([[20, 24, 30, 36]], np.float32)
 
 
-def answer(box: np.ndarray, logit: float) -> np.ndarray:
+def answer(box: np.ndarray, logit: float, finest: int = 8) -> np.ndarray:
     """What a network says that gives one box, everywhere, and one score where the face is."""
-    grid = cells(SIZE, SIZE)
-    target = assign(BOX, np.ones(1, np.float32), SIZE, SIZE)
+    grid = cells(SIZE, SIZE, finest)
+    target = assign(BOX, np.ones(1, np.float32), SIZE, SIZE, finest)
     codes = encode(np.repeat(box, len(grid.x), axis=0), grid)
     logits = np.where(target[:, 0] > 0, logit, -12.0)
     return np.concatenate([logits[:, None], codes], axis=1)[None].astype(np.float32)
@@ -49,6 +51,22 @@ class TestLoss:
         costs = [loss(answer(half, logit), np.ones(1, np.float32)) for logit in (-4.0, 0.0, 4.0)]
         assert costs[1] < min(costs[0], costs[2])
 
+    def test_without_quality_the_target_score_does_not_depend_on_the_box(self) -> None:
+        half = BOX.copy()
+        half[0, 2] /= 2
+        target = assign(BOX, np.ones(1, np.float32), SIZE, SIZE)[None]
+        costs = [
+            float(DetectionLoss(SIZE, quality=False)(target, answer(half, logit)))
+            for logit in (-4.0, 0.0, 4.0)
+        ]
+        assert costs[0] > costs[1] > costs[2]
+
+    def test_a_grid_at_stride_4_has_its_own_cells(self) -> None:
+        target = assign(BOX, np.ones(1, np.float32), SIZE, SIZE, 4)[None]
+        fine = DetectionLoss(SIZE, finest_stride=4)
+        assert float(fine(target, answer(BOX, 12.0, 4))) == pytest.approx(0, abs=1e-3)
+        assert float(fine(target, answer(BOX, -12.0, 4))) > 1
+
     def test_a_soft_score_is_its_own_target(self) -> None:
         soft = np.full(1, 0.5, np.float32)
         costs = [loss(answer(BOX, logit), soft) for logit in (-4.0, 0.0, 4.0)]
@@ -59,8 +77,38 @@ class TestLoss:
         assert loss(answer(BOX, 0.0), nothing) == pytest.approx(0, abs=1e-3)
 
     def test_the_loss_is_restored_from_its_configuration(self) -> None:
-        made = DetectionLoss(SIZE, box_weight=2.0, gamma=1.5)
+        made = DetectionLoss(SIZE, finest_stride=4, quality=False, box_weight=2.0, gamma=1.5)
         assert DetectionLoss.from_config(made.get_config()).get_config() == made.get_config()
+
+
+class TestNetwork:
+    def test_a_grid_at_stride_4_is_exported_with_its_boxes(self, tmp_path: Path) -> None:
+        """`export` compares the boxes of both; the runtime decodes nothing itself."""
+        path = tmp_path / "model.onnx"
+        model = build((16, 16, 16, 16, 16), depth=1, finest_stride=4)
+        export(model, metadata(model.name, "a", SIZE, "1"), path, finest_stride=4)
+        session = load_model(path, "detector", own=True).session
+        pictures = noise(SIZE, np.random.default_rng(0))[None, ..., None]
+        scores, boxes = session.run(["scores", "boxes"], {"pixels": pictures})
+        assert scores.shape[1] == boxes.shape[1] == len(cells(SIZE, SIZE, 4).x)
+        quantise(path, tmp_path / "small.onnx", [pictures])
+        found = Detector(tmp_path / "small.onnx", own=True).detect(pictures[0, ..., 0], 0.0)
+        assert len(found) > 0
+
+    @pytest.mark.parametrize(
+        ("widths", "depth", "finest", "reason"),
+        [
+            ((16, 32, 48, 64), 2, 8, r"widths are \(16, 32, 48, 64\), expected 5 positive multiples of 16"),
+            ((16, 32, 40, 64, 96), 2, 8, "expected 5 positive multiples of 16"),
+            ((16, 32, 48, 64, 96), 0, 8, "depth is 0, expected at least 1"),
+            ((16, 32, 48, 64, 96), 2, 16, r"finest_stride is 16, expected one of \[8, 4\]"),
+        ],
+    )
+    def test_numbers_that_make_no_network_are_refused(
+        self, widths: tuple[int, ...], depth: int, finest: int, reason: str
+    ) -> None:
+        with pytest.raises(RunError, match=reason):
+            build(widths, depth, finest)
 
 
 @pytest.fixture(scope="module")

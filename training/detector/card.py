@@ -10,12 +10,14 @@ from typing import Any
 from inference import recall_by_size
 from inference.model_file import MODELS
 from training.detector.evaluate import TIMED
+from training.detector.targets import strides
 from training.detector.train import DetectorConfig, read_config
 from training.pages.markdown import table
 from training.runs.publishing import read_metrics, ship
 from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
 
 NAME = "detector"
+GRIDS = {3: "three", 4: "four"}
 MOST_LOST = 0.01
 """How much average precision the INT8 file may lose to the float32 file."""
 LARGEST_TIMED = "x".join(str(side) for side in TIMED[-1])
@@ -25,7 +27,7 @@ CARD = Template("""\
 
 Finds faces in a grey picture: boxes with scores. Plain 3 x 3 convolutions down to stride 32, $widths
 filters at strides 2 to 32 and $depth more convolutions at each of the strides 8, 16 and 32, context handed
-back up to stride 8, three grids of boxes; $weights weights.
+back up to stride $finest, $grids grids of boxes; $weights weights.
 The INT8 file is the same network in 8-bit integers (static, per channel), but for the first convolution
 and the outputs. The runtime takes it where the processor has 8-bit dot products, and the float32 file
 elsewhere: `inference.model_file.shipped`.
@@ -162,6 +164,8 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
         widths="-".join(str(width) for width in config.widths),
         depth=str(config.depth),
+        finest=str(config.finest_stride),
+        grids=GRIDS[len(strides(config.finest_stride))],
         teacher=_describe_teacher(config),
         weights=f"{test['costs']['weights']:,}",
         small=test["compared"]["longest_side"],
@@ -192,11 +196,7 @@ def commands(config: DetectorConfig, run: str) -> str:
     """What made and measured the run, as an indented block."""
     default = DetectorConfig()
     changed = {name: value for name, value in vars(config).items() if value != getattr(default, name)}
-    options = "".join(
-        f"--{name.replace('_', '-')} {value} "
-        for name, values in changed.items()
-        for value in (values if isinstance(values, tuple) else (values,))
-    )
+    options = "".join(f"{_option(name, value)} " for name, value in changed.items())
     measured = [
         f"evaluate {run}/{source} --part {part} --json {run}/{metrics_file(precision, part)}"
         for part in PARTS
@@ -205,6 +205,20 @@ def commands(config: DetectorConfig, run: str) -> str:
     labels = [f"label centerface.onnx --out {config.teacher}"] if config.teacher else []
     lines = (*labels, f"fit {options}--out {run}", f"export {run}", *measured, f"publish {run}")
     return "\n".join(f"    mien train detector {line}" for line in lines)
+
+
+def _option(name: str, value: Any) -> str:
+    """A changed field of the configuration as `fit` takes it."""
+    option = name.replace("_", "-")
+    match value:
+        case bool():
+            return f"--{'' if value else 'no-'}{option}"
+        case (int(), *_):
+            return f"--{option} {' '.join(map(str, value))}"
+        case tuple():
+            return " ".join(f"--{option} {each}" for each in value)
+        case _:
+            return f"--{option} {value}"
 
 
 def curve_table(metrics: Mapping[str, Any], size: str) -> str:

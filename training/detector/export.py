@@ -20,7 +20,7 @@ from training.classifier.export import OPSET, save
 from training.detector.levels import measure_levels
 from training.detector.network import HALF_RANGE
 from training.detector.synthesis import Synthesis
-from training.detector.targets import SIZE_UNIT, STRIDES
+from training.detector.targets import FINEST_STRIDE, SIZE_UNIT, strides
 from training.detector.train import MODEL_FILE, load_synthesis, read_config
 from training.errors import ExportError, RunError
 from training.runs.quantise import quantise
@@ -49,15 +49,17 @@ def export_run(run: Path, data: Path, version: str = "1") -> tuple[Path, Path]:
         raise RunError(f"{run}: has no {MODEL_FILE} yet; let `mien train detector fit` end first")
     exact, small = run / ONNX_FILES["float32"], run / ONNX_FILES["int8"]
     model = keras.models.load_model(run / MODEL_FILE, compile=False)
-    export(model, metadata(model.name, run.name, config.size, version), exact)
+    export(model, metadata(model.name, run.name, config.size, version), exact, config.finest_stride)
     quantise(exact, small, calibration_pictures(load_synthesis(data, config.size)))
     for path in (exact, small):
         write_levels(path, measure_levels(Detector(path, own=True), data))
     return exact, small
 
 
-def export(model: keras.Model, fields: Mapping[str, str], path: Path) -> None:
-    """Write the network as ONNX and compare it with Keras.
+def export(
+    model: keras.Model, fields: Mapping[str, str], path: Path, finest_stride: int = FINEST_STRIDE
+) -> None:
+    """Write the network, whose finest grid has that stride, as ONNX and compare it with Keras.
 
     Input: uint8 (n, h, w, 1), h and w multiples of 32. Outputs: scores (n, cells), boxes (n, cells, 4) as
     x, y, w, h in input pixels. Raises ExportError, and removes the file, where they differ.
@@ -70,7 +72,7 @@ def export(model: keras.Model, fields: Mapping[str, str], path: Path) -> None:
         scaled = tf.cast(pixels[..., 0], tf.float32) / HALF_RANGE - 1
         codes = model(scaled[..., None], training=False)
         shape = tf.shape(pixels)
-        centre, stride = _cells(shape[1], shape[2])
+        centre, stride = _cells(shape[1], shape[2], finest_stride)
         size = tf.exp(tf.clip_by_value(codes[..., 3:], -4.0, 4.0)) * stride * SIZE_UNIT
         corner = codes[..., 1:3] * stride + centre - size / 2
         scores = tf.sigmoid(codes[..., 0])
@@ -133,14 +135,14 @@ def _check(traced: tf.types.experimental.PolymorphicFunction, path: Path) -> Non
         )
 
 
-def _cells(height: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _cells(height: tf.Tensor, width: tf.Tensor, finest_stride: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Centres and strides (cells, 2), both for x and y, in the order of `targets.cells`."""
-    centres, strides = [], []
-    for stride in STRIDES:
+    centres, sides = [], []
+    for stride in strides(finest_stride):
         y = (tf.cast(tf.range(height // stride), tf.float32) + 0.5) * stride
         x = (tf.cast(tf.range(width // stride), tf.float32) + 0.5) * stride
         grid_x, grid_y = tf.meshgrid(x, y)
         centre = tf.stack([tf.reshape(grid_x, [-1]), tf.reshape(grid_y, [-1])], axis=1)
         centres.append(centre)
-        strides.append(tf.fill(tf.shape(centre), float(stride)))
-    return tf.concat(centres, axis=0), tf.concat(strides, axis=0)
+        sides.append(tf.fill(tf.shape(centre), float(stride)))
+    return tf.concat(centres, axis=0), tf.concat(sides, axis=0)

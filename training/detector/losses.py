@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from training.detector.targets import SIZE_UNIT, cells
+from training.detector.targets import FINEST_STRIDE, SIZE_UNIT, cells
 
 
 @keras.saving.register_keras_serializable(package="mien")
@@ -17,12 +17,27 @@ class DetectionLoss(keras.losses.Loss):
     that the cell gives: of the cells on one face the one whose box fits best comes to score highest. Both
     parts are sums over the batch divided by the sum of the faces' scores. Quality focal loss: Li et al. 2020,
     equation 2; generalised IoU: Rezatofighi et al. 2019, algorithm 1.
+
+    Args:
+        size: side of the pictures in pixels.
+        finest_stride: that of the network's finest grid.
+        quality: False leaves the overlap out of the target score, the same for all cells on a face.
+        box_weight: weight of the boxes' part; that of the scores is 1.
+        gamma: exponent of the focal loss.
     """
 
-    def __init__(self, size: int = 256, box_weight: float = 1.5, gamma: float = 2.0) -> None:
+    def __init__(
+        self,
+        size: int = 256,
+        finest_stride: int = FINEST_STRIDE,
+        quality: bool = True,
+        box_weight: float = 1.5,
+        gamma: float = 2.0,
+    ) -> None:
         super().__init__(name="detection", reduction="sum")
-        self.size, self.box_weight, self.gamma = size, box_weight, gamma
-        grid = cells(size, size)
+        self.size, self.finest_stride, self.quality = size, finest_stride, quality
+        self.box_weight, self.gamma = box_weight, gamma
+        grid = cells(size, size, finest_stride)
         self.centre = np.stack([grid.x, grid.y], axis=1)
         self.stride = grid.stride[:, None]
 
@@ -32,7 +47,7 @@ class DetectionLoss(keras.losses.Loss):
         face, weight, logit = y_true[..., 0], y_true[..., 1], y_pred[..., 0]
         total = ops.maximum(ops.sum(face), 1.0)
         overlap, generalised = self._overlaps(y_true[..., 2:], self._decode(y_pred[..., 1:]))
-        wanted = face * ops.stop_gradient(overlap)
+        wanted = face * ops.stop_gradient(overlap) if self.quality else face
         score = ops.sum(weight * self._quality_focal(wanted, logit)) / total
         return score + self.box_weight * ops.sum(face * (1.0 - generalised)) / total
 
@@ -59,4 +74,10 @@ class DetectionLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """What makes it again."""
-        return {"size": self.size, "box_weight": self.box_weight, "gamma": self.gamma}
+        return {
+            "size": self.size,
+            "finest_stride": self.finest_stride,
+            "quality": self.quality,
+            "box_weight": self.box_weight,
+            "gamma": self.gamma,
+        }

@@ -1,10 +1,11 @@
-"""The detector's network: plain 3x3 convolutions down to stride 32, features upsampled to stride 8."""
+"""The detector's network: plain 3x3 convolutions down to stride 32, features upsampled to the finest grid."""
 
 from typing import Any
 
 import keras
 
-from training.detector.targets import STRIDES
+from training.detector.targets import FINEST_STRIDE, SIZE_RANGES, strides
+from training.errors import RunError
 from training.runs.layers import FusedBatchNormalization
 
 FACE_PRIOR = -4.6
@@ -19,30 +20,50 @@ DEPTH = 2
 """Convolutions at each of the strides 8, 16 and 32 after the one that halves the sides."""
 
 
-def build(widths: tuple[int, ...] = WIDTHS, depth: int = DEPTH) -> keras.Model:
+WIDTH_UNIT = 16
+"""Filters come in multiples of this: as many channels as onnxruntime's blocked convolutions take at once."""
+
+
+def build(
+    widths: tuple[int, ...] = WIDTHS, depth: int = DEPTH, finest_stride: int = FINEST_STRIDE
+) -> keras.Model:
     """A grey input (n, h, w, 1) of -1..1, h and w multiples of 32, to codes (n, cells, 5).
 
     A cell's five numbers are the score's logit and the box as `targets.encode` writes it; cells
-    come in the order of `targets.cells`. `widths` are the filters at strides 2, 4, 8, 16 and 32:
-    multiples of 16, because onnxruntime's blocked convolutions work on 16 channels at a time. `depth`
-    counts the convolutions at each of the strides 8, 16 and 32 after the one that halves the sides.
+    come in the order of `targets.cells`. `widths` are the filters at strides 2, 4, 8, 16 and 32, multiples
+    of `WIDTH_UNIT`. `depth` counts the convolutions at each of the strides 8, 16 and 32 after the one that
+    halves the sides. A `finest_stride` of 4 adds a grid that looks at the one convolution of stride 4 and at
+    what is upsampled from stride 8. Raises RunError for a number that makes no network.
     """
+    _check(widths, depth, finest_stride)
     pixels = keras.Input((None, None, 1), name="pixels")
     x = _conv(pixels, widths[0], "stem", strides=2)
     x = _conv(x, widths[1], "stride4", strides=2)
-    levels = []
-    for stride, width in zip(STRIDES, widths[2:], strict=True):
+    levels = {4: x}
+    for stride, width in zip(strides(), widths[2:], strict=True):
         x = _conv(x, width, f"stride{stride}_down", strides=2)
         for number in range(1, depth + 1):
             x = _conv(x, width, f"stride{stride}_more{number}")
-        levels.append(x)
-    for fine in (1, 0):
-        context = _conv(levels[fine + 1], widths[2 + fine], f"stride{STRIDES[fine]}_context", size=1)
-        context = keras.layers.UpSampling2D(2, name=f"stride{STRIDES[fine]}_up")(context)
-        levels[fine] = keras.layers.Add(name=f"stride{STRIDES[fine]}_add")([levels[fine], context])
-    heads = [_head(x, f"head{s}") for x, s in zip(levels, STRIDES, strict=True)]
+        levels[stride] = x
+    for stride in reversed(strides(finest_stride)[:-1]):
+        context = _conv(levels[2 * stride], levels[stride].shape[-1], f"stride{stride}_context", size=1)
+        context = keras.layers.UpSampling2D(2, name=f"stride{stride}_up")(context)
+        levels[stride] = keras.layers.Add(name=f"stride{stride}_add")([levels[stride], context])
+    heads = [_head(levels[stride], f"head{stride}") for stride in strides(finest_stride)]
     codes = keras.layers.Concatenate(axis=1, name="codes", dtype="float32")(heads)
     return keras.Model(pixels, codes, name="mien_detector")
+
+
+def _check(widths: tuple[int, ...], depth: int, finest_stride: int) -> None:
+    if len(widths) != len(WIDTHS) or any(width < 1 or width % WIDTH_UNIT for width in widths):
+        raise RunError(
+            f"widths are {widths}, expected {len(WIDTHS)} positive multiples of {WIDTH_UNIT}: filters at "
+            "strides 2, 4, 8, 16 and 32"
+        )
+    if depth < 1:
+        raise RunError(f"depth is {depth}, expected at least 1")
+    if finest_stride not in SIZE_RANGES:
+        raise RunError(f"finest_stride is {finest_stride}, expected one of {list(SIZE_RANGES)}")
 
 
 def _conv(x: Any, filters: int, name: str, *, size: int = 3, strides: int = 1) -> Any:

@@ -1,10 +1,11 @@
 """Which cell of which scale is responsible for a face, and how a box is written into a cell.
 
-The network looks at three grids with strides 8, 16 and 32 pixels. A face belongs to the grids
-whose size range holds it (the ranges overlap) and, there, to the cells around its centre. Boxes are
+The network looks at grids whose strides double, from the finest, 8 or 4 pixels, to 32. A face belongs to
+the grids whose size range holds it (the ranges overlap) and, there, to the cells around its centre. Boxes are
 `x, y, w, h` in input pixels, (x, y) the upper left corner; the size of a face is sqrt(w * h).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-STRIDES = (8, 16, 32)
-SIZE_RANGES = ((0.0, 40.0), (28.0, 96.0), (72.0, np.inf))
-"""Sizes of the faces, in pixels, that each grid is asked to find."""
+FINEST_STRIDE = 8
+"""The default stride of the finest grid, in pixels."""
+SIZE_RANGES: Mapping[int, Mapping[int, tuple[float, float]]] = {
+    8: {8: (0.0, 40.0), 16: (28.0, 96.0), 32: (72.0, np.inf)},
+    4: {4: (0.0, 20.0), 8: (14.0, 40.0), 16: (28.0, 96.0), 32: (72.0, np.inf)},
+}
+"""By the stride of the finest grid: sizes of the faces, in pixels, that the grid of each stride is asked to
+find."""
 UNDECIDED = 1.4
 """A face outside a grid's range by less than this factor is neither right nor wrong there."""
-SMALLEST = 8.0
-"""Faces below this size are ignored: a grid of stride 8 cannot place them."""
 SIZE_UNIT = 3.0
 """A width of `SIZE_UNIT` strides is encoded as zero."""
 
@@ -35,11 +39,16 @@ class Cells:
     high: Floats
 
 
+def strides(finest: int = FINEST_STRIDE) -> tuple[int, ...]:
+    """The strides of all grids, the finest first."""
+    return tuple(SIZE_RANGES[finest])
+
+
 @cache
-def cells(height: int, width: int) -> Cells:
+def cells(height: int, width: int, finest: int = FINEST_STRIDE) -> Cells:
     """The cells over an input of `height` x `width` pixels, both multiples of 32."""
     parts = []
-    for stride, (low, high) in zip(STRIDES, SIZE_RANGES, strict=True):
+    for stride, (low, high) in SIZE_RANGES[finest].items():
         ys, xs = np.mgrid[0 : height // stride, 0 : width // stride]
         part = np.empty((5, xs.size), np.float32)
         part[0], part[1] = (xs.ravel() + 0.5) * stride, (ys.ravel() + 0.5) * stride
@@ -69,21 +78,21 @@ def decode(codes: Floats, grid: Cells) -> Floats:
     return np.concatenate([centre - size / 2, size], axis=1).astype(np.float32)
 
 
-def assign(boxes: Floats, scores: Floats, height: int, width: int) -> Floats:
+def assign(boxes: Floats, scores: Floats, height: int, width: int, finest: int = FINEST_STRIDE) -> Floats:
     """The network's targets for one picture: (cells, 6).
 
     Columns: score (0 to 1; 0 where there is no face), weight (0 where the answer does not count), box
     x, y, w, h. `boxes` (n, 4) hold all marked faces with the `scores` (n,) due to them; those whose score is
-    not a number and those below `SMALLEST` become regions where no answer counts. A cell that several faces
-    claim goes to the smallest.
+    not a number and those smaller than the stride `finest`, which no grid can place, become regions where no
+    answer counts. A cell that several faces claim goes to the smallest.
     """
-    grid = cells(height, width)
+    grid = cells(height, width, finest)
     target = np.zeros((len(grid.x), 6), np.float32)
     target[:, 1] = 1.0
     if len(boxes) == 0:
         return target
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    counted = ~np.isnan(scores) & (size >= SMALLEST)
+    counted = ~np.isnan(scores) & (size >= finest)
     dx = np.abs(grid.x[:, None] - (boxes[:, 0] + boxes[:, 2] / 2))
     dy = np.abs(grid.y[:, None] - (boxes[:, 1] + boxes[:, 3] / 2))
 

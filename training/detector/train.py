@@ -21,7 +21,7 @@ from training.detector.losses import DetectionLoss
 from training.detector.network import DEPTH, WIDTHS, build
 from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
-from training.detector.targets import assign
+from training.detector.targets import FINEST_STRIDE, assign
 from training.errors import DatasetError, RunError
 from training.runs.precision import computing_in
 from training.runs.run_folder import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
@@ -38,6 +38,10 @@ class DetectorConfig:
     """Filters at strides 2, 4, 8, 16 and 32."""
     depth: int = DEPTH
     """Convolutions at each of the strides 8, 16 and 32 after the one that halves the sides."""
+    finest_stride: int = FINEST_STRIDE
+    """Stride of the finest grid: 8, or 4 for smaller faces."""
+    quality: bool = True
+    """Whether the target score of a cell falls with the overlap of its box; see `losses.DetectionLoss`."""
     teacher: str | None = None
     """The table that `mien train detector label` wrote; labels alone where None."""
     photographs: tuple[str, ...] = ()
@@ -59,7 +63,7 @@ class DetectorConfig:
     """Share of the run in which the learning rate rises."""
     weight_decay: float = 5e-4
     ema: float = 0.998
-    """How much of the averaged weights each step keeps."""
+    """How much of the averaged weights each step keeps, at most; see `keeping`."""
     precision: str = "mixed_bfloat16"
     seed: int = 1
 
@@ -76,10 +80,10 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         rng = np.random.default_rng((self._config.seed, self._round, index))
-        size = self._config.size
+        size, finest = self._config.size, self._config.finest_stride
         samples = [self._synthesis.sample(rng) for _ in range(self._config.batch)]
         pictures = scaled(np.stack([sample.pixels for sample in samples]))
-        return pictures, np.stack([assign(*sample.arrays(), size, size) for sample in samples])
+        return pictures, np.stack([assign(*sample.arrays(), size, size, finest) for sample in samples])
 
     def on_epoch_end(self) -> None:
         """Continue with other samples."""
@@ -158,7 +162,7 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         ],
         verbose=0,
     )
-    final = build(config.widths, config.depth)
+    final = build(config.widths, config.depth, config.finest_stride)
     final.set_weights(model.get_weights())
     final.save(run / MODEL_FILE)
     return run / MODEL_FILE
@@ -205,18 +209,26 @@ def read_config(run: Path) -> DetectorConfig:
         raise RunError(f"{run} is not a detector's training run: {error}") from error
 
 
+def keeping(config: DetectorConfig) -> float:
+    """How much of the averaged weights each step of a run keeps: so little in a short run that the average
+    is over a tenth of its steps, not over the weights that it began with.
+    """
+    steps = config.samples / config.batch
+    return min(config.ema, max(0.0, 1 - 10 / steps))
+
+
 def compiled(config: DetectorConfig) -> keras.Model:
     """The network with its loss, its optimizer and its state, computing in the configured precision."""
     with computing_in(config.precision):
-        model = build(config.widths, config.depth)
+        model = build(config.widths, config.depth, config.finest_stride)
     optimizer = keras.optimizers.AdamW(
         config.learning_rate,
         weight_decay=config.weight_decay,
         use_ema=True,
-        ema_momentum=config.ema,
+        ema_momentum=keeping(config),
         clipnorm=10.0,
     )
-    model.compile(optimizer, loss=DetectionLoss(config.size))
+    model.compile(optimizer, loss=DetectionLoss(config.size, config.finest_stride, config.quality))
     # A checkpoint is loaded into this state, and a step that need not make it is traced sooner.
     model.optimizer.build(model.trainable_variables)
     return model

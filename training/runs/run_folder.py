@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,10 +58,20 @@ def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
         return []
     if not resume:
         raise RunError(f"{run} holds a run already; pass --resume to continue it")
-    before = read_stored_config(run)
+    before = _defaults(config) | read_stored_config(run)
     if before != wanted:
         raise RunError(f"{path} has {before}, asked for {wanted}; resume with the same options")
     return read_history(run) if (run / CHECKPOINT).exists() else []
+
+
+def _defaults(config: DataclassInstance) -> dict[str, Any]:
+    """The options that have a default, as JSON stores it: a run that was stored before an option existed did
+    what is now the option's default.
+    """
+    values: dict[str, Any] = json.loads(
+        json.dumps({each.name: each.default for each in fields(config) if each.default is not MISSING})
+    )
+    return values
 
 
 def as_stored(config: DataclassInstance) -> dict[str, Any]:

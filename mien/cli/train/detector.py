@@ -51,6 +51,19 @@ def fit(
     minutes: Minutes = None,
     seed: Seed = None,
     precision: Precision = None,
+    widths: Annotated[
+        tuple[int, int, int, int, int] | None,
+        typer.Option(help="Filters at strides 2, 4, 8, 16 and 32: multiples of 16."),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="More convolutions at each of the strides 8, 16 and 32.")
+    ] = None,
+    finest_stride: Annotated[
+        Literal["8", "4"] | None, typer.Option(help="Stride of the finest grid; 4 for smaller faces.")
+    ] = None,
+    quality: Annotated[
+        bool | None, typer.Option("--quality/--no-quality", help="Scores depend on the overlap of the box.")
+    ] = None,
     teacher: Annotated[
         Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard negatives.")
     ] = None,
@@ -76,6 +89,10 @@ def fit(
             minutes=minutes,
             seed=seed,
             precision=precision,
+            widths=widths,
+            depth=depth,
+            finest_stride=finest_stride and int(finest_stride),
+            quality=quality,
             teacher=teacher and str(teacher),
             photographs=tuple(str(folder) for folder in photographs or ()) or None,
             start_from=start_from and str(start_from),
