@@ -13,6 +13,7 @@ from storage import day_partitions, tables
 from storage.day_partitions import DAY_US, start_of_day
 from storage.mood import mood_of
 from storage.newest_result import FUTURE_US
+from storage.rollup_check import count_wrong_days, count_wrong_hours
 from storage.versions import read_version
 
 LEAST_DAYS_AHEAD = 3
@@ -63,6 +64,8 @@ def check_database(engine: sa.Engine, now_us: int) -> list[CheckResult]:
             _positions,
             _visits,
             _rollup,
+            _hours,
+            _days,
             _observations,
             _drops,
         )
@@ -149,6 +152,18 @@ def _rollup(connection: sa.Connection) -> CheckResult:
     return _no_rows(
         connection, sa.select(both.minute).group_by(*groups).having(wrong), "rollup", "{} cells differ"
     )
+
+
+def _hours(connection: sa.Connection) -> CheckResult:
+    """The roll-ups by hour equal the sums over the closed visits."""
+    wrong = count_wrong_hours(connection)
+    return CheckResult(not wrong, "rollup by hour", f"{wrong} hours differ")
+
+
+def _days(connection: sa.Connection) -> CheckResult:
+    """The roll-ups by day equal the sums of their hours."""
+    wrong = count_wrong_days(connection)
+    return CheckResult(not wrong, "rollup by day", f"{wrong} days differ")
 
 
 def _observations(connection: sa.Connection) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
@@ -27,6 +28,7 @@ MAX_RECORD_BYTES = 2 << 20
 
 DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
 _DEAD_LETTER_MINUTES = 24 * 60
+_LOOK_EVERY_S = 0.2
 
 
 def create_topics(
@@ -104,19 +106,24 @@ def partition_count(settings: KafkaSettings) -> int:
     return counts[settings.topic]
 
 
-def disk_times(settings: KafkaSettings) -> tuple[DiskTime, DiskTime]:
+def disk_times(settings: KafkaSettings, patience_s: float = 0.0) -> tuple[DiskTime, DiskTime]:
     """How long frames and dead letters lie on the disks of the brokers.
+
+    Within `patience_s` seconds a topic that is missing is looked for again: a broker may hear later than the
+    others of a topic that was just created.
 
     Raises:
         AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
         TopicError: a topic does not exist.
     """
+    topics = settings.topic, settings.dead_letters
+    deadline = time.monotonic() + patience_s
     with closing(open_client(KafkaAdminClient, settings)) as admin:
         try:
-            counts = _partition_counts(admin, [settings.topic, settings.dead_letters])
-            for topic in (settings.topic, settings.dead_letters):
-                if topic not in counts:
-                    raise missing_topic(settings, topic)
+            while missing := [topic for topic in topics if topic not in _partition_counts(admin, topics)]:
+                if time.monotonic() >= deadline:
+                    raise missing_topic(settings, missing[0])
+                time.sleep(_LOOK_EVERY_S)
             return read_disk_time(admin, settings.topic), read_disk_time(admin, settings.dead_letters)
         except AuthorizationError as error:
             raise BrokerRefused(

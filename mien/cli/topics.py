@@ -7,6 +7,9 @@ from rich.console import Console
 
 from mien.cli.options import Config
 
+PATIENCE_S = 30.0
+"""Seconds within which every broker has heard of a topic that was just created."""
+
 app = typer.Typer(help="Create and update the Kafka topics.", no_args_is_help=True)
 
 
@@ -31,7 +34,7 @@ def create(config: Config = None) -> None:
         replication=settings.topic_copies,
     )
     existing = f"{cluster.topic} and {cluster.dead_letters} exist"
-    frames, letters = disk_times(cluster)
+    frames, letters = disk_times(cluster, patience_s=PATIENCE_S)
     _print(f"created {', '.join(made)}" if made else existing)
     _print(f"frames lie on the brokers' disks for {frames}")
     if settings.dead_letter_originals:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from threading import Event, Thread
 
@@ -175,3 +177,12 @@ def test_topics_create_prints_how_long_pictures_lie_on_disks(broker: Broker, tmp
 def test_the_time_of_a_missing_topic_is_refused(broker: Broker) -> None:
     with pytest.raises(TopicError, match="no topic nowhere"):
         disk_times(parse_url(f"kafka://{broker.address}/nowhere", {}))
+
+
+def test_a_topic_that_a_broker_does_not_know_yet_is_waited_for(broker: Broker) -> None:
+    settings = parse_url(f"kafka://{broker.address}/later-{uuid.uuid4().hex}", {})
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(disk_times, settings, 60)
+        create_topics(settings, 1, retention_minutes=5)
+        frames, _ = found.result()
+    assert frames.retention_s == 300

@@ -16,6 +16,7 @@ from storage.day_partitions import DAY_US, start_of_day
 from storage.engine import open_database
 from storage.maintenance import ABANDONED_US, create_day_partitions, maintain
 from storage.retention import Retention, cutoffs_before, purge
+from storage.rollups import roll_up
 from storage.writer import Writer
 from tests.support.databases import T0, contents, estimate, observation, results, rows, visit
 
@@ -87,6 +88,26 @@ def test_damage_is_found(used: sa.Engine, statement: str, subject: str, details:
     with used.begin() as connection:
         assert connection.exec_driver_sql(statement).rowcount > 0
     assert details in failed_checks(used)[subject]
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject", "details"),
+    [
+        ("update camera_hours set visits = visits + 1 where visits > 0", "rollup by hour", "hours differ"),
+        ("delete from camera_hours where visits > 0", "rollup by hour", "hours differ"),
+        ("update camera_days set mood = mood + 1", "rollup by day", "days differ"),
+        ("delete from camera_days", "rollup by day", "days differ"),
+    ],
+)
+def test_damaged_roll_ups_are_found(used: sa.Engine, statement: str, subject: str, details: str) -> None:
+    later = T0 + 4 * DAY_US
+    Writer(used).write(results([visit("late", first_seen=T0 + 3 * DAY_US, closed=True)]), {})
+    create_day_partitions(used, later)
+    roll_up(used, later, "Europe/Berlin")
+    assert failed_checks(used, later) == {}
+    with used.begin() as connection:
+        connection.exec_driver_sql(statement)
+    assert details in failed_checks(used, later)[subject]
 
 
 def test_a_visit_with_two_start_times_is_found(used: sa.Engine) -> None:
