@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 CAMERAS = {"entrance": "Entrance", "shelf": "Shelf", "till": "Till"}
 SITE = "Demo shop"
 HISTORY_DAYS = 91
+WHAT_YOU_SEE = (
+    "What you see: 13 weeks of simulated visits, and from now on three simulated cameras. "
+    "The page Live shows what they see and whom they count."
+)
 
 
 def demo(
@@ -47,6 +51,7 @@ def demo(
     ]
     options = RunOptions(frozenset(CAMERAS))
     dashboard = create_dashboard(settings)
+    console.print(WHAT_YOU_SEE, highlight=False, soft_wrap=True)
     result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
     console.print(build_table(result))
 

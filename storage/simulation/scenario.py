@@ -132,7 +132,7 @@ def create_demo_scenario(names: Sequence[tuple[str, str]], site: str, days: int,
             site=site,
             zone="",
             source=f"demo://{camera_id}",
-            open_hours=_OPEN_HOURS[0],
+            open_hours="",  # They can be watched at any hour.
             visits_per_hour=rates[number % len(rates)],
             growth=1.2,
             happiness=0.44 + 0.04 * number,
