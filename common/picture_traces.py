@@ -97,7 +97,7 @@ def is_vector(content: bytes) -> bool:
         numbers = np.frombuffer(content, kind)
         with np.errstate(invalid="ignore"):
             sizes = np.abs(numbers[numbers != 0])
-        if len(sizes) >= VECTOR // 2 and bool(((sizes > _LEAST) & (sizes < _MOST)).all()):
+        if len(sizes) >= VECTOR // 2 and bool(np.all((sizes > _LEAST) & (sizes < _MOST))):
             return True
     return False
 

@@ -1,13 +1,17 @@
-"""The tables of the page Quality & privacy as HTML."""
+"""The tables and bars of the page Quality & privacy as HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from dashboard import formats
+from dashboard import formats, theme
+from mien.model_cards import CardTable, ModelFile
+from mien.privacy_check import Look, Outcome
 from storage.day_partitions import DAY_US, start_of_day
+from storage.dead_letters import DeadLetters
 from storage.figures.quality import CameraQuality
 from storage.local_time import date_of
 
@@ -23,6 +27,14 @@ _KINDS = {
     "observations": "Estimates of single seconds of a visit",
     "coverage": "Frame counts by minute",
 }
+_OUTCOMES = {
+    Outcome.CLEAN: "nothing found",
+    Outcome.FOUND: "found",
+    Outcome.ALLOWED: "allowed",
+    Outcome.UNREAD: "not looked at",
+    Outcome.NOTE: "note",
+}
+_UNKNOWN_CAMERA = "no valid camera"
 
 
 def camera_table(found: Sequence[CameraQuality], names: Mapping[str, str]) -> str:
@@ -56,6 +68,77 @@ def retention_table(
             since, until = _date(first, zone), f"{_date(end, zone)}, in {left} days"
         rows.append((_KINDS[kind], f"{days} days", since, until))
     return _table(("What", "Kept for", "Oldest from", "Deleted on"), rows)
+
+
+def class_bars(counts: Sequence[int], labels: Sequence[str], faint: int = 0) -> str:
+    """The share of visits in each class as bars; the first `faint` classes are marked as doubtful."""
+    total = sum(counts)
+    rows = []
+    for number, (label, count) in enumerate(zip(labels, counts, strict=True)):
+        share = count / total if total else 0.0
+        colour = theme.css_colour(theme.CAUTION if number < faint else theme.ACCENT)
+        rows.append(
+            f'<tr><th scope="row">{escape(label)}</th>'
+            f'<td><div class="bar" style="width:{100 * share:.1f}%;background:{colour}"></div></td>'
+            f"<td>{formats.percent(share)}</td></tr>"
+        )
+    return f'<table class="mien bars"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def edge_labels(edges: Sequence[float], unit: str = "", scale: float = 1) -> list[str]:
+    """The names of the classes between edges: under the first, between two, from the last on."""
+    shown = [f"{scale * edge:g}" for edge in edges]
+    inner = [f"{low} to {high}{unit}" for low, high in pairwise(shown)]
+    return [f"under {shown[0]}{unit}", *inner, f"from {shown[-1]}{unit} on"]
+
+
+def dead_letter_table(found: Sequence[DeadLetters], names: Mapping[str, str]) -> str:
+    """Rejected records by camera and reason."""
+    rows = [
+        (
+            escape(names.get(each.camera_id, each.camera_id) or _UNKNOWN_CAMERA),
+            escape(each.reason),
+            formats.count(each.records),
+        )
+        for each in found
+    ]
+    return _table(("Camera", "Reason", "Records"), rows)
+
+
+def card_table(table: CardTable) -> str:
+    """A table of a model card."""
+    return _table(
+        tuple(escape(head.capitalize() if head.islower() else head) for head in table.heads),
+        [tuple(escape(cell) for cell in row) for row in table.rows],
+    )
+
+
+def file_table(files: Sequence[ModelFile]) -> str:
+    """Model files with their checksums."""
+    rows = [
+        (
+            escape(each.name),
+            f"<code>{escape(each.sha256)}</code>",
+            "as shipped" if each.shipped else "<b>differs or is missing</b>",
+        )
+        for each in files
+    ]
+    return _table(("File", "SHA-256", "Checked"), rows)
+
+
+def look_table(looks: Sequence[Look]) -> str:
+    """What a privacy check looked at, with the outcome."""
+    rows = [
+        (
+            escape(each.place),
+            f"<b>{_OUTCOMES[each.outcome]}</b>"
+            if each.outcome in {Outcome.FOUND, Outcome.UNREAD}
+            else _OUTCOMES[each.outcome],
+            escape(each.details),
+        )
+        for each in looks
+    ]
+    return _table(("Place", "Outcome", "What was looked at"), rows)
 
 
 def _date(time_us: int, zone: ZoneInfo) -> str:

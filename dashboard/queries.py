@@ -23,6 +23,7 @@ from storage.alert_rules import AlertRule, read_rules
 from storage.alert_states import count_firing
 from storage.audit import AuditEntry, read_audit, read_choices
 from storage.camera_status import CameraStatus, read_camera_status
+from storage.content_scan import uses_broker
 from storage.dead_letters import DeadLetters, read_dead_letters
 from storage.engine import Database, open_database
 from storage.events import Event, read_events
@@ -233,6 +234,19 @@ def read_rejected(settings: Settings, actor: Actor, question: Question) -> list[
     return _rejected(settings.database, question, _interval_number(_SLOW_S))
 
 
+def readable_database(settings: Settings) -> Database:
+    """The database for a read that is not cached; it stays open.
+
+    Raises StorageError while it is missing or unavailable.
+    """
+    return _engine(settings.database)
+
+
+def uses_kafka(settings: Settings) -> bool:
+    """Whether frames come from Kafka. Raises StorageError while the database is missing or unavailable."""
+    return _uses_kafka(settings.database, _interval_number(_SLOW_S))
+
+
 def writable_database(settings: Settings) -> Database:
     """The database for a change, such as a new event; dispose it afterwards.
 
@@ -357,3 +371,8 @@ def _visit_classes(database: str, question: Question, interval: int) -> VisitCla
 def _rejected(database: str, question: Question, interval: int) -> list[DeadLetters]:
     timeline = question.timeline()
     return read_dead_letters(_engine(database), timeline.start, timeline.end, question.choice.cameras)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _uses_kafka(database: str, interval: int) -> bool:
+    return uses_broker(_engine(database))

@@ -322,10 +322,10 @@ def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
     names = (
         *("database", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
-        *("keep_visits_days", "keep_observations_days", "keep_coverage_days"),
+        *("keep_visits_days", "keep_observations_days", "keep_coverage_days", "operator_name", "contact"),
     )
     shown = {name: str(getattr(settings, name)) for name in names}
-    for name in _SIGN_IN:
+    for name in (*_SIGN_IN, "log_files"):
         value = getattr(settings, name)
         if value is not None:
             shown[name] = json.dumps(value) if isinstance(value, tuple) else str(value)

@@ -63,6 +63,34 @@ STORED = (
     "Rows are deleted after a number of full days (UTC), which the settings keep_visits_days, "
     "keep_observations_days and keep_coverage_days name."
 )
+FACE_SIZES = (
+    "Visits by the mean size of their face in the picture, in pixels, in full days (UTC) that are over. "
+    "Faces under 24 pixels, marked, are found and read less reliably: move the camera nearer or raise its "
+    "resolution. A day with too few visits to show counts nowhere."
+)
+CONFIDENCE = (
+    "Visits by the probability of their most probable expression, in full days (UTC) that are over. Visits "
+    "below the model's threshold count as unknown in the expression mix."
+)
+DEAD_LETTERS = (
+    "Frames that are damaged, impossible or refused by the database: counted as unreadable, by reason, "
+    "without numbers of the single case. With Kafka the dead-letter queue keeps reason, size and SHA-256 of "
+    "each for a day, and no picture unless dead_letter_originals is set."
+)
+PRIVACY_CHECK = (
+    "Looks for picture files and rows of numbers (vectors), also as base64 or hexadecimal digits, in all "
+    "tables, in the files of SQLite, in the dead-letter queue, in log files that are named, and in "
+    "temporary files of the user of this dashboard. Encrypted or compressed data, but .gz files, "
+    "cannot be recognised."
+)
+NOTICE = (
+    "Who is responsible, what the cameras are for, what happens, what is stored and for how long, and whom "
+    "to ask; from the settings and the purposes of the cameras you may read."
+)
+MODEL_CARD = (
+    "The figures of the shipped model's card. Groups are labels of the test pictures, not of your visitors. "
+    "Your cameras differ from the test pictures: audit a sample before you rely on a figure."
+)
 FRESHNESS = "The age of the newest frame whose result is in the database."
 
 

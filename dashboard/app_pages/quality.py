@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
+from common.access import Role
 from common.timezones import open_timezone
-from dashboard import components, formats, notices, page, quality_tables, queries
+from dashboard import components, formats, notices, page, quality_tables, queries, sign_in
 from dashboard.page import View
+from dashboard.quality_tables import edge_labels
 from dashboard.tiles import Tile, show_tiles
+from mien.model_cards import read_figures, read_limits, read_model_files
+from mien.notice import LANGUAGES, Language, create_notice, file_name, render_notice
+from mien.privacy_check import check_privacy, exit_code
 from storage import definitions
 from storage.figures.groups import State
 from storage.figures.trend import Trend
+from storage.local_time import date_of
+from storage.visit_classes import CONFIDENCE_EDGES, SIZE_EDGES
 
 _UNKNOWN = "unknown"
+_LOOKS = "privacy-looks"
+"""The key of the session's state with the outcome of the last privacy check."""
 
 
 def draw_page(view: View) -> None:
@@ -21,8 +32,14 @@ def draw_page(view: View) -> None:
     question = queries.ask(view.settings, view.selection)
     _, trend = queries.read_figures(view.settings, view.actor, question)
     draw_tiles(view, trend)
+    draw_classes(view, question)
     draw_cameras(view, question)
+    draw_dead_letters(view, question)
     draw_retention(view)
+    if view.actor.role is Role.OPERATOR:
+        draw_check(view)
+    draw_notice(view)
+    draw_model_card()
 
 
 def draw_tiles(view: View, trend: Trend) -> None:
@@ -75,6 +92,119 @@ def draw_cameras(view: View, question: queries.Question) -> None:
     with st.container(border=True):
         components.show_heading("Cameras", "in the selected period", definitions.FRAMES)
         st.html(quality_tables.camera_table(found, names))
+
+
+def draw_classes(view: View, question: queries.Question) -> None:
+    """Visits by face size and by the model's confidence."""
+    classes = queries.read_visit_classes(view.settings, view.actor, question)
+    hidden = f", {classes.hidden_days} hidden" if classes.hidden_days else ""
+    about = f"full days (UTC): {classes.days} counted{hidden}"
+    left, right = st.columns(2)
+    parts = (
+        (left, "Face size", classes.sizes, edge_labels(SIZE_EDGES, " px"), 2, definitions.FACE_SIZES),
+        (
+            right,
+            "Confidence",
+            classes.confidences,
+            edge_labels(CONFIDENCE_EDGES, " %", 100),
+            0,
+            definitions.CONFIDENCE,
+        ),
+    )
+    for column, title, counts, labels, faint, help_text in parts:
+        with column, st.container(border=True, height="stretch"):
+            components.show_heading(title, about, help_text)
+            if sum(counts):
+                st.html(quality_tables.class_bars(counts, labels, faint))
+            else:
+                st.caption(
+                    f"No full day with at least {view.settings.suppress_below} visits in this period. Choose "
+                    "a longer period or more cameras."
+                )
+
+
+def draw_dead_letters(view: View, question: queries.Question) -> None:
+    """Records that were rejected, by camera and reason."""
+    found = queries.read_rejected(view.settings, view.actor, question)
+    names = components.camera_names(view.status.cameras)
+    with st.container(border=True):
+        components.show_heading(
+            "Dead letters", "records that can never be processed", definitions.DEAD_LETTERS
+        )
+        if found:
+            st.html(quality_tables.dead_letter_table(found, names))
+        else:
+            st.caption("None in this period.")
+
+
+def draw_check(view: View) -> None:
+    """The button that runs the privacy check, and the outcome of its last run in this session."""
+    with st.container(border=True):
+        components.show_heading("Privacy check", "is there a picture anywhere?", definitions.PRIVACY_CHECK)
+        if st.button("Check now", icon=":material/policy:", key="privacy-check"):
+            # As whoever is signed in now: the session may have ended since the page was drawn.
+            sign_in.current_actor().require_operator("run the privacy check")
+            with st.spinner("Looking at tables, topics, logs and temporary files ..."):
+                st.session_state[_LOOKS] = list(check_privacy(view.settings))
+        looks = st.session_state.get(_LOOKS)
+        if looks is None:
+            st.caption("`mien privacy check` does the same, and `--all` reads everything.")
+            return
+        code = exit_code(looks)
+        if code == 0:
+            st.success("Nothing was found.", icon=":material/check:")
+        elif code == 1:
+            st.error("Something was found.", icon=":material/error:")
+        else:
+            st.warning("Nothing was found, but not everything could be looked at.", icon=":material/warning:")
+        st.html(quality_tables.look_table(looks))
+
+
+def draw_notice(view: View) -> None:
+    """The notice for the entrance as PDF."""
+    settings = view.settings
+    with st.container(border=True):
+        components.show_heading("Notice for the entrance", "as PDF", definitions.NOTICE)
+        if not (settings.operator_name.strip() and settings.contact.strip()):
+            st.caption("Set `operator_name` and `contact` in the settings: the notice has to name them.")
+            return
+        if not view.status.cameras:
+            st.caption("There is no camera yet.")
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for language, name in LANGUAGES.items():
+                st.download_button(
+                    name,
+                    partial(_create_pdf, view, language),
+                    file_name(language),
+                    "application/pdf",
+                    icon=":material/download:",
+                    key=f"notice-{language}",
+                    on_click="ignore",
+                )
+        if not any(camera.purpose for camera in view.status.cameras):
+            st.caption("No camera has a purpose; the page Cameras sets it.")
+
+
+def _create_pdf(view: View, language: Language) -> bytes:
+    today = date_of(view.status.now, open_timezone(view.settings.timezone))
+    frames_s = None if queries.uses_kafka(view.settings) else 0.0
+    notice = create_notice(view.settings, view.status.cameras, frames_s, today)
+    return render_notice(notice, language)[0]
+
+
+def draw_model_card() -> None:
+    """What the model gets right, for whom less, and the checksums of its files."""
+    with st.container(border=True):
+        components.show_heading(
+            "Model", "figures of its card, measured on test pictures", definitions.MODEL_CARD
+        )
+        st.caption(formats.escape_markdown(read_limits()))
+        for table in read_figures():
+            with st.expander(table.title):
+                st.html(quality_tables.card_table(table))
+        with st.expander("Model files"):
+            st.html(quality_tables.file_table(read_model_files()))
 
 
 def draw_retention(view: View) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from common.access import Role
-from dashboard import audit_table, page, rule_table, user_forms
+from dashboard import alert_rules_form, audit_table, page, rule_table, user_forms
 from dashboard.page import View
 
 
@@ -13,7 +13,7 @@ def draw_page(view: View) -> None:
     """Draw the page; not refreshed by itself, so that forms keep their entries."""
     page.show_header(view, "Settings")
     operator = view.actor.role is Role.OPERATOR
-    names = ["Rules", "Events", *(["Users and roles", "Audit log"] if operator else [])]
+    names = ["Rules", "Events", *(["Alerts", "Users and roles", "Audit log"] if operator else [])]
     section = st.segmented_control(
         "Section",
         names,
@@ -25,6 +25,8 @@ def draw_page(view: View) -> None:
     )
     if section == "Events":
         st.page_link("app_pages/events.py", label="Note, see and remove events", icon=":material/event:")
+    elif section == "Alerts":
+        alert_rules_form.draw_alert_rules(view, view.actor)
     elif section == "Users and roles":
         user_forms.draw(view)
     elif section == "Audit log":

@@ -14,6 +14,7 @@ from mien.cli.doctor import doctor
 from mien.cli.errors import one_line_errors
 from mien.cli.export import export
 from mien.cli.ingest import ingest
+from mien.cli.notice import notice
 from mien.cli.run import run
 from mien.cli.sbom import sbom
 from mien.cli.show import dashboard
@@ -42,6 +43,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(users.app, name="users")
 app.add_typer(train.app, name="train")
 app.add_typer(privacy.app, name="privacy")
+app.command()(notice)
 app.command()(doctor)
 app.command()(sbom)
 
