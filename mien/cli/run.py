@@ -34,6 +34,10 @@ def run(
     ] = False,
     no_dashboard: NoDashboard = False,
     port: Port = None,
+    show: Annotated[
+        bool,
+        typer.Option("--show", help="Show the live picture of the only camera in a window, faces blurred."),
+    ] = False,
 ) -> None:
     """Capture cameras, find faces, store visits and show the dashboard. Ctrl-C stops.
 
@@ -43,14 +47,17 @@ def run(
     from mien.cli.run_table import build_table
     from mien.cli.sources import choose_cameras
     from mien.loops.run import run_pipeline
+    from mien.preview_window import require_display
     from mien.settings import load
     from mien.wiring.source_rules import camera_secrets
 
     settings = load(config, database=database, dashboard_port=port, fps=fps)
     logs.configure(settings.log_level, camera_secrets(settings))
+    if show:
+        require_display()
     cameras, options = choose_cameras(settings, source, fps, fast, loop)
     dashboard = None if no_dashboard or fast else create_dashboard(settings)
-    result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address)
+    result = run_pipeline(settings, cameras, options, dashboard=dashboard, announce=print_address, show=show)
     Console().print(build_table(result))
     if result.failures or result.results_lost:
         raise typer.Exit(UNREADABLE)

@@ -21,6 +21,7 @@ from mien.loops.claims import claim_sources
 from mien.loops.ingest import CAPTURES_STOP_S
 from mien.loops.work import WorkerPool
 from mien.metrics import Metrics
+from mien.preview_window import PreviewWindow
 from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
@@ -50,11 +51,13 @@ def run_pipeline(
     *,
     dashboard: Dashboard | None,
     announce: Callable[[str], None],
+    show: bool = False,
 ) -> RunResult:
     """Register `cameras`, run until a signal arrives or every recording has ended, then stop everything.
 
     `announce` is called with the dashboard's address once the dashboard answers; without it everything else
-    continues. Raises the errors of the parts that cannot start.
+    continues. With `show` a window has the live picture of the only camera; call `require_display` before.
+    Raises the errors of the parts that cannot start.
     """
     if settings.bus != EMBEDDED:
         raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
@@ -85,6 +88,10 @@ def run_pipeline(
         if dashboard:
             stack.enter_context(dashboard)
             ticks.append(DashboardMonitor(dashboard, announce).tick)
+        if show:
+            camera = _only_camera(registry, options)
+            window = PreviewWindow(f"Mien: {camera}", lambda: parts.previews.draw(camera))
+            ticks.append(stack.enter_context(window).tick)
 
         def tick() -> None:
             for each in ticks:
@@ -97,6 +104,16 @@ def run_pipeline(
 
 def _do_nothing() -> None:
     pass
+
+
+def _only_camera(registry: CameraRegistry, options: RunOptions) -> str:
+    """The camera that the run captures; raises StartError where there are several."""
+    captured = sorted(options.only or {camera.id for camera in registry.cameras()})
+    if len(captured) != 1:
+        raise StartError(
+            f"--show: shows one camera, and this run has {len(captured)}; name one with --source"
+        )
+    return captured[0]
 
 
 def _unregister(registry: CameraRegistry, camera_ids: Iterable[str]) -> None:
