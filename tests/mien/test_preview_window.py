@@ -37,7 +37,17 @@ def display(tmp_path: Path) -> Iterator[tuple[str, Path]]:
             pytest.fail("Xvfb is not installed")
         pytest.skip("Xvfb is not installed")
     read, write = os.pipe()
-    arguments = ["Xvfb", "-displayfd", str(write), "-fbdir", str(tmp_path), "-screen", "0", "640x480x24"]
+    arguments = [
+        "Xvfb",
+        "-displayfd",
+        str(write),
+        "-fbdir",
+        str(tmp_path),
+        "-screen",
+        "0",
+        "640x480x24",
+        "-noreset",
+    ]
     process = subprocess.Popen(
         arguments, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
