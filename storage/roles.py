@@ -1,9 +1,10 @@
-"""Roles of PostgreSQL with the least privileges: owner, writer, reader and analyst.
+"""Roles of PostgreSQL with the least privileges: owner, writer, reader, operator and analyst.
 
-The owner creates and alters the tables, a writer stores rows, a reader reads them, an analyst reads the
-views of `storage.analyst_views` alone. `grant` replaces all privileges that a role had on the tables. A
-privilege on a partitioned table covers its day partitions, since rows are accessed through the table; default
-privileges cover the tables of later versions.
+The owner creates and alters the tables, a writer stores rows, a reader reads them, an operator reads them and
+changes what people change at the dashboard, an analyst reads the views of `storage.analyst_views` alone.
+`grant` replaces all privileges that a role had on the tables. A privilege on a partitioned table covers its
+day partitions, since rows are accessed through the table; default privileges cover the tables of later
+versions.
 """
 
 from __future__ import annotations
@@ -29,6 +30,23 @@ _DELETABLE = {
     tables.alert_rule_cameras.name,
     tables.alert_states.name,
 }
+_CHANGED_BY_OPERATORS = {
+    tables.cameras.name: "INSERT, UPDATE, DELETE",
+    tables.camera_identities.name: "INSERT, UPDATE",
+    tables.camera_states.name: "DELETE",
+    tables.events.name: "INSERT, UPDATE, DELETE",
+    tables.event_cameras.name: "INSERT, DELETE",
+    tables.alert_rules.name: "INSERT, UPDATE, DELETE",
+    tables.alert_rule_cameras.name: "INSERT, DELETE",
+    tables.alert_states.name: "DELETE",
+    tables.dashboard_sessions.name: "INSERT, DELETE",
+    tables.audit_log.name: "INSERT",
+}
+"""What a dashboard writes for the people who use it, and for their sessions."""
+
+_OF_OPERATORS_ALONE = {tables.dashboard_sessions.name}
+"""Tables that no other role uses: whoever inserts a session is an operator of the dashboard."""
+
 _READ_ONLY = (
     "alembic_version",
     *(day_partitions.default_partition(time) for time in day_partitions.PARTITION_COLUMNS),
@@ -44,6 +62,7 @@ _POWERFUL = (
 )
 """Roles of the server of which no role of Mien may be a member."""
 
+_OPERATOR_SETTINGS = {"statement_timeout": str(READER_TIMEOUT_MS)}
 _READER_SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": str(READER_TIMEOUT_MS)}
 
 
@@ -66,12 +85,15 @@ class Roles:
     writer: Role | None = None
     reader: Role | None = None
     analyst: Role | None = None
+    operator: Role | None = None
 
     def __post_init__(self) -> None:
-        names = [each.name for each in (self.writer, self.reader, self.analyst) if each]
+        names = [each.name for each in (self.writer, self.reader, self.analyst, self.operator) if each]
         for name in names:
             if names.count(name) > 1:
-                raise StorageError(f"role {name}: cannot be two of writer, reader, analyst; choose two names")
+                raise StorageError(
+                    f"role {name}: cannot be two of writer, reader, analyst, operator; choose two names"
+                )
 
 
 def grant(engine: sa.Engine, roles: Roles, suppress_below: int) -> list[str]:
@@ -94,7 +116,10 @@ def grant(engine: sa.Engine, roles: Roles, suppress_below: int) -> list[str]:
                 _set_privileges(connection, roles.writer, _writer_privileges(), "SELECT, INSERT, UPDATE")
             if roles.reader:
                 _create_role(connection, roles.reader, _READER_SETTINGS)
-                _set_privileges(connection, roles.reader, dict.fromkeys(_all_tables(), "SELECT"), "SELECT")
+                _set_privileges(connection, roles.reader, _reader_privileges(), "SELECT")
+            if roles.operator:
+                _create_role(connection, roles.operator, _OPERATOR_SETTINGS)
+                _set_privileges(connection, roles.operator, _operator_privileges(), "SELECT")
             if roles.analyst:
                 create_views(connection, suppress_below)
                 _create_role(connection, roles.analyst, _READER_SETTINGS)
@@ -206,10 +231,19 @@ def _set_privileges(
 
 def _writer_privileges() -> dict[str, str]:
     privileges = {}
-    for table in tables.metadata.tables:
+    for table in tables.metadata.tables.keys() - _OF_OPERATORS_ALONE:
         more = "" if table in _APPEND_ONLY else ", UPDATE, DELETE" if table in _DELETABLE else ", UPDATE"
         privileges[table] = f"SELECT, INSERT{more}"
     return privileges | dict.fromkeys(_READ_ONLY, "SELECT")
+
+
+def _reader_privileges() -> dict[str, str]:
+    return dict.fromkeys((each for each in _all_tables() if each not in _OF_OPERATORS_ALONE), "SELECT")
+
+
+def _operator_privileges() -> dict[str, str]:
+    changed = {table: f"SELECT, {these}" for table, these in _CHANGED_BY_OPERATORS.items()}
+    return dict.fromkeys(_all_tables(), "SELECT") | changed
 
 
 def _all_tables() -> list[str]:

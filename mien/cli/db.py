@@ -47,6 +47,14 @@ def upgrade(
             "MIEN_READER_PASSWORD.",
         ),
     ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="PostgreSQL: role for a dashboard at which people sign in or change anything; created if "
+            "missing, with the password MIEN_OPERATOR_PASSWORD.",
+        ),
+    ] = None,
     analyst: Annotated[
         str | None,
         typer.Option(
@@ -71,12 +79,14 @@ def upgrade(
             _role(writer, settings.writer_password),
             _role(reader, settings.reader_password),
             _role(analyst, settings.analyst_password),
+            _role(operator, settings.operator_password),
         )
         if roles != Roles():
             warnings = grant(engine, roles, settings.suppress_below)
             verbs = (
                 (roles.writer, "store"),
                 (roles.reader, "read"),
+                (roles.operator, "read, and change what people change at the dashboard"),
                 (roles.analyst, "read the views"),
             )
             _print(*(f"{role.name} may {verb}" for role, verb in verbs if role))

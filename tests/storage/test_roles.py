@@ -14,11 +14,14 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import CameraHealth, CameraMinute, CameraState, Partition
-from common.access import LOCAL
+from common.access import LOCAL, Actor
+from common.access import Role as AccessRole
 from storage import tables, versions
+from storage.audit import read_audit
 from storage.check import check_database
 from storage.engine import open_database
 from storage.errors import StorageError
+from storage.events import add_event, remove_event
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit
 from storage.figures.trend import read_trend
@@ -27,6 +30,8 @@ from storage.newest_result import read_newest_result
 from storage.registry import CameraRegistry, CameraRow
 from storage.retention import Retention, cutoffs_before, purge
 from storage.roles import Role, Roles, grant
+from storage.sessions import end_session, read_session, record_refusal, start_session
+from storage.users import PasswordFile, add_user
 from storage.versions import is_owner
 from storage.writer import Writer
 from tests.support.databases import T0, administrator, fresh_database, observation, results, rows, visit
@@ -47,20 +52,21 @@ class Urls:
     writer: str
     reader: str
     analyst: str
+    operator: str
 
     def name(self, which: str) -> str:
         return str(sa.make_url(getattr(self, which)).username)
 
     def roles(self) -> Roles:
-        """The three roles besides the owner."""
-        return Roles(*(Role(self.name(each)) for each in ("writer", "reader", "analyst")))
+        """The roles besides the owner."""
+        return Roles(*(Role(self.name(each)) for each in ("writer", "reader", "analyst", "operator")))
 
 
 @contextmanager
 def all_roles(folder: Path) -> Iterator[Urls]:
     """A database whose owner is no superuser; an administrator prepares it as docs/operations.md says."""
     mark = uuid.uuid4().hex[:8]
-    names = [f"{kind}_{mark}" for kind in ("owner", "writer", "reader", "analyst")]
+    names = [f"{kind}_{mark}" for kind in ("owner", "writer", "reader", "analyst", "operator")]
     with fresh_database("postgresql", folder) as url, ExitStack() as stack:
         server = sa.make_url(url)
         for name in names:
@@ -81,7 +87,7 @@ def administrator_statements(database: str, readers: list[str]) -> list[str]:
     """What docs/operations.md asks an administrator to run in the new database, after the roles exist."""
     text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     block = re.split(r"<!-- /?administrator.*-->", text)[1].replace("DATABASE mien ", f"DATABASE {database} ")
-    for old, new in zip(("mien_reader", "mien_analyst"), readers, strict=True):
+    for old, new in zip(("mien_reader", "mien_analyst", "mien_operator"), readers, strict=True):
         block = block.replace(old, new)
     return [each for each in re.split(r"(?<=;)\n", block) if each.strip()]
 
@@ -322,7 +328,7 @@ def test_the_owner_cannot_become_writer_or_reader(shared_roles: Urls) -> None:
 
 
 def test_one_role_cannot_be_two() -> None:
-    with pytest.raises(StorageError, match="cannot be two of writer, reader, analyst"):
+    with pytest.raises(StorageError, match="cannot be two of writer, reader, analyst, operator"):
         Roles(Role("same"), None, Role("same"))
 
 
@@ -393,7 +399,7 @@ def test_a_warning_remains_until_an_administrator_revoked_large_objects(postgres
             connection.exec_driver_sql(f"ALTER DATABASE {url.database} OWNER TO owner_{name}")
         with plain(postgresql_url) as connection:
             connection.exec_driver_sql(f"ALTER SCHEMA public OWNER TO owner_{name}")
-            for statement in administrator_statements(str(url.database), [name, name]):
+            for statement in administrator_statements(str(url.database), [name, name, name]):
                 if "ALTER ROLE" in statement:
                     connection.exec_driver_sql(statement)
         with opened(url.set(username=f"owner_{name}").render_as_string(hide_password=False)) as engine:
@@ -411,3 +417,72 @@ def test_sqlite_has_no_roles(tmp_path: Path) -> None:
         pytest.raises(StorageError, match="has no roles; name none"),
     ):
         grant(engine, Roles(Role("writer")), K)
+
+
+WRITES = {
+    "INSERT": "INSERT INTO {} DEFAULT VALUES",
+    "UPDATE": "UPDATE {0} SET {1} = {1}",
+    "DELETE": "DELETE FROM {}",
+}
+CHANGED = {
+    "cameras": {"INSERT", "UPDATE", "DELETE"},
+    "camera_identities": {"INSERT", "UPDATE"},
+    "camera_states": {"DELETE"},
+    "events": {"INSERT", "UPDATE", "DELETE"},
+    "event_cameras": {"INSERT", "DELETE"},
+    "alert_rules": {"INSERT", "UPDATE", "DELETE"},
+    "alert_rule_cameras": {"INSERT", "DELETE"},
+    "alert_states": {"DELETE"},
+    "dashboard_sessions": {"INSERT", "DELETE"},
+    "audit_log": {"INSERT"},
+}
+"""What the role of a dashboard may do, besides reading."""
+
+
+@pytest.mark.parametrize("table", [*TABLES, "alembic_version", "visits_20231114", "visits_default"])
+def test_an_operator_changes_what_people_change_and_nothing_else(shared_roles: Urls, table: str) -> None:
+    with plain(shared_roles.owner) as connection:
+        allowed = connection.exec_driver_sql(
+            "SELECT privilege_type FROM information_schema.role_table_grants "
+            f"WHERE grantee = '{shared_roles.name('operator')}' AND table_name = '{table}'"
+        ).scalars()
+        assert set(allowed) == {"SELECT"} | CHANGED.get(table, set())
+    if table in TABLES:
+        column = next(iter(tables.metadata.tables[table].columns)).name
+        for verb in WRITES.keys() - CHANGED.get(table, set()):
+            statement = WRITES[verb].format(table, column)
+            assert refused(shared_roles.operator, statement) == f"permission denied for table {table}"
+
+
+def test_an_operator_does_everything_that_the_dashboard_does(roles: Urls, tmp_path: Path) -> None:
+    with opened(roles.operator) as engine:
+        event = add_event(engine, LOCAL, "Campaign", T0, T0 + 1)
+        remove_event(engine, LOCAL, event.id)
+        token = start_session(engine, LOCAL, "password", "c", 8, "")
+        assert read_session(engine, token)
+        record_refusal(engine, "eve", "password", "wrong", "")
+        end_session(engine, token)
+        registry = CameraRegistry(engine)
+        registry.add(LOCAL, CameraRow("till", "demo://"))
+        registry.pause(LOCAL, "till", "repair")
+        registry.resume(LOCAL, "till")
+        registry.remove(LOCAL, "till")
+        file = PasswordFile(tmp_path / "users.json")
+        add_user(engine, LOCAL, file, Actor("ben", AccessRole.ANALYST), "three small green apples")
+        assert len(read_audit(engine, LOCAL)) == 10
+    with opened(roles.operator, read_only=True) as engine:
+        assert read_newest_result(engine) is None
+
+
+@pytest.mark.parametrize("which", ["writer", "reader"])
+def test_no_other_role_starts_a_session_or_reads_one(shared_roles: Urls, which: str) -> None:
+    url = getattr(shared_roles, which)
+    for statement in ("SELECT * FROM dashboard_sessions", "INSERT INTO dashboard_sessions DEFAULT VALUES"):
+        assert refused(url, statement, WRITABLE) == "permission denied for table dashboard_sessions"
+
+
+def test_an_operator_changes_no_row_of_the_audit_log_and_sees_the_time_limit(shared_roles: Urls) -> None:
+    with plain(shared_roles.operator) as connection:
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "10s"
+    for statement in ("UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"):
+        assert refused(shared_roles.operator, statement) == "permission denied for table audit_log"
