@@ -17,8 +17,8 @@ from dashboard.sign_in_routes import create_routes
 from mien.settings import Settings
 
 
-def create_app(settings: Settings) -> st.App:
-    """The application for the settings; the gate is there where users sign in.
+def create_middleware(settings: Settings) -> list[Middleware]:
+    """The middleware for the settings; the gate is there where users sign in.
 
     Raises ValueError where `dashboard.launch.check` does.
     """
@@ -26,7 +26,13 @@ def create_app(settings: Settings) -> st.App:
     middleware = [Middleware(SecurityHeaders)]
     if settings.requires_sign_in:
         middleware.append(Middleware(Gate, settings=settings))
-    return st.App(Path(__file__).with_name("app.py"), routes=create_routes(settings), middleware=middleware)
+    return middleware
 
 
-app = create_app(Settings())
+_settings = Settings()
+# `streamlit run` recognises an application by this very statement, in the text of the file.
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    routes=create_routes(_settings),
+    middleware=create_middleware(_settings),
+)

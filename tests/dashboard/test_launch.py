@@ -8,7 +8,7 @@ import pytest
 
 from dashboard import theme
 from dashboard.launch import ADDRESSES, SERVER, allowed_hosts, check, command
-from dashboard.server import create_app
+from dashboard.server import create_middleware
 from mien.settings import Settings
 
 FILE = Path("users.json")
@@ -71,7 +71,7 @@ def test_browsers_may_use_the_names_that_the_settings_give() -> None:
 
 def test_the_server_itself_refuses_an_open_address() -> None:
     with pytest.raises(ValueError, match="set users_file or oidc_issuer"):
-        create_app(Settings(dashboard_address="0.0.0.0"))
+        create_middleware(Settings(dashboard_address="0.0.0.0"))
 
 
 def test_the_configuration_protects_visitors_and_operators() -> None:
