@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks import figures as dashboard_figures
 from benchmarks import idle, presence, scaled_mode
 from benchmarks.latency import FPS, LIMIT_MS, MIN_SHARE, WORKLOAD, find_capacity
 from benchmarks.live import LiveLatency
@@ -83,6 +84,7 @@ def render_page(figures: Mapping[str, Any]) -> str:
         "idle": _render_idle,
         "presence": _render_presence,
         "scaled": scaled_mode.render_section,
+        "figures": dashboard_figures.render_section,
         "memory": _render_memory,
     }
     parts = [_HEAD, _render_machine(figures)]

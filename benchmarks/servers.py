@@ -100,6 +100,18 @@ def start_servers() -> Iterator[Servers]:
         raise ServersUnavailable(str(reason)) from None
 
 
+@contextmanager
+def open_private_database() -> Iterator[str]:
+    """The URL of an empty database on a private PostgreSQL server; raises ServersUnavailable."""
+    try:
+        with private_server() as server:
+            server.start()
+            with server.database() as name:
+                yield server.over_tcp(name).render_as_string(hide_password=False)
+    except pytest.skip.Exception as reason:
+        raise ServersUnavailable(str(reason)) from None
+
+
 def _versions(database: Server) -> dict[str, str]:
     kafka = re.findall(r"<kafka.version>(.+)</kafka.version>", POM.read_text())[0]
     engine = sa.create_engine(database.url)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import idle, latency, memory, presence, scaled_mode, stages, throughput
+from benchmarks import figures, idle, latency, memory, presence, scaled_mode, stages, throughput
 from benchmarks.latency import Times
 
 SOAK = "memory"
@@ -28,6 +28,8 @@ class SuitePlan:
     demo_s: float
     seated: int
     scaled: scaled_mode.ScaledPlan
+    history_days: int
+    history_cameras: int
     soak_s: float
     soak_cameras: int
     sample_s: float
@@ -44,6 +46,8 @@ FULL = SuitePlan(
     demo_s=120,
     seated=100,
     scaled=scaled_mode.ScaledPlan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
+    history_days=365,
+    history_cameras=50,
     soak_s=600,
     soak_cameras=8,
     sample_s=2,
@@ -59,6 +63,8 @@ QUICK = SuitePlan(
     demo_s=5,
     seated=3,
     scaled=scaled_mode.ScaledPlan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
+    history_days=8,
+    history_cameras=4,
     soak_s=10,
     soak_cameras=8,
     sample_s=0.5,
@@ -83,6 +89,9 @@ def benchmarks(data: Path, cores: int, plan: SuitePlan) -> dict[str, Callable[[]
         ),
         "presence": lambda: presence.to_dict(presence.measure(data, plan.demo_s, plan.seated)),
         "scaled": lambda: asdict(scaled_mode.measure(data, counts, plan.scaled)),
+        "figures": lambda: figures.to_dict(
+            figures.measure(plan.history_days, plan.history_cameras, 10 * plan.repeats)
+        ),
         "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
     }
 

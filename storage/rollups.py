@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from common.timezones import open_timezone
 from storage import tables
-from storage.local_time import HOUR_US, date_of, dates, day_start, hour_edges, hour_start
+from storage.local_time import HOUR_US, date_of, dates, day_start, hour_edges, hour_start, to_local_time
 from storage.sums import ALL_COLUMNS, Sums, read_coverage, read_scheduled_sums, read_visit_sums
 
 SETTLED_US = 2 * HOUR_US
@@ -28,6 +28,8 @@ LATE_US = HOUR_US
 """The age from which on a row notes its hour when it is stored; less than `SETTLED_US`, so none is missed."""
 
 _LOCK = 0x6D696572
+_OFFSET_STEP_US = 28 * 24 * HOUR_US
+"""Between two changes of a clock there are months."""
 
 
 def roll_up(
@@ -61,9 +63,31 @@ def read_until(connection: sa.Connection, timezone: str) -> tuple[int, int]:
     return found.get("hour", 0), found.get("day", 0)
 
 
+def read_hours_until(connection: sa.Connection, zone: ZoneInfo, start: int, end: int) -> int:
+    """The time before which there are hours of a period that are hours of `zone`, too; 0 for none.
+
+    Where all offsets are full hours, the hours of one time zone are those of every other one.
+    """
+    state = tables.rollup_state.c
+    row = connection.execute(sa.select(state.timezone, state.until).where(state.level == "hour")).first()
+    if row is None:
+        return 0
+    if row.timezone != zone.key:
+        zones = zone, open_timezone(row.timezone)
+        if not all(_has_full_hours(each, start, end) for each in zones):
+            return 0
+    return int(row.until)
+
+
 def late_hours(times: Iterable[int], now_us: int) -> set[int]:
     """The UTC hours of those times that are so old that their hour may be rolled up already."""
     return {time - time % HOUR_US for time in times if time < now_us - LATE_US}
+
+
+def _has_full_hours(zone: ZoneInfo, start: int, end: int) -> bool:
+    return not any(
+        (to_local_time(time, zone) - time) % HOUR_US for time in (*range(start, end, _OFFSET_STEP_US), end)
+    )
 
 
 def _prepare(connection: sa.Connection, zone: ZoneInfo) -> int | None:

@@ -15,7 +15,7 @@ from bus.messages import MINUTE_US
 from storage import tables
 from storage.figures.timeline import Timeline, Unit
 from storage.local_time import HOUR_US, date_of, day_start
-from storage.rollups import read_until
+from storage.rollups import read_hours_until, read_until
 from storage.sums import (
     ALL_COLUMNS,
     VISIT_COLUMNS,
@@ -116,7 +116,8 @@ class _Reader:
     def _rolled_up(self) -> tuple[list[Sums], int]:
         """The parts that roll-ups have, and the time at which they end."""
         timeline, parts, at = self._timeline, [], self._timeline.start
-        hour_until, day_until = read_until(self._connection, timeline.zone.key)
+        _, day_until = read_until(self._connection, timeline.zone.key)
+        hour_until = read_hours_until(self._connection, timeline.zone, timeline.start, timeline.end)
         if timeline.unit in {Unit.DAY, Unit.WEEK} and _is_midnight(at, timeline.zone):
             last = day_start(date_of(timeline.end, timeline.zone), timeline.zone)
             stop = min(last, day_until)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
-from storage.figures.cells import read_cells, snapshot
+from storage import tables
+from storage.figures.cells import Cells, read_cells, snapshot
 from storage.figures.groups import State
 from storage.figures.selection import Choice, hidden_groups
 from storage.figures.timeline import Timeline, Unit
 from storage.local_time import HOUR_US, to_local_time
+from storage.rollups import read_hours_until
+from storage.sums import read_visit_sums
 
 _COLUMNS = ("visits", "watched_us", "scheduled_us")
 HOURS = 168
+_MONDAY = 72
+"""Hours from the start of a week to that of 1970, which was a Thursday."""
+
+
+class _Part(NamedTuple):
+    """What one camera adds to one hour of the week: `values` as `_COLUMNS`."""
+
+    hour: int
+    camera: str
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +51,70 @@ def read_week(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[Wee
 
     Raises DatabaseError where the database cannot be read.
     """
+    timeline = timeline.refined(Unit.HOUR)
     with snapshot(engine) as connection:
-        cells = read_cells(connection, timeline.refined(Unit.HOUR), _COLUMNS)
-    local = [to_local_time(edge, timeline.zone) // HOUR_US for edge in cells.timeline.edges[:-1]]
-    hours = np.asarray([(hour // 24 + 3) % 7 * 24 + hour % 24 for hour in local], np.int64)
+        rolled_until = read_hours_until(connection, timeline.zone, timeline.start, timeline.end)
+        at = min(max(rolled_until, timeline.start), timeline.end)
+        parts = _read_rolled_up(connection, timeline, at)
+        if at > timeline.start:
+            parts += _read_open_visits(connection, timeline, at)
+        rest = tuple(edge for edge in timeline.edges if edge >= at)
+        if len(rest) > 1:
+            parts += _sum_cells(read_cells(connection, replace(timeline, edges=rest), _COLUMNS))
+    cameras = sorted({part.camera for part in parts})
+    sums = np.zeros((HOURS, len(cameras), len(_COLUMNS)))
+    for part in parts:
+        sums[part.hour, cameras.index(part.camera)] += part.values
+    hidden = hidden_groups(sums[:, :, 0], cameras, choice)
+    chosen = [place for place, camera in enumerate(cameras) if choice.has(camera)]
+    return [_hour(hour, sums[hour, chosen].sum(axis=0), hour in hidden) for hour in range(HOURS)]
+
+
+def _read_rolled_up(connection: sa.Connection, timeline: Timeline, until: int) -> list[_Part]:
+    """The sums over the roll-ups by hour from the start of the timeline, added up by the database."""
+    hours = tables.camera_hours.c
+    parts = []
+    for start, stop, offset in _spans_of_one_offset(timeline, until):
+        hour = ((hours.hour + sa.literal(offset, sa.BigInteger)) // HOUR_US + _MONDAY) % HOURS
+        sums = (sa.func.sum(hours[name]) for name in _COLUMNS)
+        query = sa.select(hour, hours.camera_id, *sums).where(hours.hour >= start, hours.hour < stop)
+        for row in connection.execute(query.group_by(sa.text("1"), sa.text("2"))):
+            parts.append(_Part(int(row[0]), row[1], np.asarray(row[2:], np.float64)))
+    return parts
+
+
+def _spans_of_one_offset(timeline: Timeline, until: int) -> Iterator[tuple[int, int, int]]:
+    """Start, end and offset from UTC of each span before `until` in which the clock does not change."""
+    edges = [edge for edge in timeline.edges if edge < until]
+    for offset, group in groupby(edges, lambda edge: to_local_time(edge, timeline.zone) - edge):
+        span = list(group)
+        yield span[0], min(span[-1] + HOUR_US, until), offset
+
+
+def _read_open_visits(connection: sa.Connection, timeline: Timeline, until: int) -> list[_Part]:
+    """Visits of rolled up hours that are not over, which no roll-up contains."""
+    found = read_visit_sums(connection, timeline.start, until, HOUR_US, which="open", columns=_COLUMNS[:1])
+    return [
+        _Part(hour, camera, np.asarray([*values, 0, 0], np.float64))
+        for hour, camera, values in zip(
+            _hours_of_week(found.starts.tolist(), timeline), found.cameras, found.values, strict=True
+        )
+    ]
+
+
+def _sum_cells(cells: Cells) -> list[_Part]:
+    hours = _hours_of_week(cells.timeline.edges[:-1], cells.timeline)
     sums = np.zeros((HOURS, *cells.values.shape[1:]))
     np.add.at(sums, hours, cells.values)
-    hidden = hidden_groups(sums[:, :, 0], cells.cameras, choice)
-    chosen = [place for place, camera in enumerate(cells.cameras) if choice.has(camera)]
-    return [_hour(hour, sums[hour, chosen].sum(axis=0), hour in hidden) for hour in range(HOURS)]
+    return [
+        _Part(hour, camera, sums[hour, place])
+        for hour in sorted(set(hours))
+        for place, camera in enumerate(cells.cameras)
+    ]
+
+
+def _hours_of_week(times: Sequence[int], timeline: Timeline) -> list[int]:
+    return [(to_local_time(time, timeline.zone) // HOUR_US + _MONDAY) % HOURS for time in times]
 
 
 def _hour(hour: int, sums: np.ndarray[tuple[int], np.dtype[np.float64]], hidden: bool) -> WeekHour:

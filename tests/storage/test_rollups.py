@@ -12,9 +12,13 @@ import sqlalchemy as sa
 from bus.messages import MICROSECONDS, MINUTE_US, CameraMinute, Visit
 from common.access import LOCAL
 from storage import tables
-from storage.local_time import HOUR_US, day_start, hour_edges, hour_start
+from storage.figures.selection import Choice
+from storage.figures.timeline import Timeline, Unit, day_timeline
+from storage.figures.trend import read_trend
+from storage.figures.weekdays import read_week
+from storage.local_time import HOUR_US, date_of, day_start, hour_edges, hour_start
 from storage.registry import CameraRegistry, CameraRow
-from storage.rollups import read_until, roll_up
+from storage.rollups import read_hours_until, read_until, roll_up
 from storage.sums import ALL_COLUMNS, read_coverage, read_visit_sums
 from storage.writer import Writer
 from tests.support.databases import T0, estimate, results, rows, visit
@@ -163,3 +167,25 @@ def test_a_day_has_its_hours(zone: str, day: date, hours: int) -> None:
     assert len(edges) - 1 == hours
     assert edges == sorted(set(edges))
     assert hour_start(edges[3] + 1, ZoneInfo(zone)) == edges[3]
+
+
+def test_hours_serve_other_time_zones_whose_hours_are_full(engine: sa.Engine) -> None:
+    dice = random.Random(5)
+    writer = Writer(engine)
+    writer.write(results(some_visits(dice, 300, T0, 20), minutes=some_minutes(dice, 300, T0, 20)), {})
+    roll_up(engine, T0 + 21 * DAY_US, BERLIN)
+    with engine.connect() as connection:
+        until, _ = read_until(connection, BERLIN)
+        for name, expected in (("Etc/UTC", until), (BERLIN, until), ("Asia/Kolkata", 0)):
+            assert read_hours_until(connection, ZoneInfo(name), T0, T0 + 20 * DAY_US) == expected
+    choice, zone = Choice(1), ZoneInfo("Etc/UTC")
+    days = [date_of(T0 + number * DAY_US, zone) for number in (0, 20)]
+    timeline = day_timeline(*days, Unit.DAY, T0 + 21 * DAY_US, zone)
+    rolled = read_week(engine, timeline, choice), count_by_day(engine, timeline, choice)
+    with engine.begin() as connection:
+        connection.execute(sa.delete(tables.rollup_state))
+    assert (read_week(engine, timeline, choice), count_by_day(engine, timeline, choice)) == rolled
+
+
+def count_by_day(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[int | None]:
+    return [slot.figures.visits for slot in read_trend(engine, timeline, choice).slots]
