@@ -232,7 +232,7 @@ def _find_on_sqlite(connection: sa.Connection, statement: Statement, _days: int)
 
 
 def _has_many_rows(connection: sa.Connection, table: str) -> bool:
-    query = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {_MANY_ROWS})"
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {_MANY_ROWS}) AS first"
     return bool(connection.exec_driver_sql(query).scalar() == _MANY_ROWS)
 
 

@@ -179,8 +179,8 @@ def test_hours_serve_other_time_zones_whose_hours_are_full(engine: sa.Engine) ->
         for name, expected in (("Etc/UTC", until), (BERLIN, until), ("Asia/Kolkata", 0)):
             assert read_hours_until(connection, ZoneInfo(name), T0, T0 + 20 * DAY_US) == expected
     choice, zone = Choice(1), ZoneInfo("Etc/UTC")
-    days = [date_of(T0 + number * DAY_US, zone) for number in (0, 20)]
-    timeline = day_timeline(*days, Unit.DAY, T0 + 21 * DAY_US, zone)
+    first, last = date_of(T0, zone), date_of(T0 + 20 * DAY_US, zone)
+    timeline = day_timeline(first, last, Unit.DAY, T0 + 21 * DAY_US, zone)
     rolled = read_week(engine, timeline, choice), count_by_day(engine, timeline, choice)
     with engine.begin() as connection:
         connection.execute(sa.delete(tables.rollup_state))
