@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from tests.support.detector_data import write_photographs
 from tests.support.teacher_file import write_teacher
 
 pytest.importorskip("tensorflow", reason="needs the extra train")
+
+from training.detector.train import DetectorConfig
+from training.runs.run_folder import open_run, write_history
 
 
 def run(*arguments: object) -> Result:
@@ -74,3 +78,22 @@ def test_fit_names_a_file_that_is_not_there(tmp_path: Path, option: str, message
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path, command: str) -> None:
     data = ["--data", tmp_path] if command == "export" else []
     assert str(tmp_path) in refused(command, tmp_path, *data)
+
+
+def test_compare_prints_a_row_for_each_run_and_writes_its_figures(tmp_path: Path) -> None:
+    data, figures = write_photographs(tmp_path / "data"), tmp_path / "figures.json"
+    run_folder = tmp_path / "run"
+    open_run(run_folder, DetectorConfig(), resume=False)
+    write_history(run_folder, [{"round": 1.0, "seconds": 60.0, "loss": 1.0}])
+    shutil.copyfile(MODELS / "detector.int8.onnx", run_folder / "model.int8.onnx")
+    result = run("compare", run_folder, "--data", data, "--json", figures)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("| labels alone |") == 2
+    assert '"samples": 24000' in figures.read_text()
+
+
+def test_fit_refuses_filters_that_make_no_network(tmp_path: Path) -> None:
+    data = write_photographs(tmp_path / "data")
+    line = refused("fit", "--widths", 16, 32, 48, 64, 90, "--data", data, "--out", tmp_path / "run")
+    assert "expected 5 positive multiples of 16" in line
+    assert not (tmp_path / "run").exists()

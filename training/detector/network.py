@@ -35,7 +35,7 @@ def build(
     halves the sides. A `finest_stride` of 4 adds a grid that looks at the one convolution of stride 4 and at
     what is upsampled from stride 8. Raises RunError for a number that makes no network.
     """
-    _check(widths, depth, finest_stride)
+    check_numbers(widths, depth, finest_stride)
     pixels = keras.Input((None, None, 1), name="pixels")
     x = _conv(pixels, widths[0], "stem", strides=2)
     x = _conv(x, widths[1], "stride4", strides=2)
@@ -54,7 +54,8 @@ def build(
     return keras.Model(pixels, codes, name="mien_detector")
 
 
-def _check(widths: tuple[int, ...], depth: int, finest_stride: int) -> None:
+def check_numbers(widths: tuple[int, ...], depth: int, finest_stride: int) -> None:
+    """Raise RunError for numbers that make no network; see `build`."""
     if len(widths) != len(WIDTHS) or any(width < 1 or width % WIDTH_UNIT for width in widths):
         raise RunError(
             f"widths are {widths}, expected {len(WIDTHS)} positive multiples of {WIDTH_UNIT}: filters at "

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from training.detector import scenes
 from training.detector.distillation import with_hard_places, with_soft_scores
 from training.detector.losses import DetectionLoss
-from training.detector.network import DEPTH, WIDTHS, build
+from training.detector.network import DEPTH, WIDTHS, build, check_numbers
 from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import FINEST_STRIDE, assign
@@ -128,8 +128,10 @@ class Rounds(keras.callbacks.Callback):
 def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> Path:
     """Train the run in the folder `run`, or continue it; returns the final model's path.
 
-    Raises DatasetError, or RunError for a folder that is in use or was made with another configuration.
+    Raises DatasetError, or RunError for numbers that make no network and for a folder that is in use or was
+    made with another configuration.
     """
+    check_numbers(config.widths, config.depth, config.finest_stride)
     keras.utils.set_random_seed(config.seed)
     synthesis = load_synthesis(data, config.size, config.teacher, config.photographs)
     start = None if config.start_from is None else read_start(Path(config.start_from))

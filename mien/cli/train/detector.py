@@ -150,6 +150,25 @@ def evaluate_teacher(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Exported runs of one length.", file_okay=False)],
+    data: Data,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+) -> None:
+    """Measure what runs change against the first one, on the photographs of the validation part."""
+    with one_line_errors():
+        from training.detector.ablations import compare_runs
+        from training.pages.detector_ablations_page import BLOCKS
+        from training.runs.run_folder import write_json
+
+        figures = compare_runs(runs, data)
+        if json_file:
+            write_json(json_file, figures)
+        for show in BLOCKS.values():
+            console.print(show(figures), soft_wrap=True)
+
+
+@app.command()
 def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and evaluated.")]) -> None:
     """Ship a run: ONNX files, figures, model card and checksums into inference/models."""
     with one_line_errors():
