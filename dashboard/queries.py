@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -41,10 +42,19 @@ from storage.processes import Process, read_processes
 from storage.task_leases import TaskHolder
 
 _REFRESH_S = {Unit.MINUTE: 0.0, Unit.FIVE_MINUTES: 1.0, Unit.HOUR: 10.0, Unit.DAY: 30.0, Unit.WEEK: 60.0}
+_LONGEST_S = 300.0
+"""Seconds after which figures are read again though there is no newer result."""
 _SLOW_S = 60.0
 """Seconds between two reads of figures that change slowly: hours of the week, comparisons."""
 _PROCESSES_S = 2.0
 """Seconds between two reads of the processes that run."""
+
+
+class Moment(NamedTuple):
+    """The newest result, and the number of the present interval of `_LONGEST_S`."""
+
+    newest_result: int | None
+    interval: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,38 +145,38 @@ def read_figures(settings: Settings, actor: Actor, question: Question) -> tuple[
     AccessDenied where the actor may not read one of the cameras.
     """
     question = _restricted(settings, actor, question)
-    return _trend(settings.database, question, _interval_of(settings, question))
+    return _trend(settings.database, question, _moment(settings, _refresh_seconds(settings, question)))
 
 
 def read_earlier(settings: Settings, actor: Actor, question: Question, days: int) -> Trend:
     """The trend of the same period some days earlier. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
-    return _earlier(settings.database, question, days, _interval_number(_SLOW_S))
+    return _earlier(settings.database, question, days, _moment(settings, _SLOW_S))
 
 
 def read_hours_of_week(settings: Settings, actor: Actor, question: Question) -> list[WeekHour]:
     """Visits by weekday and hour. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
-    return _week(settings.database, question, _interval_number(_SLOW_S))
+    return _week(settings.database, question, _moment(settings, _SLOW_S))
 
 
 def read_expressions_by_gender(settings: Settings, actor: Actor, question: Question) -> list[GenderMix]:
     """The expression mix of each perceived gender. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
-    return _cross(settings.database, question, _interval_number(_SLOW_S))
+    return _cross(settings.database, question, _moment(settings, _SLOW_S))
 
 
 def read_camera_quality(settings: Settings, actor: Actor, question: Question) -> list[CameraQuality]:
     """Coverage and frames of each chosen camera. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
-    found = _quality(settings.database, question, _interval_number(_SLOW_S))
+    found = _quality(settings.database, question, _moment(settings, _SLOW_S))
     return [each for each in found if question.choice.has(each.camera_id)]
 
 
 def read_oldest_rows(settings: Settings, actor: Actor) -> Mapping[str, int | None]:
     """The time of the oldest row of each kind. Raises StorageError while the database is unavailable."""
     cameras = restrict(settings, actor, None)
-    return _oldest(settings.database, cameras, _interval_number(_SLOW_S))
+    return _oldest(settings.database, cameras, _moment(settings, _SLOW_S))
 
 
 def read_comparison(settings: Settings, actor: Actor, a: Chosen, b: Chosen, matched: bool) -> Comparison:
@@ -225,7 +235,7 @@ def forget_alerts() -> None:
 def read_visit_classes(settings: Settings, actor: Actor, question: Question) -> VisitClasses:
     """Visits by face size and confidence. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
-    return _visit_classes(settings.database, question, _interval_number(_SLOW_S))
+    return _visit_classes(settings.database, question, _moment(settings, _SLOW_S))
 
 
 def read_rejected(settings: Settings, actor: Actor, question: Question) -> list[DeadLetters]:
@@ -265,9 +275,19 @@ def _restricted(settings: Settings, actor: Actor, question: Question) -> Questio
     return replace(question, selection=replace(question.selection, cameras=cameras))
 
 
-def _interval_of(settings: Settings, question: Question) -> int:
-    unit = question.timeline().unit
-    return _interval_number(max(settings.refresh_seconds, _REFRESH_S[unit]))
+def _refresh_seconds(settings: Settings, question: Question) -> float:
+    return max(settings.refresh_seconds, _REFRESH_S[question.timeline().unit])
+
+
+def _moment(settings: Settings, seconds: float) -> Moment:
+    """The state of the database for a figure that is read again every `seconds` at most.
+
+    As a part of a cache key it expires the entry only where there is a newer result, or after `_LONGEST_S`,
+    since the schedule of a running slot grows with time. A refresh asks nothing else while nothing changed.
+    """
+    return _moment_in(
+        settings.database, settings.timezone, settings.refresh_seconds, _interval_number(seconds)
+    )
 
 
 def _interval_number(seconds: float) -> int:
@@ -292,6 +312,12 @@ def _status(database: str, timezone: str, interval: int) -> Status:
     )
 
 
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _moment_in(database: str, timezone: str, refresh_seconds: float, interval: int) -> Moment:
+    newest = _status(database, timezone, _interval_number(refresh_seconds)).newest_result
+    return Moment(newest, _interval_number(_LONGEST_S))
+
+
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _processes(database: str, interval: int) -> list[Process]:
     return read_processes(_engine(database))
@@ -308,33 +334,33 @@ def _simulated(database: str, interval: int) -> bool:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _trend(database: str, question: Question, interval: int) -> tuple[Timeline, Trend]:
+def _trend(database: str, question: Question, moment: Moment) -> tuple[Timeline, Trend]:
     timeline = question.timeline()
     return timeline, read_trend(_engine(database), timeline, question.choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _earlier(database: str, question: Question, days: int, interval: int) -> Trend:
+def _earlier(database: str, question: Question, days: int, moment: Moment) -> Trend:
     return read_trend(_engine(database), shifted(question.timeline(), days), question.choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _week(database: str, question: Question, interval: int) -> list[WeekHour]:
+def _week(database: str, question: Question, moment: Moment) -> list[WeekHour]:
     return read_week(_engine(database), question.timeline(), question.choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _cross(database: str, question: Question, interval: int) -> list[GenderMix]:
+def _cross(database: str, question: Question, moment: Moment) -> list[GenderMix]:
     return read_cross(_engine(database), question.timeline(), question.choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _quality(database: str, question: Question, interval: int) -> list[CameraQuality]:
+def _quality(database: str, question: Question, moment: Moment) -> list[CameraQuality]:
     return read_quality(_engine(database), question.timeline())
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _oldest(database: str, cameras: frozenset[str] | None, interval: int) -> Mapping[str, int | None]:
+def _oldest(database: str, cameras: frozenset[str] | None, moment: Moment) -> Mapping[str, int | None]:
     return read_oldest(_engine(database), cameras)
 
 
@@ -363,7 +389,7 @@ def _alerts(database: str, actor: Actor, interval: int) -> Alerts:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _visit_classes(database: str, question: Question, interval: int) -> VisitClasses:
+def _visit_classes(database: str, question: Question, moment: Moment) -> VisitClasses:
     return read_classes(_engine(database), question.timeline(), question.choice)
 
 
