@@ -29,7 +29,7 @@ ROLES = {
     "demo": "writer",
     "ingest": "writer",
     "inference": "writer",
-    "dashboard": "reader",
+    "dashboard": "operator",
 }
 NEEDED = re.compile(r"\$\{([A-Z_]+):\?[^}]+\}")
 OPTIONAL = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
@@ -140,7 +140,10 @@ def test_only_the_dashboard_is_published_and_only_on_loopback() -> None:
 
 def test_each_service_joins_only_the_networks_that_it_needs() -> None:
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
-    assert networks["dashboard"] == {"database", "page"}
+    assert networks["dashboard"] == {"database", "internal", "page"}
+    asked = {name for name in networks if "MIEN_INTERNAL_ADDRESS" in environment(name)}
+    assert asked == {"ingest", "inference"}
+    assert asked | {"dashboard"} == {name for name, joined in networks.items() if "internal" in joined}
     assert networks["postgres"] == {"database"}
     assert networks["kafka"] == {"bus"}
     assert {name for name, service in SERVICES.items() if "MIEN_BUS" in environment(name)} == {

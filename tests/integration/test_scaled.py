@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 
+from common.access import LOCAL
+from dashboard.live_pictures import read_live
+from mien.settings import load
+from storage.processes import Process
 from tests.support.brokers import Broker
 from tests.support.buses import KAFKA
 from tests.support.postgres import Server
@@ -130,6 +135,40 @@ def test_visits_of_live_cameras_are_stored_and_sigterm_stops_all_processes(clust
             assert time.monotonic() - started < 12
     partitions = cluster.rows("select partition from cameras order by 1")
     assert partitions == [(0,), (1,)], "each camera has a partition of its own"
+
+
+def test_a_live_picture_comes_from_the_worker_that_analyses_the_camera_also_after_a_rebalance(
+    cluster: Cluster,
+) -> None:
+    cluster.mien("cameras", "add", "entrance", "demo://entrance")
+    settings = load(database=cluster.variables["MIEN_DATABASE"])
+
+    def watch(other_than: Process | None = None) -> Process:
+        """The worker whose picture of the camera the dashboard gets."""
+        deadline = time.monotonic() + 120
+        while True:
+            answer = read_live(settings, LOCAL, "entrance", other_than)
+            if answer.picture and answer.analysed_by != other_than and answer.picture.age_s < 30:
+                assert answer.analysed_by
+                return answer.analysed_by
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.2)
+
+    with (
+        running(cluster.folder, "ingest", variables=cluster.variables),
+        running(cluster.folder, "work", variables=cluster.variables) as one,
+        running(cluster.folder, "work", variables=cluster.variables) as other,
+    ):
+        first = watch()
+        workers = {process.pid: process for process in (one, other)}
+        pid = int(first.name.rpartition(" ")[2])
+        assert pid in workers, "not the process that captures"
+        workers.pop(pid).send_signal(signal.SIGTERM)
+        second = watch(other_than=first)
+        assert int(second.name.rpartition(" ")[2]) in workers
+    secrets = [row[0] for row in cluster.rows("select token from processes where token <> ''")]
+    assert first.token not in secrets, "erased when its process ended"
+    st.cache_resource.clear()
 
 
 ACCOUNTS = "select sum(captured)::int, sum(analysed + stale + failed + dropped)::int from camera_minutes"
