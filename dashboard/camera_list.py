@@ -16,7 +16,7 @@ _COLUMNS = {
     "State": "What the camera is doing, since when and why",
     "Frames a second": "The rate of the last seconds, and the expected rate",
     "Last frame": "The age of the newest picture, according to the newest report",
-    "Reconnects": "How often the source was opened again since the capture started",
+    "Reconnects": "How often the source was opened again within the last hour",
     "Delay": "From capture to result: mean of the frames analysed in the last hour",
     "Frames of the last hour": (
         "How many of the sampled frames were analysed or showed no change, and why others were not analysed"
@@ -46,7 +46,7 @@ def _row(camera: CameraStatus, now: int, default_fps: float) -> str:
         _state(camera, now),
         _rate(camera, default_fps),
         _last_frame(camera, now),
-        formats.count(camera.reconnects),
+        f'{formats.count(camera.recent_reconnects)}<span class="quiet"> in 1 h</span>',
         formats.NO_VALUE if camera.frame_age_us is None else f"{camera.frame_age_us / 1000:.0f} ms",
         _frames(camera),
     )
@@ -58,14 +58,24 @@ def _row(camera: CameraStatus, now: int, default_fps: float) -> str:
 
 def _camera(camera: CameraStatus) -> str:
     place = " · ".join(escape(part) for part in (camera.site, camera.zone) if part)
-    return f"<b>{escape(camera.name)}</b>{_small(place)}"
+    about = (place, escape(camera.purpose), _policy(camera))
+    return f"<b>{escape(camera.name)}</b>{''.join(map(_small, about))}"
+
+
+def _policy(camera: CameraStatus) -> str:
+    """What is limited: masks, switches, and whether visitors are informed."""
+    parts = [f"{camera.masks} masks"] * bool(camera.masks)
+    parts += ["expression off"] * (not camera.read_expression) + ["gender off"] * (not camera.read_gender)
+    parts += [f"notice since {escape(camera.notice_at)}"] * bool(camera.notice_at)
+    return " · ".join(parts)
 
 
 def _state(camera: CameraStatus, now: int) -> str:
     since = ""
     if camera.since is not None:
         since = f'<span class="quiet"> for {formats.duration(now - camera.since)}</span>'
-    by = f"captured by {camera.captured_by}" if camera.captured_by else ""
+    captured = camera.captured_by and camera.condition.expected
+    by = f"captured by {camera.captured_by}" if captured else ""
     about = "".join(_small(escape(text)) for text in (camera.reason, by))
     return f"{_dot(camera.condition)}{camera.condition.value}{since}{about}"
 

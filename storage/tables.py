@@ -23,6 +23,9 @@ PROBABILITIES = tuple(f"p_{name}" for name in EXPRESSIONS)
 REASON_LENGTH = 500
 """The maximum number of characters of the reason for a camera's state."""
 
+PURPOSE_LENGTH = 500
+"""The maximum number of characters of a camera's purpose."""
+
 MASKS_LENGTH = 10_000
 """The maximum number of characters of a camera's masks, as `common.masks` writes them."""
 
@@ -62,7 +65,7 @@ cameras = sa.Table(
     sa.Column("changed_at", sa.BigInteger, nullable=False),
     sa.Column("open_hours", sa.String(500), nullable=False, server_default=sa.text("''")),
     sa.Column("thorough", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("purpose", sa.String(500), nullable=False, server_default=sa.text("''")),
+    sa.Column("purpose", sa.String(PURPOSE_LENGTH), nullable=False, server_default=sa.text("''")),
     sa.Column("notice_at", sa.String(10), nullable=False, server_default=sa.text("''")),
     sa.Column("masks", sa.String(MASKS_LENGTH), nullable=False, server_default=sa.text("''")),
     sa.Column("read_expression", sa.Boolean, nullable=False, server_default=sa.true()),
