@@ -39,6 +39,8 @@ _CHANGED_BY_OPERATORS = {
     tables.alert_rules.name: "INSERT, UPDATE, DELETE",
     tables.alert_rule_cameras.name: "INSERT, DELETE",
     tables.alert_states.name: "DELETE",
+    # A test message.
+    tables.alert_deliveries.name: "INSERT",
     tables.dashboard_sessions.name: "INSERT, DELETE",
     tables.audit_log.name: "INSERT",
 }

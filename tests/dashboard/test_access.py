@@ -236,9 +236,8 @@ def opened(page: str, actor: Actor, monkeypatch: pytest.MonkeyPatch, **query: st
 
 
 def everything_on(at: AppTest) -> str:
-    parts = [str(at.main), *(each.proto.body for each in at.get("html"))]
-    parts += [str(each.proto) for each in (*at.get("vega_lite_chart"), *at.get("download_button"))]
-    return "\n".join([*parts, *(str(each.proto) for each in (*at.multiselect, *at.selectbox))])
+    """All that the browser gets: every element with its content, options and data."""
+    return "\n".join(str(getattr(node, "proto", "")) for node in at._tree)
 
 
 @pytest.mark.parametrize(

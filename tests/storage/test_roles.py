@@ -433,6 +433,7 @@ CHANGED = {
     "alert_rules": {"INSERT", "UPDATE", "DELETE"},
     "alert_rule_cameras": {"INSERT", "DELETE"},
     "alert_states": {"DELETE"},
+    "alert_deliveries": {"INSERT"},
     "dashboard_sessions": {"INSERT", "DELETE"},
     "audit_log": {"INSERT"},
 }
