@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import struct
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -124,7 +123,7 @@ def _is_jpeg(content: bytes, place: int) -> bool:
     head = content[place + 4 : place + 6]
     if len(head) < 2:
         return False
-    (length,) = struct.unpack(">H", head)
+    length = int.from_bytes(head, "big")
     after = place + 4 + length
     return length >= 2 and (after >= len(content) or content[after] == 0xFF)
 

@@ -121,12 +121,15 @@ def _draw_form(view: View, rule: AlertRule | None, names: Mapping[str, str]) -> 
             key=f"kind-{key}",
         )
         name = st.text_input("Name", rule.name if rule else "", max_chars=NAME_LENGTH, key=f"name-{key}")
-        left, middle, right = st.columns(3)
-        with left:
+        has_threshold = kind is AlertKind.LOW_COVERAGE
+        places = st.columns(3 if has_threshold else 2)
+        with places[0]:
             minutes = _ask_period(kind, rule, key)
-        with middle:
-            threshold = _ask_threshold(kind, rule, key)
-        with right:
+        threshold = rule.threshold if rule else 0.9
+        if has_threshold:
+            with places[1]:
+                threshold = _ask_threshold(threshold, key)
+        with places[-1]:
             cooldown = st.number_input(
                 "Cool-down in minutes",
                 1,
@@ -173,16 +176,8 @@ def _ask_period(kind: AlertKind, rule: AlertRule | None, key: str) -> int:
     return unit * st.number_input(label, low, high, given, key=f"minutes-{key}-{kind}")
 
 
-def _ask_threshold(kind: AlertKind, rule: AlertRule | None, key: str) -> float:
-    if kind is not AlertKind.LOW_COVERAGE:
-        return rule.threshold if rule else 0.9
-    percent = st.number_input(
-        "Coverage under, in %",
-        1,
-        100,
-        round(100 * rule.threshold) if rule else 90,
-        key=f"threshold-{key}",
-    )
+def _ask_threshold(threshold: float, key: str) -> float:
+    percent = st.number_input("Coverage under, in %", 1, 100, round(100 * threshold), key=f"threshold-{key}")
     return percent / 100
 
 

@@ -27,6 +27,13 @@ _KINDS = {
     "observations": "Estimates of single seconds of a visit",
     "coverage": "Frame counts by minute",
 }
+_FURTHER = {
+    "Messages of alerts, positions in the bus, processes that captured": "30 days",
+    "Cameras, events, alert rules": "until they are removed",
+    "Audit log": "without limit",
+}
+"""What else is stored; it contains nothing about visitors."""
+
 _OUTCOMES = {
     Outcome.CLEAN: "nothing found",
     Outcome.FOUND: "found",
@@ -67,19 +74,21 @@ def retention_table(
             left = max(-(-(end - now) // DAY_US), 0)
             since, until = _date(first, zone), f"{_date(end, zone)}, in {left} days"
         rows.append((_KINDS[kind], f"{days} days", since, until))
+    rows += [(what, until, formats.NO_VALUE, formats.NO_VALUE) for what, until in _FURTHER.items()]
     return _table(("What", "Kept for", "Oldest from", "Deleted on"), rows)
 
 
 def class_bars(counts: Sequence[int], labels: Sequence[str], faint: int = 0) -> str:
     """The share of visits in each class as bars; the first `faint` classes are marked as doubtful."""
-    total = sum(counts)
+    total, largest = sum(counts), max(counts, default=0)
     rows = []
     for number, (label, count) in enumerate(zip(labels, counts, strict=True)):
         share = count / total if total else 0.0
+        width = 100 * count / largest if largest else 0.0
         colour = theme.css_colour(theme.CAUTION if number < faint else theme.ACCENT)
         rows.append(
             f'<tr><th scope="row">{escape(label)}</th>'
-            f'<td><div class="bar" style="width:{100 * share:.1f}%;background:{colour}"></div></td>'
+            f'<td><div class="bar" style="width:{width:.1f}%;background:{colour}"></div></td>'
             f"<td>{formats.percent(share)}</td></tr>"
         )
     return f'<table class="mien bars"><tbody>{"".join(rows)}</tbody></table>'
@@ -108,7 +117,9 @@ def dead_letter_table(found: Sequence[DeadLetters], names: Mapping[str, str]) ->
 def card_table(table: CardTable) -> str:
     """A table of a model card."""
     return _table(
-        tuple(escape(head.capitalize() if head.islower() else head) for head in table.heads),
+        tuple(
+            escape(head.capitalize() if head.islower() and len(head) > 1 else head) for head in table.heads
+        ),
         [tuple(escape(cell) for cell in row) for row in table.rows],
     )
 

@@ -56,15 +56,15 @@ def draw_tiles(view: View, trend: Trend) -> None:
                 definitions.COVERAGE,
             ),
             Tile(
-                "Expression unknown",
+                "No expression",
                 formats.percent(unknown.value) if unknown else None,
-                "of visits",
+                "unknown, of visits",
                 definitions.EXPRESSION_MIX,
             ),
             Tile(
-                "Gender not labelled",
+                "No gender",
                 formats.percent(whole.gender_unknown.value) if whole.gender_unknown else None,
-                "of visits",
+                "unknown, of visits",
                 definitions.GENDER_MIX,
             ),
             Tile(

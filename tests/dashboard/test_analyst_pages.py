@@ -127,7 +127,7 @@ def test_the_quality_page_shows_frames_and_what_is_stored_until_when(monkeypatch
     monkeypatch.setenv("MIEN_KEEP_VISITS_DAYS", "100")
     at = opened("quality", period="28 days")
     text = all_text(at)
-    assert {metric.label for metric in at.metric} >= {"Coverage", "Expression unknown", "Hidden slots"}
+    assert {metric.label for metric in at.metric} >= {"Coverage", "No expression", "Hidden slots"}
     rows = [row for row in text.split("<tr>") if 'data-label="Kept for"' in row]
     assert "100 days" in rows[0]
     assert "in 32 days" in rows[0], "the oldest of 70 days"
