@@ -15,12 +15,12 @@ from common.clock import wall_clock_us
 from common.redaction import redact
 from common.source_parts import explain_literal_secret, find_literal_secret
 from ingest.backoff import Backoff
+from ingest.camera_lease import CameraLease
 from ingest.camera_source import CameraSource
 from ingest.cameras import Camera
 from ingest.counts import CaptureCounts
 from ingest.errors import IngestError, SourceError, SourceLost
 from ingest.health import HealthMonitor
-from ingest.leases import CameraLease
 from ingest.policy import PolicyInForce
 from ingest.publisher import Publisher
 from ingest.reader import ReadSettings, SourceReader

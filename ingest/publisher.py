@@ -6,11 +6,11 @@ import threading
 
 from bus.messages import CameraState, Frame
 from bus.transport import FrameWriter
+from ingest.camera_lease import CameraLease
 from ingest.cameras import Camera
 from ingest.counts import CaptureCounts
 from ingest.encoding import encode_jpeg
 from ingest.health import HealthMonitor
-from ingest.leases import CameraLease
 from ingest.policy import PolicyInForce
 from media.images import Gray
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from bus.leases import LEASE_S
 from bus.sinks import SinkUnavailable
 from ingest import leases as module
-from ingest.leases import CameraLease, LeaseKeeper, Wishes
+from ingest.camera_lease import CameraLease
+from ingest.leases import LeaseKeeper, Wishes
 from storage import tables
 from storage.engine import open_database
 from storage.leases import CameraLeases

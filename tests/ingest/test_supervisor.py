@@ -310,6 +310,7 @@ def test_a_camera_is_captured_only_while_this_process_holds_its_lease(
 def test_cameras_are_closed_while_leases_cannot_be_renewed_and_a_recording_waits(
     door: MjpegCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ingest.camera_lease.LEASE_S", 1.0)
     monkeypatch.setattr("ingest.leases.LEASE_S", 1.0)
     monkeypatch.setattr("ingest.leases.RENEW_EVERY_S", 0.2)
     clip = str(write_video(tmp_path / "clip.mp4", pictures=400))

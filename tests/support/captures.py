@@ -20,9 +20,10 @@ from bus.leases import Lease, LeaseSnapshot, LeaseStore
 from bus.messages import CameraHealth, CameraMinute, CameraState, Frame
 from bus.sinks import SinkUnavailable
 from common.clock import wall_clock_us
+from ingest.camera_lease import CameraLease
 from ingest.cameras import Camera
 from ingest.capture import CaptureSettings
-from ingest.leases import CameraLease, LeaseKeeper
+from ingest.leases import LeaseKeeper
 from ingest.sources import SourceRules
 from ingest.supervisor import Supervisor
 from media.native import configure_opencv
