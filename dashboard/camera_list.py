@@ -64,7 +64,7 @@ def _camera(camera: CameraStatus) -> str:
 
 def _policy(camera: CameraStatus) -> str:
     """What is limited: masks, switches, and whether visitors are informed."""
-    parts = [f"{camera.masks} masks"] * bool(camera.masks)
+    parts = [formats.counted(camera.masks, "mask")] * bool(camera.masks)
     parts += ["expression off"] * (not camera.read_expression) + ["gender off"] * (not camera.read_gender)
     parts += [f"notice since {escape(camera.notice_at)}"] * bool(camera.notice_at)
     return " · ".join(parts)

@@ -47,7 +47,7 @@ def draw_masks(view: View, camera: CameraRow) -> None:
             st.session_state.pop(draft, None)
             attempt(
                 view,
-                f"{camera.name}: {len(masks)} masks are saved",
+                f"{camera.name}: {formats.counted(len(masks), 'mask')} saved",
                 lambda registry: registry.set_masks(view.actor, camera.id, masks),
             )
         if st.button("Discard the changes", disabled=not changed):
@@ -90,7 +90,8 @@ def _draw_picture(camera: CameraRow, picture: bytes, masks: Masks) -> tuple[floa
             key=f"area-{camera.id}-{hash(masks)}",
             width="stretch",
             theme=None,
-            alt=f"Picture of {camera.name} with {len(masks)} masks; areas can be entered as numbers below.",
+            alt=f"Picture of {camera.name}, {formats.counted(len(masks), 'mask')}; areas can be entered as "
+            "numbers below.",
         )
     found: Mapping[str, Any] = chart["selection"].get(_SELECTED, {})
     return area_of(found.get("x", ()), found.get("y", ()))
@@ -149,7 +150,10 @@ def _offer_area(draft: str, masks: Masks, area: tuple[float, ...] | None) -> Non
     if area is None:
         return
     x, y, width, height = area
-    st.markdown(f"Selected: {width:.0%} x {height:.0%} of the picture, from {x:.0%}, {y:.0%}")
+    st.markdown(
+        f"Selected: {formats.rounded_percent(width)} x {formats.rounded_percent(height)} of the picture, "
+        f"from {_place(x, y)}"
+    )
     if st.button("Mask the selected area", icon=":material/add:"):
         _add(draft, masks, area)
 
@@ -169,18 +173,24 @@ def _list_masks(draft: str, masks: Masks) -> None:
     if not masks:
         st.caption("No masks.")
         return
-    st.caption(f"{len(masks)} masks, {covered_share(masks):.0%} of the picture")
+    st.caption(
+        f"{formats.counted(len(masks), 'mask')}, {formats.percent(covered_share(masks))} of the picture"
+    )
     for number, polygon in enumerate(masks, 1):
         xs, ys = zip(*polygon, strict=True)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"Mask {number}: {len(polygon)} points, from {min(xs):.0%}, {min(ys):.0%} to {max(xs):.0%}, "
-                f"{max(ys):.0%}",
+                f"Mask {number}: {len(polygon)} points, from {_place(min(xs), min(ys))} to "
+                f"{_place(max(xs), max(ys))}",
                 width="stretch",
             )
             if st.button("Remove", key=f"{draft}-{number}", help=f"Remove mask {number}"):
                 st.session_state[draft] = masks[: number - 1] + masks[number:]
                 st.rerun(scope="fragment")
+
+
+def _place(x: float, y: float) -> str:
+    return f"{formats.rounded_percent(x)}, {formats.rounded_percent(y)}"
 
 
 def _offer_text(camera: CameraRow, draft: str, masks: Masks) -> None:

@@ -66,6 +66,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 mask", "2 masks"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def capitalized(label: str) -> str:
     """A label with a capital first letter."""
     return label[:1].upper() + label[1:]
