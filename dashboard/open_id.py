@@ -25,7 +25,7 @@ from storage.users import RESERVED_NAMES
 CALLBACK = f"{PATH}/callback"
 """The path to which the provider sends the browser back, below the base path."""
 
-_MOST_STATES = 1000
+_MOST_STATES = 20_000
 _MOST_NAME = 200
 _TARGET = "mien_target"
 

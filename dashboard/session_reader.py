@@ -16,7 +16,7 @@ from storage.users import read_users
 PASSWORD, OPEN_ID = "password", "oidc"
 """How a session began."""
 
-KEPT_S = 2.0
+KEPT_S = 5.0
 """Seconds for which an answer is used again: a session that was ended elsewhere ends so much later."""
 
 _MOST_KEPT = 1000

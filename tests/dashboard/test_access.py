@@ -290,3 +290,47 @@ def test_a_session_that_has_ended_shows_a_way_to_sign_in(monkeypatch: pytest.Mon
     assert [each.value for each in at.subheader] == ["Signed out"]
     assert any('href="/sign-in"' in each.proto.body for each in at.get("html"))
     assert not at.metric
+
+
+def test_an_operator_adds_changes_and_removes_users(
+    monkeypatch: pytest.MonkeyPatch, engine: sa.Engine, tmp_path: Path
+) -> None:
+    file = PasswordFile(tmp_path / "users.json")
+    monkeypatch.setenv("MIEN_USERS_FILE", str(file.path))
+    at = opened("settings", Actor("olga", Role.OPERATOR), monkeypatch, section="Users and roles")
+    at.text_input[0].set_value("ben")
+    at.text_input(key="password-of-new").set_value("short")
+    submit = next(button for button in at.button if button.label == "Add")
+    submit.click().run()
+    assert "has 5 characters" in at.error[0].value
+    assert file.users() == {}
+    at.text_input(key="password-of-new").set_value("three small green apples")
+    next(each for each in at.multiselect if each.label == "Sites of an analyst").set_value([HARBOUR])
+    next(button for button in at.button if button.label == "Add").click().run()
+    assert not at.exception
+    assert file.users()["ben"].actor == BEN
+    at.text_input(key="password-of-ben").set_value("four large yellow pears")
+    next(button for button in at.button if button.label == "Change").click().run()
+    assert file.verify("ben", "four large yellow pears")
+    at.button(key="remove-user-ben").click().run()
+    assert not at.exception
+    assert file.users() == {}
+    entries = read_audit(engine, LOCAL, limit=3)
+    assert [(each.actor, each.action) for each in entries] == [
+        ("olga", "user.remove"),
+        ("olga", "user.password"),
+        ("olga", "user.add"),
+    ]
+
+
+def test_a_callback_runs_as_whoever_is_signed_in_when_it_runs(
+    monkeypatch: pytest.MonkeyPatch, engine: sa.Engine, tmp_path: Path
+) -> None:
+    file = PasswordFile(tmp_path / "users.json")
+    monkeypatch.setenv("MIEN_USERS_FILE", str(file.path))
+    add_user(engine, LOCAL, file, BEN, "three small green apples")
+    at = opened("settings", Actor("olga", Role.OPERATOR), monkeypatch, section="Users and roles")
+    monkeypatch.setattr(sign_in, "current_actor", lambda: Actor("olga", Role.ANALYST))
+    at.button(key="remove-user-ben").click().run()
+    assert not at.exception
+    assert list(file.users()) == ["ben"]
