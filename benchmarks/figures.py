@@ -24,6 +24,7 @@ from dashboard.selection import PRESETS, WEEK, Selection
 from storage.camera_status import read_camera_status
 from storage.engine import Database, open_database
 from storage.events import read_events
+from storage.figures.classes import read_classes
 from storage.figures.comparison import Chosen, compare
 from storage.figures.cross import read_cross
 from storage.figures.quality import read_oldest, read_quality
@@ -141,6 +142,7 @@ def list_questions(now: int, cameras: Sequence[str]) -> dict[str, Question]:
             f"hours of the week, {period}": partial(read_week, timeline=timeline, choice=choice),
             f"expression by gender, {period}": partial(read_cross, timeline=timeline, choice=choice),
             f"quality, {period}": partial(read_quality, timeline=timeline),
+            f"face size and confidence, {period}": partial(read_classes, timeline=timeline, choice=choice),
         }
     return questions | _list_comparisons(now, cameras)
 

@@ -57,11 +57,12 @@ def encode(message: Mapping[str, Any]) -> str:
 def _text(report: Report, subjects: list[dict[str, str]], simulated: bool) -> str:
     rule = report.rule
     start = f"Resolved: {rule.kind}" if report.resolved else rule.kind.value.capitalize()
-    place = "" if rule.kind.compares_days or not report.site else f" ({report.site})"
+    count = f"{len(subjects)} cameras" if len(subjects) > 1 and not rule.kind.compares_days else ""
+    about = [each for each in ("" if rule.kind.compares_days else report.site, count) if each]
+    place = f" ({', '.join(about)})" if about else ""
     lines = "; ".join(f"{each['name'] or 'cameras without a site'}: {each['detail']}" for each in subjects)
     note = f" ({SIMULATED})" if simulated else ""
-    count = f" {len(subjects)} cameras" if len(subjects) > 1 and not rule.kind.compares_days else ""
-    return _cut(f"{start}{place}:{count} {lines}", _LONGEST_TEXT) + note
+    return _cut(f"{start}{place}: {lines}", _LONGEST_TEXT) + note
 
 
 def _cut(text: str, length: int) -> str:

@@ -16,7 +16,7 @@ from ingest.errors import IngestError
 from mien.alerts.addresses import Address
 
 ATTEMPT_S = 10.0
-"""The longest time that one attempt may take, from the look-up of the name to the answer."""
+"""The longest time that one attempt may take after the look-up of the name, which the machine limits."""
 
 _POLICY = AddressPolicy(networks=parse_networks(("0.0.0.0/0", "::/0")))
 """Any address but those that are never allowed: link-local, multicast, metadata services of clouds."""

@@ -42,7 +42,7 @@ def read_classes(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Visit
     within = (_TABLE.c.day >= start) & (_TABLE.c.day < end)
     with snapshot(engine) as connection:
         days, hidden = _read_days(connection, within, choice)
-        counts = {kind: _read_counts(connection, kind, within, days - hidden, choice) for kind in EDGES}
+        counts = _read_counts(connection, within, days - hidden, choice)
     return VisitClasses(counts["size"], counts["confidence"], len(days - hidden), len(hidden))
 
 
@@ -69,20 +69,18 @@ def _read_days(
 
 
 def _read_counts(
-    connection: sa.Connection,
-    kind: Kind,
-    within: sa.ColumnElement[bool],
-    days: frozenset[int],
-    choice: Choice,
-) -> tuple[int, ...]:
-    counts = [0] * (len(EDGES[kind]) + 1)
+    connection: sa.Connection, within: sa.ColumnElement[bool], days: frozenset[int], choice: Choice
+) -> dict[Kind, tuple[int, ...]]:
+    """The visits of each class on these days, by kind of class."""
     query = (
-        sa.select(_TABLE.c["class"], sa.func.sum(_TABLE.c.visits))
-        .where(within, _TABLE.c.kind == kind, _TABLE.c.day.in_(sorted(days)))
-        .group_by(_TABLE.c["class"])
+        sa.select(_TABLE.c.kind, _TABLE.c["class"], sa.func.sum(_TABLE.c.visits))
+        .where(within, _TABLE.c.day.in_(sorted(days)))
+        .group_by(_TABLE.c.kind, _TABLE.c["class"])
     )
     if choice.cameras is not None:
         query = query.where(_TABLE.c.camera_id.in_(sorted(choice.cameras)))
-    for number, count in connection.execute(query):
-        counts[number] = int(count)
-    return tuple(counts)
+    found = {(kind, number): int(count) for kind, number, count in connection.execute(query)}
+    return {
+        kind: tuple(found.get((kind, number), 0) for number in range(len(edges) + 1))
+        for kind, edges in EDGES.items()
+    }
