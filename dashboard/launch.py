@@ -24,12 +24,15 @@ def check(settings: Settings) -> list[str]:
 
     Raises ValueError, which names the settings, where it may not be started.
     """
-    address = settings.dashboard_address
-    open_to_others = address not in ADDRESSES and not settings.dashboard_trusted_network
-    if open_to_others and not settings.requires_sign_in:
+    address, trusted = settings.dashboard_address, settings.dashboard_trusted_network
+    open_to_others = address not in ADDRESSES and not trusted
+    named = urlsplit(settings.dashboard_url or "").hostname
+    behind_proxy = named is not None and named not in ADDRESSES and not trusted
+    if (open_to_others or behind_proxy) and not settings.requires_sign_in:
+        what = f"dashboard_address {address}" if open_to_others else f"dashboard_url {settings.dashboard_url}"
         raise ValueError(
-            f"dashboard_address {address}: other machines may reach it, so users have to sign in: set "
-            f"users_file or oidc_issuer, or use {LOOPBACK}"
+            f"{what}: other machines may reach it, so users have to sign in: set users_file or oidc_issuer, "
+            f"or use {LOOPBACK}"
         )
     _check_url(settings)
     if settings.oidc_issuer:

@@ -39,6 +39,15 @@ def test_an_address_that_other_machines_may_reach_needs_sign_in(address: str) ->
     assert check(Settings(dashboard_address=address, users_file=FILE, dashboard_url=URL)) == []
 
 
+def test_an_address_of_a_proxy_needs_sign_in() -> None:
+    with pytest.raises(
+        ValueError, match=r"dashboard_url https://shop.example: .* set users_file or oidc_issuer"
+    ):
+        check(Settings(dashboard_url=URL))
+    assert check(Settings(dashboard_url=URL, users_file=FILE)) == []
+    assert check(Settings(dashboard_url="http://localhost:8443")) == []
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_loopback_address_needs_no_sign_in(address: str) -> None:
     assert check(Settings(dashboard_address=address)) == []
@@ -56,8 +65,9 @@ def test_sign_in_by_a_provider_needs_the_address_for_browsers_and_a_client() -> 
 def test_the_path_of_the_address_for_browsers_is_the_base_path() -> None:
     for base_path in ("", "shop/mien"):
         with pytest.raises(ValueError, match=r"dashboard_url .*: its path is not dashboard_base_path"):
-            check(Settings(dashboard_url=f"{URL}/mien", dashboard_base_path=base_path))
-    assert check(Settings(dashboard_url=f"{URL}/mien/", dashboard_base_path="mien")) == []
+            check(Settings(dashboard_url=f"{URL}/mien", dashboard_base_path=base_path, users_file=FILE))
+    found = check(Settings(dashboard_url=f"{URL}/mien/", dashboard_base_path="mien", users_file=FILE))
+    assert found == []
 
 
 def test_browsers_may_use_the_names_that_the_settings_give() -> None:
