@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -269,7 +270,9 @@ def change_workers(run: ScenarioRun, rounds: int) -> None:
         else:
             worker = group.remove_oldest()
             stops.append(worker.stop())
-            if worker.process.returncode:
+            # Until Python runs, the signal ends the process itself: it has done nothing yet.
+            has_begun = worker.log.stat().st_size > 0
+            if worker.process.returncode not in {0, *([] if has_begun else [-signal.SIGTERM])}:
                 run.violations.append(f"SIGTERM ended a worker with exit code {worker.process.returncode}")
         run.faults += 1
     run.faults -= 1  # `record_recovery` counts the last one.
