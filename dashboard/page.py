@@ -39,15 +39,21 @@ def show(
     refresh: bool = True,
     least_s: float = 0.0,
     every_s: float | None = None,
+    secondary: bool = False,
 ) -> None:
     """Draw a page, and draw it again every `refresh_seconds`, at least `least_s`, unless `refresh` is False.
 
     With `every_s` it is drawn again after so many seconds, whatever the settings say.
 
     A page that `needs_results` is replaced by a notice as long as there are none, and every page is while the
-    database is unavailable or the selected period has no answer.
+    database is unavailable or the selected period has no answer. A `secondary` part of a page draws nothing
+    then, because the first part explains it.
     """
     settings = Settings()
+
+    def explain(notice: Callable[..., None], *about: object) -> None:
+        if not secondary:
+            notice(*about)
 
     def draw_page() -> None:
         try:
@@ -56,23 +62,23 @@ def show(
         except sign_in.SignedOut:
             st.rerun()
         except StorageError as error:
-            notices.show_database_unavailable(str(error))
+            explain(notices.show_database_unavailable, str(error))
             return
         drawn = bar.selected()
         if drawn.offer != bar.offer_of(status):
             st.rerun()
         try:
             if needs_results and status.newest_result is None:
-                notices.show_no_data(len(status.cameras))
+                explain(notices.show_no_data, len(status.cameras))
                 return
             cameras = queries.restrict(settings, actor, drawn.selection.cameras)
             draw(View(settings, status, replace(drawn.selection, cameras=cameras), actor))
         except AccessDenied as error:
-            notices.show_denied(str(error))
+            explain(notices.show_denied, str(error))
         except StorageError as error:
-            notices.show_database_unavailable(str(error))
+            explain(notices.show_database_unavailable, str(error))
         except WrongPeriod as error:
-            notices.show_wrong_period(str(error))
+            explain(notices.show_wrong_period, str(error))
 
     every = every_s or (max(settings.refresh_seconds, least_s) if refresh else None)
     st.fragment(run_every=every)(draw_page)()

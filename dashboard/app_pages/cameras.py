@@ -87,4 +87,4 @@ def _draw_panel(view: View, camera_id: str, chosen: str) -> None:
 
 
 page.show(draw_status, needs_results=False)
-page.show(draw_management, needs_results=False, refresh=False)
+page.show(draw_management, needs_results=False, refresh=False, secondary=True)
