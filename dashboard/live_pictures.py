@@ -21,7 +21,7 @@ from storage.processes import Process
 from storage.unblurred import record_unblurred
 
 UNBLURRED_MINUTES = 10
-"""How long faces are shown after the audit log has recorded it; then the viewer asks again."""
+"""How long faces are shown after the audit log has recorded it; who watches longer is recorded again."""
 
 _ANSWER_S = 4.0
 _FRESH_S = 5.0

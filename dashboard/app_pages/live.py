@@ -11,8 +11,7 @@ from dashboard.page import View
 from storage.camera_status import CameraStatus, Condition
 
 EVERY_S = 0.7
-# Keys of the session: the process that answered last, and the permission to see faces. (Streamlit would draw a
-# string that stands alone.)
+# Keys of the session: the process that answered last, and the permission to see faces.
 _PROCESS, _UNBLURRED = "live-process", "live-unblurred"
 
 
@@ -31,7 +30,8 @@ def draw_page(view: View) -> None:
     st.caption(f"{hidden}. The picture exists in memory only, and only while somebody watches.")
     if camera.condition in {Condition.ONLINE, Condition.CONNECTING}:
         unblurred = _permission(view, camera.camera_id) if shows_faces else None
-        _draw_live(view, camera, unblurred)
+        with st.container(key="watched"):
+            _draw_live(view, camera, unblurred)
     else:
         notices.show_not_live(camera.condition, camera.reason)
 
