@@ -74,7 +74,11 @@ def run_pipeline(
         registered_before = {camera.id for camera in registry.cameras()}
         registry.sync(LOCAL, cameras, configured_policies(settings))
         if not registry.cameras():
-            raise StartError("no cameras: pass --source, list them in mien.yaml or use `mien cameras add`")
+            if not dashboard:
+                raise StartError(
+                    "no cameras: pass --source, list them in mien.yaml or use `mien cameras add`"
+                )
+            _log.warning("no camera is registered yet: add one on the page Cameras of the dashboard")
         if options.temporary_cameras:
             stack.callback(_unregister, registry, options.temporary_cameras - registered_before)
         parts = embedded.create_parts(settings, engine, options, leases, metrics)
