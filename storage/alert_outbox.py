@@ -132,9 +132,9 @@ def receivers_of(sender: TaskHolder | None) -> dict[str, str]:
     return found
 
 
-def read_due(engine: sa.Engine, now: int, limit: int = 20) -> list[Delivery]:
-    """The messages whose next attempt is due, the oldest first. Raises DatabaseError."""
-    due = (_TABLE.c.outcome == WAITING) & (_TABLE.c.next_at <= now)
+def read_due(engine: sa.Engine, channel: str, now: int, limit: int = 5) -> list[Delivery]:
+    """The messages to a channel whose next attempt is due, the oldest first. Raises DatabaseError."""
+    due = (_TABLE.c.channel == channel) & (_TABLE.c.outcome == WAITING) & (_TABLE.c.next_at <= now)
     return _read(engine, sa.select(_TABLE).where(due).order_by(_TABLE.c.created_at, _TABLE.c.id).limit(limit))
 
 
@@ -142,6 +142,14 @@ def read_deliveries(engine: sa.Engine, actor: Actor, limit: int = 20) -> list[De
     """The newest messages first. Raises AccessDenied for analysts, and DatabaseError."""
     actor.require_operator("read the deliveries of alerts")
     return _read(engine, sa.select(_TABLE).order_by(_TABLE.c.created_at.desc(), _TABLE.c.id).limit(limit))
+
+
+def fail_other_channels(engine: sa.Engine, channels: Iterable[str], now: int) -> None:
+    """Give up the messages to channels that have no receiver any more. Raises DatabaseError."""
+    lost = (_TABLE.c.outcome == WAITING) & _TABLE.c.channel.not_in(list(channels))
+    values = {"outcome": FAILED, "finished_at": now, "error": "this channel has no receiver any more"}
+    with engine.begin() as connection:
+        connection.execute(sa.update(_TABLE).where(lost).values(**values))
 
 
 def note_attempt(

@@ -24,7 +24,7 @@ from mien.alerts.webhook import Webhook
 from mien.errors import SettingsError
 from mien.metrics import Metrics
 from mien.settings import Settings
-from storage.alert_outbox import TASK, Delivery, note_attempt, queue_message, read_due
+from storage.alert_outbox import TASK, Delivery, fail_other_channels, note_attempt, queue_message, read_due
 from storage.alert_rules import AlertKind, AlertRule, read_rules
 from storage.alert_states import Status, read_states, replace_states
 from storage.camera_status import CameraStatus, read_camera_status
@@ -37,8 +37,8 @@ from storage.task_leases import TaskLease
 LEASE_S = 60.0
 """The lease of the task; renewed before every attempt, each of which is much shorter."""
 
-MOST_ATTEMPTS = 12
-"""After so many attempts, over about an hour and a half, a message has failed."""
+MOST_ATTEMPTS = 48
+"""After so many attempts, over about seven hours, a message has failed."""
 
 _TICK_S = 5.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 2.0, 900.0
@@ -141,6 +141,9 @@ class AlertLoop:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; while the database is unavailable, wait for it."""
+        with suppress(DatabaseError):  # They stay on the page as waiting.
+            if self._lease.hold():
+                fail_other_channels(self._engine, self._receivers, self._clock())
         while not stop.is_set():
             try:
                 self.work_once(stop)
@@ -159,11 +162,15 @@ class AlertLoop:
             self._metrics.alerts_firing.set(0)
             return False
         self._judge()
-        for delivery in read_due(self._engine, self._clock()):
-            if stop.is_set() or not self._lease.hold():
-                break
-            self._deliver(delivery)
+        for receiver in self._receivers.values():
+            self._send_due(receiver, stop)
         return True
+
+    def _send_due(self, receiver: Receiver, stop: threading.Event) -> None:
+        """Send what is due until an attempt fails: judging does not wait for a receiver that hangs."""
+        for delivery in read_due(self._engine, receiver.channel, self._clock()):
+            if stop.is_set() or not self._lease.hold() or not self._deliver(receiver, delivery):
+                return
 
     def _judge(self) -> None:
         now = self._clock()
@@ -200,23 +207,20 @@ class AlertLoop:
             findings[rule.id] = judged.findings
         return findings
 
-    def _deliver(self, delivery: Delivery) -> None:
-        receiver = self._receivers.get(delivery.channel)
-        error: str | None = "this channel has no receiver any more"
-        retry_at = None
-        if receiver:
-            try:
-                receiver.send(delivery.id, delivery.body.encode())
-                error = None
-            except DeliveryError as failure:
-                error = str(failure)
-                if delivery.attempts + 1 < MOST_ATTEMPTS:
-                    retry_at = self._clock() + round(back_off_s(delivery.attempts) * MICROSECONDS)
+    def _deliver(self, receiver: Receiver, delivery: Delivery) -> bool:
+        error, retry_at = None, None
+        try:
+            receiver.send(delivery.id, delivery.body.encode())
+        except DeliveryError as failure:
+            error = str(failure)
+            if delivery.attempts + 1 < MOST_ATTEMPTS:
+                retry_at = self._clock() + round(back_off_s(delivery.attempts) * MICROSECONDS)
         outcome = "delivered" if error is None else "retried" if retry_at else "failed"
         if error:
             _log.warning("alert %s by %s %s: %s", delivery.id, delivery.channel, outcome, error)
         self._metrics.alert_deliveries.labels(delivery.channel, outcome).inc()
         note_attempt(self._engine, delivery, self._clock(), error, retry_at)
+        return error is None
 
 
 def back_off_s(attempts: int) -> float:

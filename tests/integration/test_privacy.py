@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.support.processes import free_port, running
+from tests.support.processes import free_port, mien, running
 
 PICTURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WebP": b"WEBPVP8"}
 
@@ -49,6 +49,13 @@ def test_a_run_writes_no_picture(tmp_path: Path) -> None:
         assert process.wait(20) == 0
     assert (tmp_path / "mien-demo.db").stat().st_size > 10_000
     assert pictures_below(tmp_path) == []
+    checked = mien(
+        tmp_path, "privacy", "check", "--database", "sqlite:///mien-demo.db", "--log", log, variables={}
+    )
+    assert f"log {log}" in checked.stdout
+    # Temporary folders beyond this test's are of other tests.
+    lines = [line for line in checked.stdout.splitlines() if "/dev/shm" not in line]
+    assert [line for line in lines if line.startswith(("found", "unread"))] == [], checked.stdout
 
 
 def wait_for_visits(database: Path, seconds: float = 90) -> None:

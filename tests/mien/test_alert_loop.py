@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,9 +14,10 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraHealth, CameraMinute, CameraState
 from common.access import LOCAL, AccessDenied, Actor, Role
+from common.clock import wall_clock_us
 from mien.alerts.addresses import parse_webhook
 from mien.alerts.conditions import Rules
-from mien.alerts.loop import MOST_ATTEMPTS, AlertLoop, back_off_s, create_receivers
+from mien.alerts.loop import MOST_ATTEMPTS, AlertLoop, back_off_s, create_receivers, send_alerts
 from mien.alerts.receivers import Receiver, tls_context
 from mien.alerts.webhook import Webhook
 from mien.errors import SettingsError
@@ -251,3 +253,20 @@ def test_a_webhook_needs_a_key_and_a_secret_in_the_file_is_refused(
 
 def test_without_a_receiver_no_process_sends(configured: pytest.MonkeyPatch) -> None:
     assert create_receivers(Settings()) == []
+
+
+def test_the_thread_sends_while_the_block_runs_and_gives_the_task_back(
+    engine: sa.Engine, hook: Hook, configured: pytest.MonkeyPatch
+) -> None:
+    configured.setenv("MIEN_ALERT_WEBHOOK", hook.url)
+    configured.setenv("MIEN_ALERT_WEBHOOK_SECRET", "s" * 16)
+    with send_alerts(engine, load(timezone="Europe/Berlin"), Metrics()):
+        deadline = time.monotonic() + 60
+        while read_sender(engine) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        queue_test(engine, LOCAL, wall_clock_us())
+        while not hook.requests:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert read_sender(engine) is None
