@@ -12,6 +12,10 @@ import sqlalchemy as sa
 from common.access import Actor, Role
 from common.clock import wall_clock_us
 from storage import audit, tables
+from storage.errors import StorageError
+
+SITES_LENGTH = 2000
+"""The greatest number of characters of all sites of a user, written as JSON."""
 
 HOUR_US = 3_600_000_000
 _sessions = tables.dashboard_sessions
@@ -35,10 +39,14 @@ def start_session(
 ) -> str:
     """Start a session; returns its token. Expired sessions are deleted, the sign-in is in the audit log.
 
-    Raises DatabaseError where the database cannot be written.
+    Raises DatabaseError where the database cannot be written, StorageError for a scope that is too long.
     """
     token, now = secrets.token_urlsafe(32), wall_clock_us()
     sites = None if actor.sites is None else json.dumps(sorted(actor.sites))
+    if sites and len(sites) > SITES_LENGTH:
+        raise StorageError(
+            f"user {actor.name}: has too many sites, {len(sites)} characters of {SITES_LENGTH}"
+        )
     row = {
         "token_hash": _hash(token),
         "user": actor.name,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common.access import LOCAL, Actor, Role
 from storage import sessions, tables
 from storage.audit import read_audit
+from storage.errors import StorageError
 from storage.sessions import HOUR_US, end_session, read_session, record_refusal, start_session
 from tests.support.databases import rows
 
@@ -23,6 +24,13 @@ def test_a_session_is_found_by_its_token_alone(engine: sa.Engine) -> None:
     assert token not in str(row)
     for other in ("", token[:-1], token + "x", str(row["token_hash"]), "%"):
         assert read_session(engine, other) is None
+
+
+def test_a_scope_that_is_too_long_is_refused(engine: sa.Engine) -> None:
+    many = Actor("ben", Role.ANALYST, frozenset(f"Site {number}" for number in range(1000)))
+    with pytest.raises(StorageError, match="user ben: has too many sites"):
+        start_session(engine, many, "oidc", "", 8, "")
+    assert rows(engine, tables.dashboard_sessions) == []
 
 
 def test_each_session_has_a_token_of_its_own(engine: sa.Engine) -> None:

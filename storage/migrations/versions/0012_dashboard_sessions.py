@@ -13,7 +13,7 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.String(64), primary_key=True),
         sa.Column("user", sa.String(200), nullable=False),
         sa.Column("role", sa.String(20), nullable=False),
-        sa.Column("sites", sa.String(4000)),
+        sa.Column("sites", sa.String(2000)),
         sa.Column("method", sa.String(20), nullable=False),
         sa.Column("credential", sa.String(64), nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
