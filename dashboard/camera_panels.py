@@ -113,7 +113,7 @@ def draw_schedule(view: View, camera: CameraRow) -> None:
         if not st.form_submit_button("Save", type="primary"):
             return
     try:
-        hours = "" if always else _join_hours(texts)
+        hours = "" if always else join_hours(texts)
     except StorageError as error:
         show_problem(error)
         return
@@ -124,7 +124,7 @@ def draw_schedule(view: View, camera: CameraRow) -> None:
     )
 
 
-def _join_hours(texts: dict[str, str]) -> str:
+def join_hours(texts: dict[str, str]) -> str:
     """The text of a week from the texts of its days; raises StorageError."""
     parts = [
         f"{day} {part.strip()}" for day, text in texts.items() for part in text.split(",") if part.strip()
