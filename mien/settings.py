@@ -325,7 +325,7 @@ def environment(settings: Settings) -> dict[str, str]:
         *("keep_visits_days", "keep_observations_days", "keep_coverage_days", "operator_name", "contact"),
     )
     shown = {name: str(getattr(settings, name)) for name in names}
-    for name in (*_SIGN_IN, "log_files"):
+    for name in (*_SIGN_IN, "log_files", "source_parameters"):
         value = getattr(settings, name)
         if value is not None:
             shown[name] = json.dumps(value) if isinstance(value, tuple) else str(value)

@@ -88,9 +88,7 @@ def test_a_closed_camera_says_when_it_opens() -> None:
 
 def test_a_week_is_written_so_that_it_can_be_read() -> None:
     week = parse_open_hours("Mo-We 09:00-20:00, We 22:00-02:00")
-    assert format_open_hours(week) == (
-        "Mo-Tu 09:00-20:00, We 09:00-20:00, We 22:00-24:00, Th 00:00-02:00"
-    )
+    assert format_open_hours(week) == ("Mo-Tu 09:00-20:00, We 09:00-20:00, We 22:00-24:00, Th 00:00-02:00")
     assert parse_open_hours(format_open_hours(week)) == week
     assert format_open_hours(parse_open_hours("")) == ""
 
