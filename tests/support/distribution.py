@@ -52,6 +52,7 @@ LONGEST_FIRST = (
     "training/test_fit.py",
     "kafka",
     "integration/test_dashboard_browser.py",
+    "integration/test_sign_in.py",
     "integration/test_clips.py",
     "integration/test_training_figures.py",
     "training/test_tuning.py",
