@@ -19,7 +19,7 @@ from dashboard.live_pictures import read_live
 from dashboard.page import View
 from storage.registry import CameraRow
 
-_WIDTH, _MOST_HEIGHT = 720, 720
+_WIDTH, _MOST_HEIGHT = 560, 560
 _SELECTED = "area"
 _EDGE, _FILL = (214, 90, 18, 255), (20, 22, 28, 190)
 _PERCENT = {"left": "Left, %", "top": "Top, %", "width": "Width, %", "height": "Height, %"}
