@@ -55,13 +55,12 @@ class TaskLease:
                 "expires_at": now + self._length_us,
             }
             free = (_TABLE.c.holder == self._holder) | (_TABLE.c.expires_at <= now)
-            taken = connection.execute(
-                sa.update(_TABLE).where(_TABLE.c.task == self._task, free).values(**values)
-            ).rowcount
-            if not taken:
+            take = sa.update(_TABLE).where(_TABLE.c.task == self._task, free).values(**values)
+            taken = connection.scalar(take.returning(_TABLE.c.task))
+            if taken is None:
                 new = self._insert(_TABLE).values(task=self._task, **values).on_conflict_do_nothing()
-                taken = connection.execute(new).rowcount
-        return taken == 1
+                taken = connection.scalar(new.returning(_TABLE.c.task))
+        return taken is not None
 
     def is_held(self, connection: sa.Connection) -> bool:
         """Whether this process holds the lease; on PostgreSQL nobody can take it until the transaction ends.

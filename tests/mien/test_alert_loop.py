@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -270,3 +271,16 @@ def test_the_thread_sends_while_the_block_runs_and_gives_the_task_back(
             assert time.monotonic() < deadline
             time.sleep(0.02)
     assert read_sender(engine) is None
+
+
+def test_processes_that_judge_at_the_same_time_send_one_message(shop: Shop) -> None:
+    add_rule(shop.engine, LOCAL, DOWN)
+    shop.states = dict.fromkeys(shop.states, CameraState.RETRYING)
+    loops = [shop.loop() for _ in range(3)]
+    with ThreadPoolExecutor(len(loops)) as pool:
+        for _ in range(14):
+            shop.go(0.5)
+            assert sum(pool.map(lambda loop: loop.work_once(NEVER), loops)) == 1
+            with shop.engine.begin() as connection:  # The lease is free at each step.
+                connection.execute(sa.update(tables.task_leases).values(expires_at=0))
+    assert len(shop.hook.requests) == 1
