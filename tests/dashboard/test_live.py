@@ -143,6 +143,14 @@ class TestPictures:
         answer = read_live(settings, LOCAL, "entrance", before=answer.analysed_by)
         assert answer.analysed_by == before, "the other one has ended"
 
+    def test_what_is_no_camera_is_refused_by_the_process(
+        self, engine: sa.Engine, entrance: EntranceAnalyser
+    ) -> None:
+        (process,) = read_processes(engine)
+        for camera in ("", "../x", "A" * 65):
+            with pytest.raises(ProcessRefused, match="camera: is missing or no id"):
+                internal_client.call(process, "GET", "/preview", {"camera": camera})
+
     def test_a_process_that_does_not_answer_hides_no_other_one(
         self, engine: sa.Engine, settings: Settings, entrance: EntranceAnalyser
     ) -> None:
