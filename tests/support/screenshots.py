@@ -47,6 +47,7 @@ def main(folder: Path, minutes: float) -> None:
             ("trends", "period=28+days", 1400),
             ("compare", "kind=Before+and+after+an+event", 1000),
             ("cameras", "", 460),
+            ("quality", "period=28+days", 1080),
         ):
             path = folder / f"{page}-light.png"
             take_screenshot(browser, f"{address}/{page}?{query}", "light", path, height)
