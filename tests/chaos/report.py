@@ -47,7 +47,8 @@ _INTRODUCTION = """# Reliability
 `make chaos` writes this page; it ran last on {date}, and the runs behind the rows took {minutes:.0f} minutes.
 Every figure is measured, none is estimated; [{figures}]({figures}) holds all of them.
 A row may come from a run of its own (`python -m tests.chaos --report docs/reliability.md --only WORD`), and
-from an earlier state of the program than another row.
+from an earlier state of the program than another row. Other work on the machine makes more frames stale and
+recovery longer; no rule of the oracle depends on it.
 
 Four cameras of the simulated shop publish 5 frames per second each, and two `mien work` processes share them.
 Frames pass through a real Kafka broker, results go to a real PostgreSQL server, and faults are injected into
@@ -79,9 +80,9 @@ _EXPLANATION = """
 captured, since what the killed process had in its memory is unknown. *Dropped* frames were discarded while
 Kafka was unavailable and never reached a worker. *Stale* frames were older than two seconds when a worker
 received them. *Failed* frames could not be decoded; poison records count as *failed*, or as *stale* if they
-are too old before their JPEG is decoded. *Superseded* frames are of an earlier capture of
-their camera than one that was analysed.
-*Lost* is the number of frames that no row counts, *doubled* the number of counts beyond the existing frames.
+are too old before their JPEG is decoded. *Superseded* frames are of an earlier capture of their camera than
+one that was analysed. *Lost* is the number of frames that no row counts, *doubled* the number of counts
+beyond the existing frames.
 """
 
 _DUPLICATES = """
