@@ -272,7 +272,7 @@ def test_open_and_closed_ports_look_the_same_from_a_browser(scheme: str) -> None
 @pytest.mark.parametrize(
     "source",
     [
-        *("0", "clip.mp4", "/etc", "file:///etc/passwd", "demo://till", "ftp://10.0.0.5/", "HTTP:/10.0.0.5"),
+        *("0", "clip.mp4", "/etc", "file:///etc/passwd", "demo:till", "ftp://10.0.0.5/", "HTTP:/10.0.0.5"),
         *("http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://2130706433/", "http://8.8.8.8/"),
         *(
             "http://169.254.169.254/latest",
@@ -305,3 +305,7 @@ def test_refused_addresses_are_found_before_a_camera_is_stored() -> None:
         with pytest.raises(SourceError, match="not allowed"):
             check_source(source, SourceRules())
     check_source("http://camera-that-is-off.invalid/", SourceRules())
+
+
+def test_a_simulated_camera_may_come_from_a_browser() -> None:
+    check_browser_source("demo://till", SourceRules({}))
