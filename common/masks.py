@@ -19,6 +19,9 @@ MOST_MASKS = 16
 MOST_POINTS = 32
 """Points of one mask; the fewest are 3."""
 
+MOST_POINTS_TOGETHER = 100
+"""Points of all masks of a camera, so that no column of the database has room for a picture."""
+
 _LEAST_POINTS = 3
 _DIGITS = 4
 _LEAST_AREA = 1e-5
@@ -32,14 +35,18 @@ class MaskError(ValueError):
 def make_masks(regions: Iterable[Sequence[Any]]) -> Masks:
     """The masks of some regions: each is a rectangle, [x, y, width, height], or a list of 3 to 32 points.
 
-    Raises MaskError for more than 16 regions, for points outside of the picture, and for a polygon without an
-    area or whose sides cross, since it would be unclear what is inside.
+    Raises MaskError for more than 16 regions or 100 points, for points outside of the picture, and for a
+    polygon without an area or whose sides cross, since it would be unclear what is inside.
     """
     if not isinstance(regions, Iterable) or isinstance(regions, str | dict):
         raise MaskError("masks: expected a list of rectangles [x, y, width, height] or lists of points")
     polygons = tuple(_polygon(number, region) for number, region in enumerate(regions, 1))
     if len(polygons) > MOST_MASKS:
         raise MaskError(f"{len(polygons)} masks: the most are {MOST_MASKS}; join neighbouring ones")
+    if (points := sum(map(len, polygons))) > MOST_POINTS_TOGETHER:
+        raise MaskError(
+            f"masks: together they have {points} points, the most are {MOST_POINTS_TOGETHER}; use rectangles"
+        )
     return polygons
 
 

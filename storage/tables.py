@@ -26,7 +26,7 @@ REASON_LENGTH = 500
 PURPOSE_LENGTH = 500
 """The maximum number of characters of a camera's purpose."""
 
-MASKS_LENGTH = 10_000
+MASKS_LENGTH = 2000
 """The maximum number of characters of a camera's masks, as `common.masks` writes them."""
 
 PROCESS_LENGTH = 200

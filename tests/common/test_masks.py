@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.masks import MaskError, covered_share, format_masks, make_masks, parse_masks
+from storage.tables import MASKS_LENGTH
 
 TRIANGLE = ((0.1, 0.1), (0.9, 0.1), (0.5, 0.8))
 
@@ -22,14 +23,6 @@ def test_a_rectangle_and_a_polygon_become_points() -> None:
 def test_no_masks_are_an_empty_text() -> None:
     assert format_masks(()) == ""
     assert parse_masks(" ") == ()
-
-
-def test_the_largest_masks_fit_into_their_column() -> None:
-    circle = [
-        (0.5 + 0.4999 * math.cos(n / 16 * math.pi), 0.5 + 0.4999 * math.sin(n / 16 * math.pi))
-        for n in range(32)
-    ]
-    assert len(format_masks(make_masks([circle] * 16))) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -62,3 +55,12 @@ def test_what_is_no_mask_is_refused_with_the_reason(regions: Any, problem: str) 
 def test_a_text_that_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(MaskError, match="masks: expected JSON"):
         parse_masks(text)
+
+
+def test_the_longest_masks_fit_into_their_column() -> None:
+    angles = [2 * math.pi * number / 25 for number in range(25)]
+    circle = [(round(0.5 + 0.4321 * math.cos(a), 4), round(0.5 + 0.4321 * math.sin(a), 4)) for a in angles]
+    masks = make_masks([circle] * 4)
+    assert len(format_masks(masks)) <= MASKS_LENGTH
+    with pytest.raises(MaskError, match="together they have 125 points, the most are 100"):
+        make_masks([circle] * 5)

@@ -52,7 +52,10 @@ def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, databa
     fill(database_url, 0, 10, 500)
     upkeep = mien(tmp_path, "db", "maintain", *where)
     assert upkeep.returncode == 0, upkeep.stderr
-    assert "deleted 1 visits, 1 visit_minutes, 1 rollup_changes, 1 camera_minutes\n" in upkeep.stdout
+    assert (
+        "deleted 1 visits, 1 visit_minutes, 1 rollup_changes, 2 visit_classes, 1 camera_minutes\n"
+        in upkeep.stdout
+    )
     assert "closed 0 visits whose worker died" in upkeep.stdout
     assert kept(database_url) == ["v0", "v10"]
 
@@ -65,7 +68,7 @@ def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, databa
     date = time.strftime("%Y-%m-%d", time.gmtime(NOW / MICROSECONDS - 5 * 86_400))
     asked = mien(tmp_path, "db", "purge", *where, "--before", date)
     assert asked.returncode == 2
-    cost = "1 visits, 1 visit_minutes, 1 camera_hours, 1 camera_days, 1 camera_minutes"
+    cost = "1 visits, 1 visit_minutes, 1 camera_hours, 1 camera_days, 2 visit_classes, 1 camera_minutes"
     assert asked.stderr == f"error: --before {date}: would delete {cost}; add --yes to do it\n"
     assert kept(database_url) == ["v0", "v10"]
     purged = mien(tmp_path, "db", "purge", *where, "--before", date, "--yes")
@@ -80,7 +83,10 @@ def test_the_settings_limit_the_age_of_rows(tmp_path: Path) -> None:
     fill(url, 0, 10)
     settings = {"MIEN_DATABASE": url, "MIEN_KEEP_VISITS_DAYS": "5"}
     purged = mien(tmp_path, "db", "purge", variables=settings)
-    assert (purged.returncode, purged.stdout) == (0, "deleted 1 visits, 1 visit_minutes, 1 rollup_changes\n")
+    assert (purged.returncode, purged.stdout) == (
+        0,
+        "deleted 1 visits, 1 visit_minutes, 1 rollup_changes, 2 visit_classes\n",
+    )
 
 
 def test_a_failed_check_is_printed_and_sets_the_exit_code(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def upgrade() -> None:
     for column in (
         sa.Column("purpose", sa.String(500), nullable=False, server_default=sa.text("''")),
         sa.Column("notice_at", sa.String(10), nullable=False, server_default=sa.text("''")),
-        sa.Column("masks", sa.String(10_000), nullable=False, server_default=sa.text("''")),
+        sa.Column("masks", sa.String(2000), nullable=False, server_default=sa.text("''")),
         sa.Column("read_expression", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.Column("read_gender", sa.Boolean, nullable=False, server_default=sa.true()),
     ):
