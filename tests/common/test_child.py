@@ -18,8 +18,9 @@ from tests.support.processes import wait_for_end
 
 PATIENCE_S = 60.0
 PARENT = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from common import child
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Jobs in the background inherit that it is ignored.
 from tests.support.processes import wait_for_end
 subprocess.Popen(child.command("{module}", "{folder}"), start_new_session=True)
 time.sleep(600)
