@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -17,8 +18,8 @@ from storage.simulation.scenario import create_scenario
 TODAY = date(2024, 5, 20)
 
 
-def test_every_figure_is_measured_on_a_simulated_history(database_url: str) -> None:
-    engine = open_database(database_url)
+def test_every_figure_is_measured_on_a_simulated_history(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'mien.db'}")
     now = day_start(TODAY, figures._ZONE) + 15 * 60 * MINUTE_US
     visits = load_history(engine, create_scenario(9, 3, 1, TODAY), figures._ZONE.key, now)
     result = figures.FigureTimes(9, 3, visits, repeats=1)

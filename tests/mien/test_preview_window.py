@@ -17,13 +17,13 @@ from mien.errors import StartError
 from mien.preview_window import require_display
 from tests.support.processes import mien
 
-PATIENCE_S = 60.0
+PATIENCE_S = 200.0
 _SHOW = """
 import time
 import numpy as np
 from mien.preview_window import PreviewWindow
 with PreviewWindow("Mien: till", lambda: np.full((200, 300, 3), 173, np.uint8)) as window:
-    for _ in range(3000):
+    for _ in range(12_000):
         window.tick()
         time.sleep(0.02)
 """
