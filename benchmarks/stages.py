@@ -80,7 +80,7 @@ def _milliseconds(run: Callable[[], object], frames: int, repeats: int) -> float
 def _read(video: Path) -> None:
     source = open_source(str(video))
     while picture := source.read():
-        _ = picture.decode
+        picture.decode()
     source.close()
 
 
