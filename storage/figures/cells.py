@@ -115,7 +115,10 @@ class _Reader:
 
     def _rolled_up(self) -> tuple[list[Sums], int]:
         """The parts that roll-ups have, and the time at which they end."""
-        timeline, parts, at = self._timeline, [], self._timeline.start
+        timeline, at = self._timeline, self._timeline.start
+        parts: list[Sums] = []
+        if timeline.unit in {Unit.MINUTE, Unit.FIVE_MINUTES}:
+            return parts, at
         _, day_until = read_until(self._connection, timeline.zone.key)
         hour_until = read_hours_until(self._connection, timeline.zone, timeline.start, timeline.end)
         if timeline.unit in {Unit.DAY, Unit.WEEK} and _is_midnight(at, timeline.zone):
@@ -124,11 +127,10 @@ class _Reader:
             if stop > at:
                 parts.append(self._rollup(tables.camera_days, "day", at, stop))
                 at = stop
-        if timeline.unit not in {Unit.MINUTE, Unit.FIVE_MINUTES}:
-            stop = min(timeline.end, hour_until)
-            if stop > at:
-                parts.append(self._rollup(tables.camera_hours, "hour", at, stop))
-                at = stop
+        stop = min(timeline.end, hour_until)
+        if stop > at:
+            parts.append(self._rollup(tables.camera_hours, "hour", at, stop))
+            at = stop
         return parts, at
 
     def _rollup(self, table: sa.Table, time: str, start: int, stop: int) -> Sums:
