@@ -10,6 +10,7 @@ import streamlit as st
 from common.access import AccessDenied, Actor
 from dashboard import bar, components, notices, queries, sign_in
 from dashboard.selection import Selection
+from mien.protection import apply_protection, configured_protection
 from mien.settings import Settings
 from storage.errors import StorageError
 from storage.figures.timeline import WrongPeriod
@@ -19,6 +20,7 @@ from storage.figures.timeline import WrongPeriod
 class View:
     """What a page draws: the settings, the state of the database, what the viewer selected, and the viewer.
 
+    The settings have k and the retention that apply, which may be stricter than configured.
     The state and the selection have the cameras that the viewer may read, and no others.
     """
 
@@ -72,7 +74,8 @@ def show(
                 explain(notices.show_no_data, len(status.cameras))
                 return
             cameras = queries.restrict(settings, actor, drawn.selection.cameras)
-            draw(View(settings, status, replace(drawn.selection, cameras=cameras), actor))
+            applied = apply_protection(settings, configured_protection(settings).tightened(status.protection))
+            draw(View(applied, status, replace(drawn.selection, cameras=cameras), actor))
         except AccessDenied as error:
             explain(notices.show_denied, str(error))
         except StorageError as error:

@@ -39,6 +39,7 @@ from storage.figures.trend import Trend, read_trend
 from storage.figures.weekdays import WeekHour, read_week
 from storage.newest_result import read_newest_result
 from storage.processes import Process, read_processes
+from storage.protection import read_choices as read_protection_choices
 from storage.task_leases import TaskHolder
 
 _REFRESH_S = {Unit.MINUTE: 0.0, Unit.FIVE_MINUTES: 1.0, Unit.HOUR: 10.0, Unit.DAY: 30.0, Unit.WEEK: 60.0}
@@ -61,7 +62,8 @@ class Moment(NamedTuple):
 class Status:
     """The state at `now`: the newest stored result (None where there is none yet), cameras and events.
 
-    `simulated` tells whether the database has a simulated history or simulated cameras.
+    `simulated` tells whether the database has a simulated history or simulated cameras, `protection` what
+    operators chose of k and retention, by name.
     """
 
     now: int
@@ -69,6 +71,7 @@ class Status:
     cameras: tuple[CameraStatus, ...]
     events: tuple[Event, ...]
     simulated: bool
+    protection: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +312,7 @@ def _status(database: str, timezone: str, interval: int) -> Status:
         tuple(read_camera_status(engine, now, open_timezone(timezone))),
         tuple(read_events(engine)),
         _simulated(database, _interval_number(_SLOW_S)),
+        read_protection_choices(engine),
     )
 
 

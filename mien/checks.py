@@ -23,9 +23,11 @@ from inference.errors import ModelError
 from mien.dashboard_process import check_port
 from mien.errors import StartError
 from mien.installation import HOME, PACKAGES, check_installation
+from mien.protection import effective_settings
 from mien.settings import EMBEDDED, Settings
 from storage.engine import open_database, redact_url, sqlite_file
 from storage.errors import StorageError
+from storage.protection import NAMES
 
 _LEAST_FREE = 1_000_000_000
 _LONGEST_CHECK_S = 60.0
@@ -52,6 +54,7 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
         video(),
         models(),
         database(settings),
+        *protection(settings),
         *kafka(settings),
         timezone(settings),
         port(settings),
@@ -107,6 +110,28 @@ def database(settings: Settings) -> Check:
     except StorageError as error:
         return Check("missing", "database", str(error), "--database URL or MIEN_DATABASE")
     return Check("ok", "database", url)
+
+
+def protection(settings: Settings) -> list[Check]:
+    """k and retention as they apply; nothing while the database does not exist or cannot be opened."""
+    try:
+        path = sqlite_file(settings.database)
+        if path and not path.exists():
+            return []
+        engine = open_database(settings.database, read_only=True)
+        try:
+            applied = effective_settings(engine, settings)
+        finally:
+            engine.dispose()
+    except StorageError:
+        return []
+    stricter = [name for name in NAMES if getattr(applied, name) != getattr(settings, name)]
+    note = f"; stricter than configured: {', '.join(stricter)}" if stricter else ""
+    days = (
+        f"visits {applied.keep_visits_days}, observations {applied.keep_observations_days}, "
+        f"coverage {applied.keep_coverage_days}, audit log {applied.keep_audit_days} days"
+    )
+    return [Check("ok", "retention and k", f"k = {applied.suppress_below}; {days}{note}")]
 
 
 def kafka(settings: Settings) -> list[Check]:

@@ -208,6 +208,7 @@ class Settings(BaseSettings):
     keep_visits_days: int = Field(default=400, ge=1)
     keep_observations_days: int = Field(default=30, ge=1)
     keep_coverage_days: int = Field(default=400, ge=1)
+    keep_audit_days: int = Field(default=400, ge=1)
 
     dashboard_address: str = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
@@ -322,7 +323,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
     names = (
         *("database", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
-        *("keep_visits_days", "keep_observations_days", "keep_coverage_days", "operator_name", "contact"),
+        *("keep_visits_days", "keep_observations_days", "keep_coverage_days", "keep_audit_days"),
+        *("operator_name", "contact"),
     )
     shown = {name: str(getattr(settings, name)) for name in names}
     for name in (*_SIGN_IN, "log_files", "source_parameters"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bus.sinks import SinkUnavailable
 from common.clock import wall_clock_us
+from mien.protection import effective_settings
 from mien.settings import Settings
 from storage import maintenance
 from storage.engine import Database
@@ -23,9 +24,18 @@ _TICK_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-def retention(settings: Settings) -> Retention:
-    """Read from the settings how long rows are kept."""
-    return Retention(settings.keep_visits_days, settings.keep_observations_days, settings.keep_coverage_days)
+def read_retention(engine: Database, settings: Settings) -> Retention:
+    """How long rows are kept now: as the settings say, or shorter where operators chose that.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    applied = effective_settings(engine, settings)
+    return Retention(
+        applied.keep_visits_days,
+        applied.keep_observations_days,
+        applied.keep_coverage_days,
+        applied.keep_audit_days,
+    )
 
 
 def maintain_if_owner(engine: Database, settings: Settings) -> None:
@@ -34,7 +44,7 @@ def maintain_if_owner(engine: Database, settings: Settings) -> None:
     Raises SinkUnavailable while the database is unavailable.
     """
     if is_owner(engine):
-        maintenance.maintain(engine, retention(settings), wall_clock_us())
+        maintenance.maintain(engine, read_retention(engine, settings), wall_clock_us())
         roll_up(engine, wall_clock_us(), settings.timezone)
 
 

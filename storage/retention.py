@@ -50,17 +50,19 @@ class Retention:
     visits: int = 400
     observations: int = 30
     coverage: int = 400
+    audit: int = 400
 
     def cutoffs(self, now_us: int) -> Cutoffs:
         """The cutoffs at the time `now_us`."""
         observations = min(self.observations, self.visits)
         kept = (*([self.visits] * 6), observations, *([self.coverage] * 3))
         days = dict(zip(_TIME_COLUMNS, kept, strict=True)) | dict.fromkeys(_POSITION_TIMES, _POSITION_DAYS)
+        days[tables.audit_log.c.at] = self.audit
         return {time: start_of_day(now_us) - number * DAY_US for time, number in days.items()}
 
 
 def cutoffs_before(time_us: int) -> Cutoffs:
-    """Cutoffs that delete everything before the UTC day of `time_us`, except positions."""
+    """Cutoffs that delete everything before the UTC day of `time_us`, except positions and the audit log."""
     return dict.fromkeys(_TIME_COLUMNS, start_of_day(time_us))
 
 

@@ -29,6 +29,7 @@ _DELETABLE = {
     tables.alert_rules.name,
     tables.alert_rule_cameras.name,
     tables.alert_states.name,
+    tables.protection_choices.name,
 }
 _CHANGED_BY_OPERATORS = {
     tables.cameras.name: "INSERT, UPDATE, DELETE",
@@ -41,6 +42,7 @@ _CHANGED_BY_OPERATORS = {
     tables.alert_states.name: "DELETE",
     # A test message.
     tables.alert_deliveries.name: "INSERT",
+    tables.protection_choices.name: "INSERT, UPDATE, DELETE",
     tables.dashboard_sessions.name: "INSERT, DELETE",
     tables.audit_log.name: "INSERT",
 }
@@ -103,7 +105,8 @@ def grant(engine: sa.Engine, roles: Roles, suppress_below: int) -> list[str]:
 
     The caller is the owner of the database. From PostgreSQL 16 on it may have CREATEROLE and create the
     roles; before, that would let it run programs on the server, so an administrator creates them. Call it
-    again after each upgrade, and to change a password or `suppress_below`, which the analyst's views contain.
+    again after each upgrade, and to change a password or the configured `suppress_below`, which the analyst's
+    views contain. A larger one that an operator chooses applies in them at once.
 
     Raises StorageError where the database has no roles, or a role cannot be created or is the owner's own.
     """

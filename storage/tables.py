@@ -416,3 +416,12 @@ dashboard_sessions = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
 """Who is signed in. The token itself is in the cookie alone; `sites` is a JSON list, None for all sites."""
+
+protection_choices = sa.Table(
+    "protection_choices",
+    metadata,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+)
+"""What operators have chosen in place of the configured protection; it counts only where it is stricter."""

@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bus.messages import MICROSECONDS, MINUTE_US
 from common.clock import wall_clock_us
@@ -32,6 +32,7 @@ from storage.engine import Database
 from storage.errors import DatabaseError
 from storage.figures.simulated import simulated_cameras
 from storage.local_time import HOUR_US
+from storage.protection import SUPPRESS_BELOW, read_choices
 from storage.task_leases import TaskLease
 
 LEASE_S = 60.0
@@ -104,7 +105,7 @@ def send_alerts(engine: Database, settings: Settings, metrics: Metrics) -> Itera
 class _Judged:
     """When a rule was judged last, and what was found: shifts change by the hour, coverage by the minute."""
 
-    key: tuple[int, int] = (-1, -1)
+    key: tuple[int, int, int] = (-1, -1, -1)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -114,7 +115,7 @@ class AlertLoop:
     Args:
         engine: the database.
         receivers: where messages are sent, at least one.
-        rules: how figures are read.
+        rules: how figures are read; k is the configured one.
         metrics: counts deliveries.
         timing: how reports are grouped.
         clock: returns microseconds UTC.
@@ -192,7 +193,10 @@ class AlertLoop:
     def _find(
         self, rules: Sequence[AlertRule], cameras: Sequence[CameraStatus], now: int
     ) -> Mapping[str, Sequence[Finding]]:
-        simulated = simulated_cameras(self._engine) if rules else frozenset()
+        if not rules:
+            return {}
+        simulated = simulated_cameras(self._engine)
+        applied = self._applied_rules()
         findings: dict[str, Sequence[Finding]] = {}
         for rule in rules:
             if rule.kind is AlertKind.CAMERA_DOWN:
@@ -200,12 +204,18 @@ class AlertLoop:
                 continue
             step = HOUR_US if rule.kind.compares_days else MINUTE_US
             judged = self._judged.setdefault(rule.id, _Judged())
-            if judged.key != (rule.changed_at, now // step):
+            key = (rule.changed_at, now // step, applied.suppress_below)
+            if judged.key != key:
                 find = conditions.find_shifts if rule.kind.compares_days else conditions.find_low_coverage
-                judged.findings = find(self._engine, rule, cameras, simulated, now, self._rules)
-                judged.key = (rule.changed_at, now // step)
+                judged.findings = find(self._engine, rule, cameras, simulated, now, applied)
+                judged.key = key
             findings[rule.id] = judged.findings
         return findings
+
+    def _applied_rules(self) -> Rules:
+        """The rules with the larger k that an operator may have chosen meanwhile."""
+        chosen = read_choices(self._engine).get(SUPPRESS_BELOW, 0)
+        return replace(self._rules, suppress_below=max(self._rules.suppress_below, chosen))
 
     def _deliver(self, receiver: Receiver, delivery: Delivery) -> bool:
         error, retry_at = None, None

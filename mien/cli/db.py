@@ -116,14 +116,14 @@ def maintain_database(
     from mien.health_server import serve_health
     from mien.metrics import Metrics
     from mien.signals import stop_on_signal
-    from mien.upkeep import repeat, retention
+    from mien.upkeep import read_retention, repeat
     from storage.maintenance import maintain
     from storage.rollups import roll_up
 
     with _opened(config, database) as (engine, settings):
 
         def maintain_once() -> None:
-            done = maintain(engine, retention(settings), wall_clock_us())
+            done = maintain(engine, read_retention(engine, settings), wall_clock_us())
             hours = roll_up(engine, wall_clock_us(), settings.timezone)
             _print(
                 _format_rows("deleted", done.deleted),
@@ -161,19 +161,19 @@ def purge(
     """
     from common.clock import wall_clock_us
     from mien.errors import SettingsError
-    from mien.upkeep import retention
-    from storage import retention as rows
+    from mien.upkeep import read_retention
+    from storage import retention
     from storage.maintenance import create_day_partitions
 
     with _opened(config, database) as (engine, settings):
         if before is None:
-            cutoffs = retention(settings).cutoffs(wall_clock_us())
+            cutoffs = read_retention(engine, settings).cutoffs(wall_clock_us())
         else:
-            cutoffs = rows.cutoffs_before(round(before.replace(tzinfo=UTC).timestamp() * 1e6))
+            cutoffs = retention.cutoffs_before(round(before.replace(tzinfo=UTC).timestamp() * 1e6))
             if not yes:
-                expired = _format_rows("", rows.count_expired(engine, cutoffs))
+                expired = _format_rows("", retention.count_expired(engine, cutoffs))
                 raise SettingsError(f"--before {before:%Y-%m-%d}: would delete{expired}; add --yes to do it")
-        _print(_format_rows("deleted", rows.purge(engine, cutoffs)))
+        _print(_format_rows("deleted", retention.purge(engine, cutoffs)))
         # DATE may be in the future: then the partition of today was deleted, too.
         create_day_partitions(engine, wall_clock_us())
 

@@ -31,6 +31,7 @@ def export(
 ) -> None:
     """Write the figures of a period, with definitions, filters, n, coverage and time zone inside."""
     from mien.errors import SettingsError
+    from mien.protection import effective_settings
     from mien.settings import load
     from storage.camera_status import read_camera_status
     from storage.engine import open_database
@@ -42,10 +43,11 @@ def export(
     writers = {".csv": to_csv, ".parquet": to_parquet}
     if out.suffix not in writers:
         raise SettingsError(f"{out}: write a name that ends with .csv or .parquet")
-    settings = load(config, database=database)
-    timeline = _timeline(first.date(), last.date(), by, settings.timezone)
-    engine = open_database(settings.database, read_only=True)
+    configured = load(config, database=database)
+    timeline = _timeline(first.date(), last.date(), by, configured.timezone)
+    engine = open_database(configured.database, read_only=True)
     try:
+        settings = effective_settings(engine, configured)
         known = {each.camera_id: each.site for each in read_camera_status(engine, timeline.now)}
         unknown = sorted(set(camera or ()) - known.keys())
         if unknown:

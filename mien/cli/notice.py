@@ -30,15 +30,17 @@ def notice(
     from bus.kafka.topics import disk_times
     from mien.errors import SettingsError
     from mien.notice import Language, create_notice, render_notice
+    from mien.protection import effective_settings
     from mien.settings import EMBEDDED, load
     from storage.engine import open_database
     from storage.registry import CameraRegistry
 
     if language not in set(Language):
         raise SettingsError(f"--language {language}: expected {' or '.join(Language)}")
-    settings = load(config, database=database)
-    engine = open_database(settings.database, read_only=True)
+    configured = load(config, database=database)
+    engine = open_database(configured.database, read_only=True)
     try:
+        settings = effective_settings(engine, configured)
         cameras = [each for each in CameraRegistry(engine).cameras() if site is None or each.site == site]
     finally:
         engine.dispose()

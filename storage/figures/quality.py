@@ -55,8 +55,9 @@ def read_quality(engine: sa.Engine, timeline: Timeline) -> list[CameraQuality]:
 
 
 def read_oldest(engine: sa.Engine, cameras: frozenset[str] | None = None) -> dict[str, int | None]:
-    """The time of the oldest row of each kind that retention deletes, None without rows; of `cameras` alone
-    if they are given.
+    """The time of the oldest row of each kind that retention deletes, None without rows.
+
+    If `cameras` are given, of them alone, and without the audit log, which is about no camera.
 
     Raises DatabaseError where the database cannot be read.
     """
@@ -66,7 +67,10 @@ def read_oldest(engine: sa.Engine, cameras: frozenset[str] | None = None) -> dic
         "coverage": tables.camera_minutes.c.minute,
     }
     with engine.connect() as connection:
-        return {kind: connection.scalar(_oldest(time, cameras)) for kind, time in times.items()}
+        oldest = {kind: connection.scalar(_oldest(time, cameras)) for kind, time in times.items()}
+        if cameras is None:
+            oldest["audit"] = connection.scalar(_oldest(tables.audit_log.c.at, None))
+    return oldest
 
 
 def _oldest(time: sa.Column[int], cameras: frozenset[str] | None) -> sa.Select[int]:
