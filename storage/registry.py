@@ -5,9 +5,7 @@ Every change of a person takes an `Actor`, who must be an operator, and is in th
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -24,11 +22,11 @@ from common.redaction import redact_source
 from common.source_identity import identify
 from common.source_parts import explain_literal_secret, find_literal_secret
 from storage import audit, tables
+from storage.camera_identities import assign_id, claim_identity, read_identity
 from storage.errors import DataRefused, StorageError
 from storage.open_hours import parse_open_hours
+from storage.partition_assignment import assign_missing
 
-_LONGEST_STEM = 58
-"""Characters of an id before a number that makes it unique."""
 _TEXTS = ("name", "site", "zone", "source", "pause_reason", "open_hours", "purpose")
 _EDITABLE = frozenset({"name", "site", "zone", "source", "fps", "thorough", "purpose", "notice_at"})
 POLICIES = frozenset({"purpose", "notice_at", "open_hours", "masks", "read_expression", "read_gender"})
@@ -140,8 +138,8 @@ class CameraRegistry:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(tables.cameras), [row])
                 if partitions:
-                    _assign(connection, partitions)
-                _claim_identity(connection, camera, continue_history)
+                    assign_missing(connection, partitions)
+                claim_identity(connection, camera.id, camera.source, continue_history)
                 audit.record(connection, actor, "camera.add", camera.id, _describe(camera))
         except DataRefused as error:
             if all(each.id != camera.id for each in self.cameras()):
@@ -184,22 +182,8 @@ class CameraRegistry:
         It is the id that the source has, registered or not, otherwise the first of `stem`, `stem-2`, ... that
         no source ever had. Ids in `used` are passed over.
         """
-        identity, table = identify(source), tables.camera_identities
         with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
-            found = connection.execute(
-                sa.select(table.c.camera_id, table.c.identity).order_by(table.c.camera_id)
-            )
-            taken: dict[str, str] = dict(found.all())
-            registered = set(connection.execute(sa.select(tables.cameras.c.id)).scalars())
-            own = [each for each, value in taken.items() if value == identity and each not in used]
-            if own:
-                return min(own, key=lambda each: (each not in registered, each != stem, len(each), each))
-            candidates = (stem if n == 1 else f"{stem[:_LONGEST_STEM]}-{n}" for n in itertools.count(1))
-            free = next(each for each in candidates if each not in taken and each not in used)
-            connection.execute(sa.insert(table).values(camera_id=free, identity=identity))
-        return free
+            return assign_id(connection, source, stem, used)
 
     def assign_partitions(self, count: int) -> dict[str, int]:
         """Assign each camera without a partition below `count` the one with the fewest cameras.
@@ -210,7 +194,7 @@ class CameraRegistry:
         if count < 1:
             raise StorageError(f"partitions {count}: expected at least 1")
         with self._engine.begin() as connection:
-            return _assign(connection, count)
+            return assign_missing(connection, count)
 
     def details(self, actor: Actor, camera_id: str) -> CameraRow:
         """One camera with its source, for operators.
@@ -313,7 +297,7 @@ class CameraRegistry:
             if not connection.execute(change.values(**changed)).rowcount:
                 raise _not_registered(camera_id)  # Another process has just removed it.
             if "source" in changed:
-                _claim_identity(connection, after, continue_history)
+                claim_identity(connection, camera_id, after.source, continue_history)
             shown_before, shown_after = _describe(before), _describe(after)
             details = {
                 name: f"{shown_before[name]} -> {shown_after[name]}" for name in new if name in changed
@@ -326,7 +310,7 @@ class CameraRegistry:
 
     def _warn_if_changed(self, camera: CameraRow, before: str | None) -> None:
         with self._engine.connect() as connection:
-            belongs_to = _read_identity(connection, camera.id)
+            belongs_to = read_identity(connection, camera.id)
         if belongs_to in (None, identify(camera.source)):
             return
         _log.warning(
@@ -362,52 +346,6 @@ def _is_date(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-
-
-def _claim_identity(connection: sa.Connection, camera: CameraRow, continue_history: bool) -> None:
-    """Let an id belong to its source; raises StorageError where it belongs to another one."""
-    if not (_remember_identity(connection, camera) or continue_history):
-        raise StorageError(
-            f"camera id {camera.id!r} belonged to another source, whose visits are stored; choose another "
-            "id, or add --continue-history if this camera takes its place"
-        )
-
-
-def _read_identity(connection: sa.Connection, camera_id: str) -> str | None:
-    """The identity of the source that an id belongs to: empty if unknown, None if there is none yet."""
-    table = tables.camera_identities
-    query = sa.select(table.c.identity).where(table.c.camera_id == camera_id)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _remember_identity(connection: sa.Connection, camera: CameraRow) -> bool:
-    """Let the id of a camera belong to its source; returns whether it belonged to no other one."""
-    table, identity = tables.camera_identities, identify(camera.source)
-    before = _read_identity(connection, camera.id)
-    if before is None:
-        connection.execute(sa.insert(table).values(camera_id=camera.id, identity=identity))
-    elif before != identity:
-        connection.execute(sa.update(table).where(table.c.camera_id == camera.id).values(identity=identity))
-    return before in (None, identity)
-
-
-def _assign(connection: sa.Connection, count: int) -> dict[str, int]:
-    cameras = tables.cameras
-    if connection.dialect.name == "postgresql":
-        # Without the lock two processes would assign the same least used partition.
-        connection.exec_driver_sql(f"LOCK TABLE {cameras.name} IN SHARE ROW EXCLUSIVE MODE")
-    found = connection.execute(sa.select(cameras.c.id, cameras.c.partition).order_by(cameras.c.id))
-    assigned = dict(found.all())
-    used = Counter(dict.fromkeys(range(count), 0))
-    used.update(number for number in assigned.values() if number in used)
-    for camera, number in assigned.items():
-        if number not in used:
-            fewest = min(used, key=lambda each: (used[each], each))
-            used[fewest] += 1
-            assigned[camera] = fewest
-            change = sa.update(cameras).where(cameras.c.id == camera)
-            connection.execute(change.values(partition=fewest))
-    return {camera: number for camera, number in assigned.items() if number is not None}
 
 
 def _character_limit(column: str) -> int:
