@@ -26,11 +26,11 @@ _KINDS = {
     "visits": "Visits, and their sums by minute, hour and day",
     "observations": "Estimates of single seconds of a visit",
     "coverage": "Frame counts by minute",
+    "audit": "Audit log: who changed what, who signed in",
 }
 _FURTHER = {
     "Messages of alerts, positions in the bus, processes that captured": "30 days",
     "Cameras, events, alert rules": "until they are removed",
-    "Audit log": "without limit",
 }
 """What else is stored; it contains nothing about visitors."""
 
@@ -63,12 +63,15 @@ def camera_table(found: Sequence[CameraQuality], names: Mapping[str, str]) -> st
 def retention_table(
     kept: Mapping[str, int], oldest: Mapping[str, int | None], now: int, zone: ZoneInfo
 ) -> str:
-    """What is stored, for how many days, since when, and when the oldest rows are deleted."""
+    """What is stored, for how many days, since when, and when the oldest rows are deleted.
+
+    A kind that `oldest` does not name has no times.
+    """
     rows = []
     for kind, days in kept.items():
         first = oldest.get(kind)
         if first is None:
-            since, until = "nothing stored", formats.NO_VALUE
+            since, until = "nothing stored" if kind in oldest else formats.NO_VALUE, formats.NO_VALUE
         else:
             end = start_of_day(first) + (days + 1) * DAY_US
             left = max(-(-(end - now) // DAY_US), 0)

@@ -1,7 +1,7 @@
-"""Retention and k-suppression as they apply, and where they are changed.
+"""Retention and k-suppression as they apply, for everybody; operators make them stricter below.
 
-They are shown and not changed here: both protect visitors, the views of other tools contain k as well, and
-shorter retention deletes rows for good. They change where Mien is configured, for all its processes at once.
+Both protect visitors, so the configuration is the bound: whoever signs in can make them stricter and never
+weaker. The retention of the audit log is shown alone, lest operators delete what the log says about them.
 """
 
 from __future__ import annotations
@@ -10,40 +10,49 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import components
+from common.access import Role
+from dashboard import components, protection_form
 from dashboard.page import View
 from mien.settings import PREFIX, Settings
 from storage import definitions
 
-_RULES = {
+RULES = {
     "suppress_below": ("Groups of fewer visits are not shown (k)", "visits"),
     "keep_visits_days": ("Visits are kept for", "days"),
     "keep_observations_days": ("Observations are kept for", "days"),
     "keep_coverage_days": ("Coverage is kept for", "days"),
+    "keep_audit_days": ("The audit log is kept for", "days"),
 }
 """What each setting means, and its unit."""
 
 
 def draw(view: View) -> None:
-    """The settings with their values and origins."""
+    """The values that apply with their origins, and for operators the form that makes them stricter."""
+    configured = Settings()
     with st.container(border=True):
         components.show_heading(
             "Retention and k", "how long rows are kept, and what is hidden", definitions.STORED
         )
-        rows = "".join(_row(view.settings, name) for name in _RULES)
+        rows = "".join(_row(view.settings, configured, name) for name in RULES)
         head = "".join(f"<th>{each}</th>" for each in ("Rule", "Value", "Origin", "Setting"))
         st.html(f'<table class="mien cameras"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
         st.caption(
-            "Change them in `mien.yaml` or in the environment of every process, then restart Mien. On "
-            "PostgreSQL run `mien db upgrade --analyst NAME` after a change of k, which the views of other "
-            "tools contain."
+            "The configuration, `mien.yaml` or the environment of every process, is the bound. Operators may "
+            "choose a larger k and fewer days here, and nothing weaker."
         )
+    if view.actor.role is Role.OPERATOR:
+        protection_form.draw(view, configured)
 
 
-def _row(settings: Settings, name: str) -> str:
-    text, unit = _RULES[name]
-    value, default = getattr(settings, name), Settings.model_fields[name].default
+def _row(applied: Settings, configured: Settings, name: str) -> str:
+    text, unit = RULES[name]
+    value, bound, default = (
+        *(getattr(each, name) for each in (applied, configured)),
+        Settings.model_fields[name].default,
+    )
     origin = "default" if value == default else f"configured; the default is {default}"
+    if value != bound:
+        origin = f"chosen by an operator; configured is {bound}"
     cells = {
         "Rule": text,
         "Value": f"{value} {unit}",

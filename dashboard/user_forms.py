@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from common.access import AccessDenied, Actor, Role
-from dashboard import account, formats, queries, sign_in
+from common.access import Actor, Role
+from dashboard import account, formats
+from dashboard.database_change import make_change
 from dashboard.page import View
-from storage.engine import Database
-from storage.errors import StorageError
 from storage.users import (
     LEAST_PASSWORD,
     MOST_PASSWORD,
@@ -69,8 +66,8 @@ def _draw_new_password(view: View, file: PasswordFile, name: str) -> None:
     with st.form(f"password-{name}", clear_on_submit=True, border=False):
         password = _password_input(f"password-of-{name}")
         submitted = st.form_submit_button("Change")
-    if submitted and _change(
-        view, lambda database, actor: change_password(database, actor, file, name, password)
+    if submitted and make_change(
+        view.settings, lambda database, actor: change_password(database, actor, file, name, password)
     ):
         st.success("Changed; the user's sessions have ended.")
 
@@ -87,7 +84,9 @@ def _draw_form(view: View, file: PasswordFile) -> None:
         )
         if st.form_submit_button("Add", type="primary"):
             new = Actor(name.strip(), Role(role), frozenset(chosen) if chosen else None)
-            if _change(view, lambda database, actor: add_user(database, actor, file, new, password)):
+            if make_change(
+                view.settings, lambda database, actor: add_user(database, actor, file, new, password)
+            ):
                 st.rerun()
 
 
@@ -103,21 +102,4 @@ def _password_input(key: str) -> str:
 
 
 def _remove(view: View, file: PasswordFile, name: str) -> None:
-    _change(view, lambda database, actor: remove_user(database, actor, file, name))
-
-
-def _change(view: View, change: Callable[[Database, Actor], None]) -> bool:
-    """Make a change as whoever is signed in now; whether it was made."""
-    try:
-        actor = sign_in.current_actor()
-        database = queries.writable_database(view.settings)
-        try:
-            change(database, actor)
-        finally:
-            database.dispose()
-    except sign_in.SignedOut:
-        return False
-    except (StorageError, AccessDenied) as error:
-        st.error(formats.escape_markdown(str(error)))
-        return False
-    return True
+    make_change(view.settings, lambda database, actor: remove_user(database, actor, file, name))

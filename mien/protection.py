@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import sqlalchemy as sa
-
 from mien.settings import Settings
+from storage.engine import Database
 from storage.protection import NAMES, Protection, read_protection
 
 
@@ -20,7 +19,7 @@ def apply_protection(settings: Settings, protection: Protection) -> Settings:
     return settings.model_copy(update=asdict(protection))
 
 
-def effective_settings(engine: sa.Engine, settings: Settings) -> Settings:
+def effective_settings(engine: Database, settings: Settings) -> Settings:
     """The settings with the protection that applies now.
 
     Raises DatabaseError where the database cannot be read.

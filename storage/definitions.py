@@ -61,7 +61,8 @@ FRAMES = (
 )
 STORED = (
     "Rows are deleted after a number of full days (UTC), which the settings keep_visits_days, "
-    "keep_observations_days and keep_coverage_days name."
+    "keep_observations_days, keep_coverage_days and keep_audit_days name; operators may choose fewer for all "
+    "but the audit log."
 )
 FACE_SIZES = (
     "Visits by the mean size of their face in the picture, in pixels, in full days (UTC) that are over. "

@@ -29,7 +29,6 @@ _DELETABLE = {
     tables.alert_rules.name,
     tables.alert_rule_cameras.name,
     tables.alert_states.name,
-    tables.protection_choices.name,
 }
 _CHANGED_BY_OPERATORS = {
     tables.cameras.name: "INSERT, UPDATE, DELETE",
@@ -50,6 +49,9 @@ _CHANGED_BY_OPERATORS = {
 
 _OF_OPERATORS_ALONE = {tables.dashboard_sessions.name}
 """Tables that no other role uses: whoever inserts a session is an operator of the dashboard."""
+
+_CHANGED_BY_PEOPLE_ALONE = {tables.protection_choices.name}
+"""Tables that a writer only reads: a shorter retention deletes rows, which no worker may bring about."""
 
 _READ_ONLY = (
     "alembic_version",
@@ -239,7 +241,7 @@ def _writer_privileges() -> dict[str, str]:
     for table in tables.metadata.tables.keys() - _OF_OPERATORS_ALONE:
         more = "" if table in _APPEND_ONLY else ", UPDATE, DELETE" if table in _DELETABLE else ", UPDATE"
         privileges[table] = f"SELECT, INSERT{more}"
-    return privileges | dict.fromkeys(_READ_ONLY, "SELECT")
+    return privileges | dict.fromkeys((*_READ_ONLY, *_CHANGED_BY_PEOPLE_ALONE), "SELECT")
 
 
 def _reader_privileges() -> dict[str, str]:

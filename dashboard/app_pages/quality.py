@@ -214,6 +214,7 @@ def draw_retention(view: View) -> None:
         "visits": settings.keep_visits_days,
         "observations": settings.keep_observations_days,
         "coverage": settings.keep_coverage_days,
+        "audit": settings.keep_audit_days,
     }
     oldest = queries.read_oldest_rows(settings, view.actor)
     with st.container(border=True):

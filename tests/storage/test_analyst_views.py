@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import UNKNOWN
+from common.access import LOCAL
 from storage import tables
 from storage.analyst_views import VIEWS
+from storage.protection import Protection, change_protection
 from storage.roles import grant
 from storage.tables import EXPRESSIONS, GENDERS
 from tests.storage.test_roles import K, Urls, all_roles, opened, plain, refused
@@ -152,3 +154,20 @@ def test_the_views_hide_as_many_as_the_settings_say(urls: Urls) -> None:
             assert visits_by(urls, "analyst_expressions", "expression")[0]["happiness"] == 5
         finally:
             grant(engine, urls.roles(), K)
+
+
+def test_a_larger_k_that_an_operator_chooses_applies_at_once_and_a_smaller_one_never(urls: Urls) -> None:
+    store(urls, [{("happiness", "female"): n} for n in (9, 10, 25, 30)])
+    configured = Protection(K, 400, 30, 400)
+    with opened(urls.operator) as engine:
+        change_protection(engine, LOCAL, configured, {"suppress_below": 26})
+        try:
+            assert read(urls, "SELECT visits FROM analyst_hours ORDER BY hour") == [(30,)]
+            for view in ("analyst_expressions", "analyst_genders"):
+                assert read(urls, f"SELECT count(DISTINCT hour) FROM {view}") == [(1,)]
+            with engine.begin() as connection:
+                connection.execute(sa.update(tables.protection_choices).values(value=1))
+            assert read(urls, "SELECT visits FROM analyst_hours ORDER BY hour") == [(10,), (25,), (30,)]
+        finally:
+            change_protection(engine, LOCAL, configured, {"suppress_below": K})
+    assert read(urls, "SELECT visits FROM analyst_hours ORDER BY hour") == [(10,), (25,), (30,)]

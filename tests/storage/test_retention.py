@@ -8,9 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, CameraMinute, Observation, Partition, Results, minute_of
+from common.access import LOCAL
 from storage import day_partitions, tables
+from storage.audit import read_audit
 from storage.day_partitions import DAY_US, start_of_day
 from storage.engine import open_database
+from storage.events import add_event
 from storage.maintenance import create_day_partitions
 from storage.retention import Retention, count_expired, cutoffs_before, purge
 from storage.writer import Writer
@@ -125,6 +128,25 @@ def test_positions_without_a_recent_write_are_deleted(engine: sa.Engine) -> None
     assert purge(engine, Retention().cutoffs(NOW))["offsets"] == 1
     assert Writer(engine).positions([old, new]) == {new: 7}
     assert tables.offsets not in {time.table for time in cutoffs_before(NOW)}
+
+
+def test_the_audit_log_is_kept_for_its_own_days(engine: sa.Engine) -> None:
+    for days in (401, 400, 11, 10, 0):
+        add_event(engine, LOCAL, f"{days} days ago", T0, T0 + 1)
+        with engine.begin() as connection:
+            newest = tables.audit_log.c.details.like(f"name: {days} days ago%")
+            change = sa.update(tables.audit_log).where(newest)
+            connection.execute(change.values(at=TODAY - days * DAY_US))
+
+    def kept() -> list[str]:
+        return [entry.details.split(" ")[1] for entry in read_audit(engine, LOCAL)]
+
+    assert purge(engine, Retention(visits=1, observations=1, coverage=1).cutoffs(NOW))["audit_log"] == 1
+    assert kept() == ["0", "10", "11", "400"], "other kinds of rows are kept for a day"
+    assert purge(engine, Retention(audit=10).cutoffs(NOW))["audit_log"] == 2
+    assert kept() == ["0", "10"]
+    purge(engine, cutoffs_before(NOW))
+    assert kept() == ["0", "10"], "it is no row about visitors"
 
 
 def test_many_rows_are_deleted_in_batches(engine: sa.Engine) -> None:

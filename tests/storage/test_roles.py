@@ -27,6 +27,7 @@ from storage.figures.timeline import Timeline, Unit
 from storage.figures.trend import read_trend
 from storage.maintenance import create_day_partitions, maintain
 from storage.newest_result import read_newest_result
+from storage.protection import Protection, change_protection
 from storage.registry import CameraRegistry, CameraRow
 from storage.retention import Retention, cutoffs_before, purge
 from storage.roles import Role, Roles, grant
@@ -189,6 +190,8 @@ def test_a_writer_may_delete_registrations_and_events_alone(shared_roles: Urls, 
         ("DROP TABLE visits_20231114", "must be owner of table visits_20231114"),
         ("CREATE INDEX mine ON visits (camera_id)", "must be owner of table visits"),
         ("UPDATE alembic_version SET version_num = '0'", "permission denied for table alembic_version"),
+        ("DELETE FROM protection_choices", "permission denied for table protection_choices"),
+        ("UPDATE protection_choices SET value = 1", "permission denied for table protection_choices"),
         ("UPDATE observations SET p_anger = 1", "permission denied for table observations"),
         ("INSERT INTO visits_default DEFAULT VALUES", "permission denied for table visits_default"),
         ("CREATE ROLE mine", "permission denied to create role"),
@@ -434,6 +437,7 @@ CHANGED = {
     "alert_rule_cameras": {"INSERT", "DELETE"},
     "alert_states": {"DELETE"},
     "alert_deliveries": {"INSERT"},
+    "protection_choices": {"INSERT", "UPDATE", "DELETE"},
     "dashboard_sessions": {"INSERT", "DELETE"},
     "audit_log": {"INSERT"},
 }
@@ -470,7 +474,10 @@ def test_an_operator_does_everything_that_the_dashboard_does(roles: Urls, tmp_pa
         registry.remove(LOCAL, "till")
         file = PasswordFile(tmp_path / "users.json")
         add_user(engine, LOCAL, file, Actor("ben", AccessRole.ANALYST), "three small green apples")
-        assert len(read_audit(engine, LOCAL)) == 10
+        configured = Protection(K, 400, 30, 400)
+        for k in (K + 1, K + 2, K):
+            assert change_protection(engine, LOCAL, configured, {"suppress_below": k}).suppress_below == k
+        assert len(read_audit(engine, LOCAL)) == 13
     with opened(roles.operator, read_only=True) as engine:
         assert read_newest_result(engine) is None
 
