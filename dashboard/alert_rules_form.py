@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from common.access import AccessDenied, Actor, Role
+from common.access import Actor, Role
 from common.clock import wall_clock_us
 from common.timezones import open_timezone
-from dashboard import components, formats, queries, sign_in
+from dashboard import components, formats, queries
+from dashboard.database_change import make_change
 from dashboard.page import View
 from mien.settings import Settings
 from storage.alert_outbox import Delivery, queue_test, receivers_of
@@ -27,7 +28,6 @@ from storage.alert_rules import (
     remove_rule,
 )
 from storage.engine import Database
-from storage.errors import StorageError
 
 _EDITED = "alert-rule"
 """The key of the session's state with the id of the rule that is being changed."""
@@ -168,8 +168,7 @@ def _ask_period(kind: AlertKind, rule: AlertRule | None, key: str) -> int:
     """The period of a rule in minutes; asked for in days where the rule compares days."""
     unit = DAY_MINUTES if kind.compares_days else 1
     low, high = (each // unit for each in kind.minutes)
-    usual = {AlertKind.CAMERA_DOWN: 5, AlertKind.LOW_COVERAGE: 60}.get(kind, 7)
-    given = rule.minutes // unit if rule and rule.kind is kind else usual
+    given = (rule.minutes if rule and rule.kind is kind else kind.usual_minutes) // unit
     label = "Days" if kind.compares_days else "Minutes without pictures"
     if kind is AlertKind.LOW_COVERAGE:
         label = "Period in minutes"
@@ -244,17 +243,7 @@ def _test(view: View) -> None:
 
 def _change(settings: Settings, change: Callable[[Database, Actor], object]) -> bool:
     """Make a change as whoever is signed in now; whether it was made."""
-    try:
-        actor = sign_in.current_actor()
-        database = queries.writable_database(settings)
-        try:
-            change(database, actor)
-        finally:
-            database.dispose()
-    except sign_in.SignedOut:
-        return False
-    except (StorageError, AccessDenied) as error:
-        st.error(formats.escape_markdown(str(error)))
-        return False
-    queries.forget_alerts()
-    return True
+    changed = make_change(settings, change)
+    if changed:
+        queries.forget_alerts()
+    return changed

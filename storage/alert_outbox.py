@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS
 from common.access import Actor
+from common.clock import wall_clock_us
 from common.log_lines import one_line
 from common.redaction import redact
 from storage import audit, tables
@@ -67,7 +68,7 @@ def queue_message(
             "created_at": now,
             "rule_name": message["rule"]["name"],
             "status": message["status"],
-            "body": json.dumps(message, ensure_ascii=False, sort_keys=True),
+            "body": _encode(message),
             "outcome": WAITING,
             "attempts": 0,
             "next_at": now,
@@ -94,6 +95,30 @@ def queue_test(engine: sa.Engine, actor: Actor, now: int) -> list[str]:
         queue_message(connection, message, channels, now)
         audit.record(connection, actor, "alert.test", ", ".join(channels), {})
     return channels
+
+
+def create_test(engine: sa.Engine, actor: Actor) -> tuple[str, bytes]:
+    """The id and the body of a test message that the caller sends itself, and then records.
+
+    Raises AccessDenied for analysts.
+    """
+    actor.require_operator("send a test message")
+    message = _test_message(actor, has_simulated_data(engine), wall_clock_us())
+    return message["id"], _encode(message).encode()
+
+
+def record_test(engine: sa.Engine, actor: Actor, outcomes: Mapping[str, str]) -> None:
+    """Record in the audit log that a test message was sent, with the outcome of each channel.
+
+    Raises AccessDenied for analysts.
+    """
+    actor.require_operator("send a test message")
+    with engine.begin() as connection:
+        audit.record(connection, actor, "alert.test", ", ".join(sorted(outcomes)), outcomes)
+
+
+def _encode(message: Mapping[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False, sort_keys=True)
 
 
 def _test_message(actor: Actor, simulated: bool, now: int) -> dict[str, Any]:

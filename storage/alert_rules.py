@@ -41,6 +41,13 @@ class AlertKind(StrEnum):
             return 4 * DAY_MINUTES, 28 * DAY_MINUTES
         return (1, DAY_MINUTES) if self is AlertKind.CAMERA_DOWN else (15, 7 * DAY_MINUTES)
 
+    @property
+    def usual_minutes(self) -> int:
+        """The period of a rule of this kind where none is given."""
+        if self.compares_days:
+            return 7 * DAY_MINUTES
+        return 5 if self is AlertKind.CAMERA_DOWN else 60
+
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:

@@ -7,7 +7,7 @@ import sys
 import typer
 import typer.main
 
-from mien.cli import cameras, db, privacy, topics, users
+from mien.cli import alerts, cameras, db, privacy, topics, users
 from mien.cli.analyze import analyze
 from mien.cli.demo import demo
 from mien.cli.doctor import doctor
@@ -40,6 +40,7 @@ app.command()(export)
 app.add_typer(cameras.app, name="cameras")
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
 app.add_typer(train.app, name="train")
 app.add_typer(privacy.app, name="privacy")
