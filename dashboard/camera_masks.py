@@ -1,27 +1,22 @@
-"""The editor of masks: areas are selected on a blurred picture of the camera, or entered as numbers."""
+"""The panel Masks: shapes are drawn on a blurred picture of the camera, or entered as numbers."""
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
-from PIL import Image, ImageDraw
 
 from common.masks import MaskError, Masks, covered_share, format_masks, make_masks, parse_masks
 from dashboard import camera_control, formats
 from dashboard.camera_control import CameraTest
 from dashboard.camera_panels import attempt, show_problem
 from dashboard.live_pictures import read_live
+from dashboard.mask_editor import draw_editor
 from dashboard.page import View
 from storage.registry import CameraRow
 
-_WIDTH, _MOST_HEIGHT = 560, 560
-_SELECTED = "area"
-_EDGE, _FILL = (214, 90, 18, 255), (20, 22, 28, 190)
 _PERCENT = {"left": "Left, %", "top": "Top, %", "width": "Width, %", "height": "Height, %"}
 
 
@@ -36,8 +31,11 @@ def draw_masks(view: View, camera: CameraRow) -> None:
     picture, text = _picture_of(view, camera)
     if text:
         st.info(formats.escape_markdown(text), icon=":material/image_not_supported:")
-    area = _draw_picture(camera, picture, masks) if picture else None
-    _offer_area(draft, masks, area)
+    if picture:
+        alt = f"Picture of {camera.name}, {formats.counted(len(masks), 'mask')}"
+        shape = draw_editor(picture, masks, camera.masks, alt, f"editor-{camera.id}")
+        if shape:
+            _add(draft, masks, shape)
     _offer_numbers(camera, draft, masks)
     _list_masks(draft, masks)
     _offer_text(camera, draft, masks)
@@ -78,84 +76,6 @@ def _load(view: View, camera: CameraRow) -> tuple[bytes, str]:
         text = "This is the live picture, in which the masks that are in force are blank already."
         return camera_control.decode_picture(live.url), text
     return (result.preview_bytes, "") if result else (b"", "")
-
-
-def _draw_picture(camera: CameraRow, picture: bytes, masks: Masks) -> tuple[float, ...] | None:
-    """Draw the picture; returns the selected area as x, y, width, height, None without one."""
-    st.markdown("Drag over the picture to select an area.")
-    with st.container(width=_WIDTH):
-        chart = st.vega_lite_chart(
-            _specification(*_with_masks(picture, masks)),
-            on_select="rerun",
-            key=f"area-{camera.id}-{hash(masks)}",
-            width="stretch",
-            theme=None,
-            alt=f"Picture of {camera.name}, {formats.counted(len(masks), 'mask')}; areas can be entered as "
-            "numbers below.",
-        )
-    found: Mapping[str, Any] = chart["selection"].get(_SELECTED, {})
-    return area_of(found.get("x", ()), found.get("y", ()))
-
-
-def area_of(x: Sequence[float], y: Sequence[float]) -> tuple[float, ...] | None:
-    """The rectangle x, y, width, height within the picture that two ranges select; None for less than 1 %."""
-    if len(x) != 2 or len(y) != 2:
-        return None
-    left, right = (min(max(float(each), 0.0), 1.0) for each in sorted(x))
-    top, bottom = (min(max(float(each), 0.0), 1.0) for each in sorted(y))
-    if min(right - left, bottom - top) < 0.01:
-        return None
-    return left, top, right - left, bottom - top
-
-
-def _specification(url: str, height: int) -> dict[str, Any]:
-    axis = {"type": "quantitative", "title": None, "axis": None}
-    return {
-        "data": {"values": [{"url": url, "x": 0.5, "y": 0.5}]},
-        "height": height,
-        "padding": 0,
-        "mark": {
-            "type": "image",
-            "width": {"expr": "width"},
-            "height": {"expr": "height"},
-            "aspect": False,
-            "align": "center",
-            "baseline": "middle",
-        },
-        "params": [{"name": _SELECTED, "select": {"type": "interval", "encodings": ["x", "y"]}}],
-        "encoding": {
-            "url": {"field": "url", "type": "nominal"},
-            "x": {"field": "x", **axis, "scale": {"domain": [0, 1], "nice": False}},
-            "y": {"field": "y", **axis, "scale": {"domain": [1, 0], "nice": False}},
-        },
-    }
-
-
-def _with_masks(picture: bytes, masks: Masks) -> tuple[str, int]:
-    """The data URL of a picture on which the masks are drawn, and the height in which it is shown."""
-    with Image.open(BytesIO(picture)) as opened:
-        image = opened.convert("RGBA")
-    overlay = Image.new("RGBA", image.size)
-    pen = ImageDraw.Draw(overlay)
-    for polygon in masks:
-        points = [(x * image.width, y * image.height) for x, y in polygon]
-        pen.polygon(points, fill=_FILL, outline=_EDGE, width=3)
-    drawn = BytesIO()
-    Image.alpha_composite(image, overlay).convert("RGB").save(drawn, "JPEG", quality=85)
-    height = min(round(_WIDTH * image.height / image.width), _MOST_HEIGHT)
-    return f"data:image/jpeg;base64,{b64encode(drawn.getvalue()).decode()}", height
-
-
-def _offer_area(draft: str, masks: Masks, area: tuple[float, ...] | None) -> None:
-    if area is None:
-        return
-    x, y, width, height = area
-    st.markdown(
-        f"Selected: {formats.rounded_percent(width)} x {formats.rounded_percent(height)} of the picture, "
-        f"from {_place(x, y)}"
-    )
-    if st.button("Mask the selected area", icon=":material/add:"):
-        _add(draft, masks, area)
 
 
 def _offer_numbers(camera: CameraRow, draft: str, masks: Masks) -> None:
@@ -210,7 +130,7 @@ def _offer_text(camera: CameraRow, draft: str, masks: Masks) -> None:
             st.rerun(scope="fragment")
 
 
-def _add(draft: str, masks: Masks, region: Sequence[float]) -> None:
+def _add(draft: str, masks: Masks, region: Sequence[Any]) -> None:
     try:
         st.session_state[draft] = make_masks([*json.loads(format_masks(masks) or "[]"), list(region)])
     except MaskError as error:

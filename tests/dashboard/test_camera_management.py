@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 from common.access import LOCAL, AccessDenied, Actor, Role
 from dashboard import camera_control, sign_in
 from dashboard.camera_control import NewCamera
-from dashboard.camera_masks import area_of
 from dashboard.camera_panels import join_hours
 from dashboard.launch import APP
 from mien.settings import Settings
@@ -111,9 +110,3 @@ def test_the_hours_of_the_days_are_joined() -> None:
         join_hours({"Mo": "", "Tu": " "})
     with pytest.raises(StorageError, match="open hours"):
         join_hours({"Mo": "morning"})
-
-
-def test_a_selected_area_is_inside_of_the_picture_and_not_a_click() -> None:
-    assert area_of([0.5, -0.2], [0.25, 1.3]) == (0.0, 0.25, 0.5, 0.75)
-    assert area_of([0.5, 0.505], [0, 1]) is None
-    assert area_of([], [0, 1]) is None

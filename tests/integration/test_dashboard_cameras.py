@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from common.access import LOCAL
+from common.masks import Point
 from storage import tables
 from storage.audit import read_audit
 from storage.camera_status import Condition, read_camera_status
@@ -128,24 +130,30 @@ def test_a_camera_is_added_masked_paused_and_removed_in_the_browser(
         opened.wait_for_text("Front door is added as front-door")
         wait_until(lambda: visits_of(engine, "front-door") > 0)
 
-        # Its masks are drawn on the picture.
+        # Its masks are drawn on the picture: a rectangle, a polygon, and one by keys.
         page.get_by_role("combobox", name="Camera", exact=False).last.click()
         page.get_by_role("option", name="Front door").click()
         choose_panel(opened, "Masks")
         click(page, "Load a picture")
-        chart = page.locator(
-            '[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg'
-        ).last
-        chart.wait_for()
-        page.wait_for_timeout(500)  # The picture is drawn in place; a drag before it would meet nothing.
-        select_area(page, (0.02, 0.02), (0.5, 0.98))
-        click(page, "Mask the selected area")
+        picture = page.get_by_role("application", name="Picture of Front door")
+        picture.wait_for()
+        draw(page, picture, [(0.02, 0.02), (0.5, 0.98)], drag=True)
         opened.wait_for_text("1 mask, ")
+        draw(page, picture, [(0.6, 0.1), (0.9, 0.1), (0.7, 0.5), (0.95, 0.9)])
+        click(page, "Undo the last corner")
+        draw(page, picture, [(0.8, 0.8), (0.6, 0.1)])
+        opened.wait_for_text("2 masks, ")
+        picture.focus()
+        for key in ("ArrowRight", "Space", "Shift+ArrowDown", "Space", "Shift+ArrowLeft", "Space", "Enter"):
+            page.keyboard.press(key)
+        opened.wait_for_text("3 masks, ")
+        click(page, "Remove")
+        opened.wait_for_text("2 masks, ")
         click(page, "Save the masks")
-        opened.wait_for_text("1 mask saved")
-        (mask,) = registry.get("front-door").masks
-        assert min(x for x, _ in mask) == pytest.approx(0.02, abs=0.03)
-        assert max(x for x, _ in mask) == pytest.approx(0.5, abs=0.03)
+        opened.wait_for_text("2 masks saved")
+        rectangle, polygon = registry.get("front-door").masks
+        assert rectangle == near((0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98))
+        assert polygon == near((0.6, 0.1), (0.9, 0.1), (0.7, 0.5), (0.8, 0.8))
 
         choose_panel(opened, "Pause")
         fill(page, "Reason", "repainting")
@@ -186,15 +194,19 @@ def visits_of(engine: sa.Engine, camera_id: str) -> int:
         return connection.execute(query).scalar_one()
 
 
-def select_area(page: Page, begin: tuple[float, float], end: tuple[float, float]) -> None:
-    """Drag over the last chart, between fractions of its width and height."""
-    box = page.get_by_test_id("stVegaLiteChart").last.bounding_box()
+def draw(page: Page, picture: Locator, points: Sequence[Point], drag: bool = False) -> None:
+    """Click points of a picture, in fractions of its size, or drag from the first to the last one."""
+    box = picture.bounding_box()
     assert box
-    (x1, y1), (x2, y2) = (
-        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (begin, end)
-    )
-    page.mouse.move(x1, y1)
-    page.mouse.down()
-    page.mouse.move((x1 + x2) / 2, (y1 + y2) / 2, steps=4)
-    page.mouse.move(x2, y2, steps=4)
-    page.mouse.up()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    for place in places:
+        page.mouse.move(*place, steps=4)
+        if not drag or place == places[0]:
+            page.mouse.down()
+        if not drag or place == places[-1]:
+            page.mouse.up()
+
+
+def near(*points: Point) -> tuple[Any, ...]:
+    """Points that a pointer hits: it moves by pixels."""
+    return tuple(pytest.approx(point, abs=0.005) for point in points)
