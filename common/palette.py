@@ -20,7 +20,7 @@ LIGHT = {
     "accent": "#0F6E6E",
     "not observed": "#D5D9E0",
     "caution": "#D98E04",
-    "ink": "#1B1F27",
+    "ink": "#14171D",
     "quiet": "#667085",
 }
 """On a white ground."""

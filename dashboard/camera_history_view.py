@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from html import escape
+
 import streamlit as st
 
 from common.access import AccessDenied
@@ -10,6 +13,7 @@ from common.timezones import open_timezone
 from dashboard import camera_control, components, formats, notices
 from dashboard.camera_history_charts import bars_over_time
 from dashboard.page import View
+from dashboard.quality_tables import html_table
 from dashboard.scales import SCALES, scale_of
 from storage.errors import StorageError
 from storage.figures.timeline import Unit, WrongPeriod
@@ -50,18 +54,17 @@ def draw_history(view: View, camera_id: str) -> None:
         chart = bars_over_time(history.slots, zone, scale, unit, get)
         components.show_chart(chart, f"{title} of the camera by {scale.slot_name}: {about}.")
     st.markdown("**Pictures** &nbsp; :small[:gray[what became of the captured ones]]")
-    st.dataframe(_table(history.captured, {**history.outcomes}, history.drops), hide_index=True)
+    rows = _rows(history.captured, history.outcomes, history.drops)
+    st.html(html_table(("Outcome", "Pictures", "Share"), rows))
 
 
-def _table(captured: int, outcomes: dict[str, int], drops: object) -> list[dict[str, object]]:
+def _rows(captured: int, outcomes: Mapping[str, int], drops: Mapping[str, int]) -> list[tuple[str, str, str]]:
     """Rows of all outcomes; dropped pictures by reason."""
-    del outcomes["dropped"]
     names = {"stale": "too old to be analysed", "failed": "unreadable", "superseded": "replaced capture"}
-    parts = {names.get(name, name): count for name, count in outcomes.items()}
-    assert isinstance(drops, dict)
+    parts = {names.get(name, name): count for name, count in outcomes.items() if name != "dropped"}
     parts |= {f"dropped: {reason}": count for reason, count in drops.items()}
     return [
-        {"Outcome": name, "Pictures": formats.count(count), "Share": formats.percent(count / captured)}
+        (escape(name), formats.count(count), formats.percent(count / captured))
         for name, count in parts.items()
         if count
     ]

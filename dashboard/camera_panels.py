@@ -230,15 +230,15 @@ def show_test(result: CameraTest | str) -> None:
     icon = ":material/check_circle:" if fine else ":material/info:"
     st.markdown(f"{icon} **{formats.as_plain_text(formats.capitalized(result.verdict))}**")
     marks = {True: ":material/check:", False: ":material/close:"}
-    lines = [f"- {marks[each.fine]} {formats.as_plain_text(each.text)}" for each in result.findings]
+    lines = "  \n".join(f"{marks[each.fine]} {formats.as_plain_text(each.text)}" for each in result.findings)
     if result.preview is None:
-        st.markdown("\n".join(lines))
+        st.markdown(lines)
         return
     left, right = st.columns(2)
     left.image(
         result.preview, width="stretch", alt="Picture of the camera; faces that are recognised are blurred."
     )
-    right.markdown("\n".join(lines))
+    right.markdown(lines)
 
 
 def _date(text: str) -> date | None:

@@ -32,8 +32,7 @@ def show_changes(view: View, question: Question, days: int) -> None:
         components.show_heading(
             "What changed", f"against the same time {comparison_text(days)}", definitions.COMPARISON
         )
-        for each in clear[:_MOST]:
-            st.markdown(f"- {sentence(each, found)}")
+        st.markdown("\n".join(f"- {sentence(each, found)}" for each in clear[:_MOST]))
         if not clear:
             few = all(each.verdict is Verdict.TOO_LITTLE for each in found.measures)
             st.markdown(

@@ -142,15 +142,23 @@ def share_stack(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
     return stacks, squares, names
 
 
-def event_marks(scale: Scale, band: Band) -> tuple[alt.Chart, ...]:
-    """A line over the time of each event, with its name above."""
-    base = alt.Chart(EVENTS).encode(x=time_axis("start", scale), tooltip=[alt.Tooltip("name:N"), "when:N"])
-    bars = base.mark_rect(cornerRadius=1).encode(
-        x2="end:T", y=alt.value(band.bottom - 3), y2=alt.value(band.bottom), color=colour(theme.CAUTION)
+LANE_HEIGHT = 16
+"""Pixels of an event with its name."""
+
+_ROOM = "scale('x', datum.room_to) - scale('x', datum.room_from) - 6"
+
+
+def event_marks(scale: Scale, top: int) -> tuple[alt.Chart, ...]:
+    """A line over the time of each event, with its name above, as long as no other name is beside it."""
+    base = alt.Chart(EVENTS).encode(tooltip=[alt.Tooltip("name:N"), "when:N"])
+    lanes = alt.Scale(domain=[0, 1], range=[top, top + LANE_HEIGHT])
+    y = alt.Y("lane:Q", axis=None, title=None, scale=lanes)
+    bars = base.mark_rect(cornerRadius=1, yOffset=LANE_HEIGHT - 3, y2Offset=LANE_HEIGHT).encode(
+        x=time_axis("start", scale), x2="end:T", y=y, y2="lane:Q", color=colour(theme.CAUTION)
     )
-    names = base.mark_text(align="left", fontSize=11, baseline="top", limit=160).encode(
-        y=alt.value(band.top), text="name:N", color=colour(theme.QUIET)
-    )
+    names = base.mark_text(
+        align=alt.ExprRef("datum.align"), fontSize=11, baseline="top", limit=alt.ExprRef(f"max({_ROOM}, 1)")
+    ).encode(x=time_axis("at", scale), y=y, text="name:N", color=colour(theme.QUIET))
     return bars, names
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd  # type: ignore[import-untyped]
 
 from dashboard import formats, theme
-from dashboard.label_layout import place_labels
+from dashboard.label_layout import assign_lanes, place_labels
 from dashboard.scales import Scale
 from storage.events import Event
 from storage.figures.groups import COVERAGE_FLOOR, THIN, Figures, State
@@ -31,7 +31,9 @@ SLOT_COLUMNS = (
 )
 STACK_COLUMNS = ("start", "end", "label", "low", "high")
 LABEL_COLUMNS = ("at", "y", "label")
-EVENT_COLUMNS = ("start", "end", "name", "when")
+EVENT_COLUMNS = ("start", "end", "name", "when", "lane", "align", "at", "room_from", "room_to")
+MOST_LANES = 3
+"""The greatest number of events one above the other."""
 SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
 
 
@@ -86,16 +88,39 @@ def label_table(
 
 
 def event_table(events: Iterable[Event], slots: Sequence[Slot], zone: ZoneInfo) -> Any:
-    """One row per event within the time of the slots, cut at their ends."""
-    rows = []
-    for event in events:
+    """One row per event within the time of the slots, cut at their ends, with its lane and its label.
+
+    The label begins or ends `at` a time of the axis, as `align` says, and may be as long as from `room_from`
+    to `room_to`, where no other label of the lane is.
+    """
+    rows: list[Row] = []
+    for event in sorted(events, key=lambda event: event.start):
         start, end = max(event.start, slots[0].start), min(event.end, slots[-1].end)
         if start < end:
             times = [_axis_time(time, slots, zone) for time in (start, end)]
             full = [to_local_time(time, zone) // 1000 for time in (event.start, event.end - 1)]
             when = " to ".join(_local_datetime(time).strftime("%a %d %b %Y") for time in full)
             rows.append({"start": times[0], "end": times[1], "name": event.name, "when": when})
+    limits = [_axis_time(time, slots, zone) for time in (slots[0].start, slots[-1].end)]
+    for row, lane in zip(
+        rows, assign_lanes([(row["start"], row["end"]) for row in rows], MOST_LANES), strict=True
+    ):
+        row["lane"] = lane
+    for lane in range(MOST_LANES):
+        _place_event_labels([row for row in rows if row["lane"] == lane], *limits)
     return _table(rows, EVENT_COLUMNS)
+
+
+def _place_event_labels(rows: Sequence[Row], first: int, last: int) -> None:
+    """Each label begins with its event; the last one ends with it where there is more room on that side."""
+    for number, row in enumerate(rows):
+        before = rows[number - 1]["end"] if number else first
+        after = rows[number + 1]["start"] if number + 1 < len(rows) else last
+        row |= {"align": "left", "at": row["start"], "room_from": row["start"], "room_to": after}
+        if number + 1 == len(rows) and row["end"] - before > last - row["start"]:
+            row |= {"align": "right", "at": row["end"], "room_from": before, "room_to": row["end"]}
+            if number:
+                rows[number - 1]["room_to"] = before
 
 
 def share_table(shares: Mapping[str, Interval], labels: Sequence[str]) -> Any:

@@ -27,8 +27,7 @@ from storage.figures.trend import Slot
 from storage.intervals import Interval
 from storage.tables import GENDERS
 
-_EVENTS = Band(0, 16)
-_EXPRESSIONS, _VISITS, _EXPRESSIONS_STRIP = Band(20, 210), Band(226, 266), Band(276, 282)
+_EXPRESSIONS_HEIGHT = 190
 _GENDERS, _GENDERS_STRIP = Band(6, 116), Band(126, 132)
 _MOOD, _MOOD_STRIP = Band(6, 244), Band(254, 260)
 
@@ -52,9 +51,11 @@ def expressions_over_time(
 
     Times are local times of `zone`.
     """
-    drawn = _stack_tables(slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), _EXPRESSIONS)
-    drawn["events"] = tables.event_table(events, slots, zone)
-    return Chart(_expressions_specification(scale), drawn)
+    drawn_events = tables.event_table(events, slots, zone)
+    lanes = max(int(drawn_events["lane"].max()) + 1 if len(drawn_events) else 0, 1)
+    band = _expressions_band(lanes)
+    drawn = _stack_tables(slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), band)
+    return Chart(_expressions_specification(scale, lanes), {**drawn, "events": drawn_events})
 
 
 def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
@@ -91,18 +92,25 @@ def _stack_tables(
     }
 
 
+def _expressions_band(lanes: int) -> Band:
+    """The band of the shares below `lanes` lanes of events."""
+    top = lanes * layers.LANE_HEIGHT + 4
+    return Band(top, top + _EXPRESSIONS_HEIGHT)
+
+
 @cache
-def _expressions_specification(scale: Scale) -> dict[str, Any]:
-    base = layers.slot_base(scale)
+def _expressions_specification(scale: Scale, lanes: int) -> dict[str, Any]:
+    base, band = layers.slot_base(scale), _expressions_band(lanes)
+    visits, strip = Band(band.bottom + 16, band.bottom + 56), Band(band.bottom + 66, band.bottom + 72)
     return layers.specification(
-        _EXPRESSIONS_STRIP.bottom + layers.AXIS_HEIGHT,
-        *layers.missing_figures(base, _EXPRESSIONS),
-        *layers.share_stack(scale, _EXPRESSIONS),
-        layers.visit_bars(base, _VISITS),
-        layers.band_label("visits", _VISITS),
-        *layers.coverage_strip(base, _EXPRESSIONS_STRIP),
-        layers.tooltips(base, Band(_EXPRESSIONS.top, _EXPRESSIONS_STRIP.bottom), theme.EXPRESSIONS),
-        *layers.event_marks(scale, _EVENTS),
+        strip.bottom + layers.AXIS_HEIGHT,
+        *layers.missing_figures(base, band),
+        *layers.share_stack(scale, band),
+        layers.visit_bars(base, visits),
+        layers.band_label("visits", visits),
+        *layers.coverage_strip(base, strip),
+        layers.tooltips(base, Band(band.top, strip.bottom), theme.EXPRESSIONS),
+        *layers.event_marks(scale, top=0),
     )
 
 

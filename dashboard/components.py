@@ -31,6 +31,15 @@ def legend(slots: Sequence[Slot]) -> str:
     return suppressed + (" · grey: not observed" if State.UNOBSERVED in states else "")
 
 
+def show_series(names: Sequence[str]) -> None:
+    """The colours of series with their names, in the order in which they are stacked."""
+    items = "".join(
+        f'<li><span class="square" style="background:{theme.css_colour(name)}"></span>{escape(name)}</li>'
+        for name in names
+    )
+    st.html(f'<ul class="mien series">{items}</ul>')
+
+
 def show_chart(chart: charts.Chart, alt: str) -> None:
     """A chart; `alt` describes it to viewers who cannot see it."""
     st.vega_lite_chart(chart.vega_lite(), alt=alt, width="stretch")

@@ -57,7 +57,7 @@ def camera_table(found: Sequence[CameraQuality], names: Mapping[str, str]) -> st
         delay = formats.NO_VALUE if each.age_us is None else f"{each.age_us / 1000:.0f} ms"
         name = escape(names.get(each.camera_id, each.camera_id))
         rows.append((name, coverage, formats.count(each.captured), *shares, delay))
-    return _table(heads, rows)
+    return html_table(heads, rows)
 
 
 def retention_table(
@@ -78,7 +78,7 @@ def retention_table(
             since, until = _date(first, zone), f"{_date(end, zone)}, in {left} days"
         rows.append((_KINDS[kind], f"{days} days", since, until))
     rows += [(what, until, formats.NO_VALUE, formats.NO_VALUE) for what, until in _FURTHER.items()]
-    return _table(("What", "Kept for", "Oldest from", "Deleted on"), rows)
+    return html_table(("What", "Kept for", "Oldest from", "Deleted on"), rows)
 
 
 def class_bars(counts: Sequence[int], labels: Sequence[str], faint: int = 0) -> str:
@@ -114,12 +114,12 @@ def dead_letter_table(found: Sequence[DeadLetters], names: Mapping[str, str]) ->
         )
         for each in found
     ]
-    return _table(("Camera", "Reason", "Records"), rows)
+    return html_table(("Camera", "Reason", "Records"), rows)
 
 
 def card_table(table: CardTable) -> str:
     """A table of a model card."""
-    return _table(
+    return html_table(
         tuple(
             escape(head.capitalize() if head.islower() and len(head) > 1 else head) for head in table.heads
         ),
@@ -137,7 +137,7 @@ def file_table(files: Sequence[ModelFile]) -> str:
         )
         for each in files
     ]
-    return _table(("File", "SHA-256", "Checked"), rows)
+    return html_table(("File", "SHA-256", "Checked"), rows)
 
 
 def look_table(looks: Sequence[Look]) -> str:
@@ -152,14 +152,15 @@ def look_table(looks: Sequence[Look]) -> str:
         )
         for each in looks
     ]
-    return _table(("Place", "Outcome", "What was looked at"), rows)
+    return html_table(("Place", "Outcome", "What was looked at"), rows)
 
 
 def _date(time_us: int, zone: ZoneInfo) -> str:
     return f"{date_of(time_us, zone):%d %b %Y}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of escaped texts; on a narrow screen each row is a card."""
     head = "".join(f'<th scope="col">{each}</th>' for each in heads)
     body = "".join(
         "<tr>"

@@ -44,17 +44,19 @@ def values_over_time(
     series: str = theme.ACCENT,
     top: float | None = None,
     unit: str = "",
+    signed: bool = False,
     small: bool = False,
 ) -> Chart:
     """A figure of each slot as a line with its interval, dashed in the running slot, and the coverage.
 
-    `top` is the end of the vertical axis, None for that of the values; `unit` is %, s or empty.
+    `top` is the end of the vertical axis, None for that of the values; `unit` is %, s or empty. Values that
+    are `signed` have a plus on the axis.
     """
     drawn = {
         "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}),
         "values": _value_table(slots, zone, scale, get, top, unit),
     }
-    return Chart(_values_specification(scale, series, unit, small), drawn)
+    return Chart(_values_specification(scale, series, unit, signed, small), drawn)
 
 
 def highest(slots: Sequence[Slot], labels: Sequence[str]) -> float:
@@ -151,15 +153,15 @@ def _visits_specification(scale: Scale) -> dict[str, Any]:
 
 
 @cache
-def _values_specification(scale: Scale, series: str, unit: str, small: bool) -> dict[str, Any]:
+def _values_specification(scale: Scale, series: str, unit: str, signed: bool, small: bool) -> dict[str, Any]:
     plot, strip = (_SMALL, _SMALL_STRIP) if small else (_PLOT, _STRIP)
     base = layers.slot_base(scale)
+    sign = "(datum.value > 0 ? '+' : '') + " if signed else ""
+    label = f"{sign}datum.label + '{unit and ' ' + unit}'"
     y: dict[str, Any] = {
         "title": None,
         "scale": alt.Scale(range=[plot.bottom, plot.top], zero=True, nice=True),
-        "axis": layers.vertical_axis(
-            tickCount=3, grid=True, gridOpacity=0.6, labelExpr=f"datum.label + '{unit and ' ' + unit}'"
-        ),
+        "axis": layers.vertical_axis(tickCount=3, grid=True, gridOpacity=0.6, labelExpr=label),
     }
     values = alt.Chart(_VALUES).encode(x=layers.time_axis("at", scale))
     line = {"color": layers.colour(series), "y": alt.Y("value:Q", **y)}

@@ -16,7 +16,7 @@ from storage.figures.groups import State
 from storage.figures.timeline import Timeline, Unit
 from storage.figures.trend import Trend
 
-_USUAL = "usual"
+_USUAL = "automatic"
 _SMALL_COLUMNS = 4
 
 
@@ -103,40 +103,35 @@ def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
     """Visits, mood, dwell, engagement and perceived gender."""
     by = f"by {scale.slot_name}"
     left, right = st.columns(2)
-    with left:
-        with st.container(border=True):
-            components.show_heading("Visits", f"number, {by}; faint: still running", definitions.VISITS)
-            components.show_chart(trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time")
-        with st.container(border=True):
-            components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
-            components.show_chart(
-                trend_charts.values_over_time(
-                    trend.slots, zone, scale, lambda figures: figures.dwell, unit="s"
-                ),
-                "Mean dwell over time",
+    with left, st.container(border=True, height="stretch"):
+        components.show_heading("Visits", f"number, {by}; faint: still running", definitions.VISITS)
+        components.show_chart(trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time")
+    with right, st.container(border=True, height="stretch"):
+        components.show_heading("Mood index", f"mean with 95 % interval, {by}", definitions.MOOD_INDEX)
+        mood = trend_charts.values_over_time(
+            trend.slots, zone, scale, lambda figures: figures.mood, signed=True
+        )
+        components.show_chart(mood, "Mood index over time")
+    left, right = st.columns(2)
+    with left, st.container(border=True, height="stretch"):
+        components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
+        dwell = trend_charts.values_over_time(
+            trend.slots, zone, scale, lambda figures: figures.dwell, unit="s"
+        )
+        components.show_chart(dwell, "Mean dwell over time")
+        median = trend.whole.dwell_median
+        if median:
+            st.caption(
+                f"Median of the period: {median.value:.1f} s ({median.low:.1f} to {median.high:.1f} s)"
             )
-            median = trend.whole.dwell_median
-            if median:
-                st.caption(
-                    f"Median of the period: {median.value:.1f} s ({median.low:.1f} to {median.high:.1f} s)"
-                )
-    with right:
-        with st.container(border=True):
-            components.show_heading("Mood index", f"mean with 95 % interval, {by}", definitions.MOOD_INDEX)
-            components.show_chart(
-                trend_charts.values_over_time(trend.slots, zone, scale, lambda figures: figures.mood),
-                "Mood index over time",
-            )
-        with st.container(border=True):
-            components.show_heading(
-                "Engagement", f"visits of at least 10 s with 95 % interval, {by}", definitions.ENGAGEMENT
-            )
-            components.show_chart(
-                trend_charts.values_over_time(
-                    trend.slots, zone, scale, lambda figures: figures.engagement, unit="%"
-                ),
-                "Engagement over time",
-            )
+    with right, st.container(border=True, height="stretch"):
+        components.show_heading(
+            "Engagement", f"visits of at least 10 s with 95 % interval, {by}", definitions.ENGAGEMENT
+        )
+        engagement = trend_charts.values_over_time(
+            trend.slots, zone, scale, lambda figures: figures.engagement, unit="%"
+        )
+        components.show_chart(engagement, "Engagement over time")
     with st.container(border=True):
         components.show_heading(
             "Perceived gender (model estimate)",
@@ -161,13 +156,18 @@ def draw_patterns(view: View, question: Question) -> None:
     """Visits by the hour of the week, and expressions by perceived gender."""
     left, right = st.columns([60, 40])
     with left, st.container(border=True, height="stretch"):
-        components.show_heading("Hours of the week", "visits per observed hour", definitions.HOURS_OF_WEEK)
         week = queries.read_hours_of_week(view.settings, view.actor, question)
+        most = max((each.rate for each in week if each.rate is not None), default=0.0)
+        darkest = f", the darkest {most:,.1f}" if most else ""
+        components.show_heading(
+            "Hours of the week", f"visits per observed hour{darkest}", definitions.HOURS_OF_WEEK
+        )
         components.show_chart(trend_charts.week_heat_map(week), "Visits by weekday and hour")
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Expression by perceived gender", "share of visits", definitions.CROSS)
         mixes = queries.read_expressions_by_gender(view.settings, view.actor, question)
         components.show_chart(trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender")
+        components.show_series(theme.EXPRESSIONS)
 
 
 page.show(draw_page, least_s=page.SLOWLY_S)

@@ -9,8 +9,9 @@ import pytest
 
 from dashboard import charts, theme
 from dashboard.charts import Chart
-from dashboard.label_layout import place_labels
+from dashboard.label_layout import assign_lanes, place_labels
 from dashboard.scales import SCALES, Scale
+from storage.events import Event
 from storage.figures.groups import Figures, State
 from storage.figures.timeline import Unit
 from storage.figures.trend import Slot
@@ -177,6 +178,47 @@ def test_labels_that_do_not_fit_are_spaced_evenly() -> None:
     placed = place_labels([0.0] * 9, 17, 0, 80)
     assert placed == pytest.approx([10.0 * index for index in range(9)])
     assert all(b > a for a, b in pairwise(placed))
+
+
+@pytest.mark.parametrize(
+    ("spans", "lanes"),
+    [
+        ([], []),
+        ([(0, 2), (2, 4), (4, 6)], [0, 0, 0]),
+        ([(0, 3), (2, 4), (3, 6)], [0, 1, 0]),
+        ([(0, 9), (1, 5), (2, 9), (6, 7)], [0, 1, 1, 0]),
+    ],
+)
+def test_events_of_a_lane_overlap_only_where_there_are_too_many(
+    spans: list[tuple[int, int]], lanes: list[int]
+) -> None:
+    assert assign_lanes(spans, most=2) == lanes
+
+
+def test_the_labels_of_events_have_room_beside_each_other() -> None:
+    hours = slots(*[shown()] * 8)
+
+    def event(name: str, first: int, last: int) -> Event:
+        return Event(name, name, hours[first].start, hours[last].end, frozenset())
+
+    events = [event("at the end", 6, 7), event("before", 0, 1), event("at the same time", 1, 2)]
+    found = {row["name"]: row for row in table(draw_with_events(hours, events), "events")}
+    assert [found[name]["lane"] for name in ("before", "at the same time", "at the end")] == [0, 1, 0]
+    before, end = found["before"], found["at the end"]
+    assert (before["align"], before["at"]) == ("left", before["start"])
+    assert (end["align"], end["at"]) == ("right", end["end"])
+    assert before["room_to"] == end["room_from"] == before["end"]
+
+
+def test_lanes_of_events_move_the_shares_down() -> None:
+    hours = slots(*[shown()] * 8)
+    events = [Event(name, name, hours[0].start, hours[3].end, frozenset()) for name in "abcd"]
+    heights = [draw_with_events(hours, events[:n]).specification["height"] for n in (0, 1, 2, 4)]
+    assert heights == [heights[0], heights[0], heights[0] + 16, heights[0] + 32]
+
+
+def draw_with_events(of: list[Slot], events: Sequence[Event]) -> Chart:
+    return charts.expressions_over_time(of, ZoneInfo("UTC"), SCALES[Unit.HOUR], events)
 
 
 def test_the_interval_of_one_visit_is_limited_to_the_scale() -> None:

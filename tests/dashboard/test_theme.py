@@ -48,6 +48,28 @@ def test_colours_have_enough_contrast(colours: dict[str, str], ground: str) -> N
     assert len(set(colours.values())) >= len(colours) - 3
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_enough_contrast_on_both_grounds(scheme: str) -> None:
+    found = tomllib.loads(theme.CONFIG.read_text())["theme"][scheme]
+    for ground in (found["backgroundColor"], found["secondaryBackgroundColor"]):
+        # Streamlit draws captions and placeholders with 60 % of the colour of texts.
+        faded = mixed(found["textColor"], ground, 0.6)
+        texts = (
+            found["textColor"],
+            faded,
+            found["grayTextColor"],
+            found["codeTextColor"],
+            found["primaryColor"],
+        )
+        assert [text for text in texts if contrast(text, ground) < 4.5] == []
+
+
+def mixed(colour: str, ground: str, share: float) -> str:
+    """`share` of a colour over a ground."""
+    pairs = ((int(each[i : i + 2], 16) for each in (colour, ground)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(share * over + (1 - share) * under):02X}" for over, under in pairs)
+
+
 def test_the_stylesheet_defines_every_colour_that_it_uses() -> None:
     sheet = theme.stylesheet()
     defined = set(re.findall(r"(--mien-[a-z-]+):", sheet))
