@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,13 +11,21 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from common.access import LOCAL
+from mien.alerts.addresses import parse_webhook
 from mien.alerts.conditions import Finding, Found, Rules, find_shifts
+from mien.alerts.loop import AlertLoop
+from mien.alerts.receivers import tls_context
+from mien.alerts.webhook import Webhook
+from mien.metrics import Metrics
 from storage import tables
-from storage.alert_rules import DAY_MINUTES, AlertKind, AlertRule
+from storage.alert_rules import DAY_MINUTES, AlertKind, AlertRule, add_rule, remove_rule
+from storage.alert_states import read_states
 from storage.camera_status import read_camera_status
 from storage.engine import open_database
 from storage.figures.simulated import simulated_cameras
 from storage.local_time import HOUR_US, day_start
+from storage.protection import SUPPRESS_BELOW
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_scenario
 from tests.support.databases import fresh_database
@@ -83,3 +92,27 @@ def test_too_few_days_and_hidden_groups_give_no_verdict_and_no_count(history: sa
     for found in (early, hidden):
         assert {each.verdict for each in found.values()} == {Found.UNKNOWN}
         assert {each.detail for each in found.values()} == {"not enough data"}
+
+
+def test_a_larger_k_that_an_operator_chooses_applies_to_the_next_judgement(history: sa.Engine) -> None:
+    now = day_start(CAMPAIGN.first + timedelta(days=7), BERLIN) + 12 * HOUR_US
+    rule = add_rule(history, LOCAL, AlertRule("shift", AlertKind.VISITS_SHIFTED, WEEK))
+    # Nothing is sent: a report waits for others of its site.
+    receiver = Webhook(parse_webhook("http://localhost:1/hook"), b"a key of the signature", tls_context(None))
+    loop = AlertLoop(history, [receiver], Rules(10, BERLIN), Metrics(), clock=lambda: now)
+
+    def reported() -> set[str]:
+        assert loop.work_once(threading.Event())
+        with history.connect() as connection:
+            return {state.site for state in read_states(connection)}
+
+    with history.begin() as connection:
+        choice = {"name": SUPPRESS_BELOW, "value": 10**6, "changed_at": now}
+        connection.execute(sa.insert(tables.protection_choices), [choice])
+    try:
+        assert reported() == set()
+        with history.begin() as connection:
+            connection.execute(sa.delete(tables.protection_choices))
+        assert reported() == {CAMPAIGN.site}, "judged again within the hour"
+    finally:
+        remove_rule(history, LOCAL, rule.id)

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from common.access import LOCAL
 from mien import checks
+from mien.protection import configured_protection
 from mien.settings import load
+from storage.engine import open_database
+from storage.protection import change_protection
 from tests.support.processes import free_port, mien
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +59,19 @@ def test_an_unusable_database_is_missing_and_its_password_is_hidden(tmp_path: Pa
     unreachable = checks.database(load(database="postgresql://u:hunter2@127.0.0.1:1/d"))
     assert unreachable.state == "missing"
     assert "hunter2" not in unreachable.found + unreachable.fix
+
+
+def test_the_retention_that_applies_is_shown_with_what_operators_chose() -> None:
+    settings = load(database="sqlite:///used.db")
+    assert checks.protection(settings) == [], "there is no database yet"
+    engine = open_database(settings.database)
+    (configured,) = checks.protection(settings)
+    assert configured.found == "k = 10; visits 400, observations 30, coverage 400, audit log 400 days"
+    change_protection(engine, LOCAL, configured_protection(settings), {"suppress_below": 12})
+    engine.dispose()
+    (stricter,) = checks.protection(settings)
+    assert stricter.found.startswith("k = 12; visits 400")
+    assert stricter.found.endswith("stricter than configured: suppress_below")
 
 
 @pytest.mark.parametrize("url", ["no url", "postgresql://u:hunter2@host:port/d", "mysql://u:hunter2@host/d"])

@@ -11,10 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, CameraMinute, minute_of
+from common.access import LOCAL
 from common.clock import wall_clock_us
 from storage import tables
 from storage.day_partitions import DAY_US, PARTITION_COLUMNS, read_day_partitions
 from storage.engine import open_database
+from storage.protection import Protection, change_protection
 from storage.writer import Writer
 from tests.support.databases import administrator, observation, results, rows, visit
 from tests.support.processes import mien
@@ -80,13 +82,19 @@ def test_upgrade_maintain_check_and_purge_of_one_database(tmp_path: Path, databa
 
 def test_the_settings_limit_the_age_of_rows(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mien.db"
-    fill(url, 0, 10)
+    fill(url, 0, 4, 10)
     settings = {"MIEN_DATABASE": url, "MIEN_KEEP_VISITS_DAYS": "5"}
     purged = mien(tmp_path, "db", "purge", variables=settings)
     assert (purged.returncode, purged.stdout) == (
         0,
         "deleted 1 visits, 1 visit_minutes, 1 rollup_changes, 2 visit_classes\n",
     )
+    engine = open_database(url)
+    change_protection(engine, LOCAL, Protection(10, 5, 30, 400), {"keep_visits_days": 3})
+    engine.dispose()
+    maintained = mien(tmp_path, "db", "maintain", variables=settings)
+    assert maintained.returncode == 0, maintained.stderr
+    assert kept(url) == ["v0"], "what an operator chose"
 
 
 def test_a_failed_check_is_printed_and_sets_the_exit_code(tmp_path: Path) -> None:

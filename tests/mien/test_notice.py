@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from common.access import LOCAL
 from mien.errors import SettingsError
 from mien.notice import Language, create_notice, render_notice
 from mien.settings import Settings
+from storage.engine import open_database
+from storage.protection import Protection, change_protection
 from tests.support.processes import mien
 
 TODAY = date(2026, 3, 31)
@@ -142,6 +145,13 @@ def test_the_command_writes_the_notice(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "n.pdf").read_bytes().startswith(b"%PDF")
     assert "no camera has a purpose" in done.stderr
+    engine = open_database(f"sqlite:///{tmp_path}/mien.db")
+    change_protection(engine, LOCAL, Protection(10, 400, 30, 400), {"keep_visits_days": 21})
+    engine.dispose()
+    mien(tmp_path, "notice", "--out", "shorter.pdf", variables=variables)
+    assert "Visits: 21 days. Estimates of single seconds: 21 days." in text_of(
+        (tmp_path / "shorter.pdf").read_bytes(), tmp_path
+    )
     wrong = mien(tmp_path, "notice", "--language", "fr", "--out", "x.pdf", variables=variables)
     assert wrong.returncode == 2
     assert "--language fr: expected en or de" in wrong.stderr

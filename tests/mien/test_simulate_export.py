@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from common.access import LOCAL
 from mien.cli.app import app
 from mien.errors import SettingsError
 from storage.engine import open_database
+from storage.protection import Protection, change_protection
 from storage.writer import Writer
 from tests.support.databases import results, visit
 
@@ -36,6 +38,12 @@ def test_a_simulated_history_is_exported_with_its_label(url: str, tmp_path: Path
     assert "3 rows (simulated data)" in call("export", str(file), *options)
     assert "# data: simulated data" in file.read_text()
     call("export", str(tmp_path / "one.parquet"), *options, "--camera", "sim-01", "--by", "hour")
+    engine = open_database(url)
+    change_protection(engine, LOCAL, Protection(10, 400, 30, 400), {"suppress_below": 1000})
+    engine.dispose()
+    call("export", str(tmp_path / "stricter.csv"), *options)
+    assert "groups of at least 10:" in file.read_text()
+    assert "groups of at least 1000:" in (tmp_path / "stricter.csv").read_text()
     for wrong, problem in (
         (("--camera", "nobody"), "--camera nobody: is not registered"),
         (("--site", "nowhere"), "--site nowhere"),
