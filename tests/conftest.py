@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from storage.engine import open_database
 from tests.support.brokers import Broker, jars
-from tests.support.databases import fresh_database
+from tests.support.databases import Templates, fresh_database
 from tests.support.distribution import GroupScheduling, mark_services, sort_by_duration
 from tests.support.extras import module_without_extra
 from tests.support.postgres import Server, private_server
@@ -48,10 +48,25 @@ def postgresql_url(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
+    """The databases that `migrated_url` copies."""
+    templates = Templates(tmp_path_factory.mktemp("templates"))
+    yield templates
+    templates.drop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path, templates: Templates) -> Iterator[str]:
+    """The URL of a database of the newest version without rows, once for each kind of database."""
+    with templates.copy(request.param, tmp_path) as url:
+        yield url
+
+
 @pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
-    """An engine on an empty database, once for each kind of database."""
-    engine = open_database(database_url)
+def engine(migrated_url: str) -> Iterator[sa.Engine]:
+    """An engine on a database without rows, once for each kind of database."""
+    engine = open_database(migrated_url)
     yield engine
     engine.dispose()
 

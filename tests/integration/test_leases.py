@@ -96,8 +96,8 @@ def open_shop(folder: Path, url: str) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database_url: str) -> Iterator[Shop]:
-    with open_shop(tmp_path, database_url) as opened:
+def shop(tmp_path: Path, migrated_url: str) -> Iterator[Shop]:
+    with open_shop(tmp_path, migrated_url) as opened:
         yield opened
 
 

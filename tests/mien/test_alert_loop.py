@@ -213,7 +213,7 @@ def test_analysts_may_neither_change_rules_nor_send_nor_read_deliveries(engine: 
             attack()
 
 
-def test_no_secret_of_a_receiver_reaches_the_database(shop: Shop, database_url: str, tmp_path: Path) -> None:
+def test_no_secret_of_a_receiver_reaches_the_database(shop: Shop) -> None:
     shop.hook.answer = lambda request: answer_with(request, 500)
     add_rule(shop.engine, LOCAL, DOWN)
     shop.states["door"] = CameraState.RETRYING

@@ -41,11 +41,11 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture
-def database(database_url: str) -> str:
-    engine = open_database(database_url)
+def database(migrated_url: str) -> str:
+    engine = open_database(migrated_url)
     Writer(engine).write(results([visit("v1", closed=True)], [observation("v1")]), {})
     engine.dispose()
-    return database_url
+    return migrated_url
 
 
 def look(

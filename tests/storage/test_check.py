@@ -203,8 +203,8 @@ def test_maintenance_closes_abandoned_visits_alone(engine: sa.Engine) -> None:
     assert failed_checks(engine) == {}
 
 
-def test_maintenance_during_writes_loses_nothing(database_url: str) -> None:
-    ours, other = open_database(database_url), open_database(database_url)
+def test_maintenance_during_writes_loses_nothing(migrated_url: str) -> None:
+    ours, other = open_database(migrated_url), open_database(migrated_url)
     writer, partition = Writer(other), Partition("frames", 0)
     actions: list[Callable[[], object]] = [
         lambda: maintain(ours, Retention(), NOW),

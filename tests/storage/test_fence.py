@@ -134,9 +134,9 @@ def test_a_deleted_position_is_written_again(engine: sa.Engine) -> None:
     assert analysed(engine) == 7
 
 
-def test_concurrent_writers_that_read_positions_again_store_everything_once(database_url: str) -> None:
+def test_concurrent_writers_that_read_positions_again_store_everything_once(migrated_url: str) -> None:
     """Four writers share one partition; each continues at the stored position."""
-    engines = [open_database(database_url) for _ in range(4)]
+    engines = [open_database(migrated_url) for _ in range(4)]
     start = threading.Barrier(len(engines))
     fenced: list[int] = []
     failed: list[BaseException] = []

@@ -95,8 +95,8 @@ def test_a_write_of_unknown_outcome_can_be_repeated(engine: sa.Engine, succeed: 
     assert [row["analysed"] for row in rows(engine, tables.camera_minutes)] == [2]
 
 
-def test_two_writers_of_many_cameras_wait_for_each_other_without_a_deadlock(database_url: str) -> None:
-    engines = [open_database(database_url), open_database(database_url)]
+def test_two_writers_of_many_cameras_wait_for_each_other_without_a_deadlock(migrated_url: str) -> None:
+    engines = [open_database(migrated_url), open_database(migrated_url)]
     names = [f"camera-{number}" for number in range(20)]
     fenced = []
 

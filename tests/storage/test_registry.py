@@ -349,8 +349,8 @@ def test_an_id_of_which_results_are_left_is_not_given_to_a_source(registry: Came
     assert registry.assign_id("/d", "x" * 64) == f"{'x' * 58}-2"
 
 
-def test_processes_that_name_sources_at_the_same_time_share_no_id(database_url: str) -> None:
-    engines = [open_database(database_url) for _ in range(3)]
+def test_processes_that_name_sources_at_the_same_time_share_no_id(migrated_url: str) -> None:
+    engines = [open_database(migrated_url) for _ in range(3)]
     start = threading.Barrier(len(engines))
     given: list[str] = []
 
@@ -431,8 +431,8 @@ def test_a_given_partition_is_kept_and_counts_as_used(registry: CameraRegistry) 
     assert partitions(registry)["c"] == 5
 
 
-def test_processes_that_assign_at_the_same_time_agree(database_url: str) -> None:
-    engines = [open_database(database_url) for _ in range(4)]
+def test_processes_that_assign_at_the_same_time_agree(migrated_url: str) -> None:
+    engines = [open_database(migrated_url) for _ in range(4)]
     CameraRegistry(engines[0]).sync(LOCAL, [CameraRow(f"c{number:02}", "0") for number in range(24)])
     start = threading.Barrier(len(engines))
     answers: list[dict[str, int]] = []

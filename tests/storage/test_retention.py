@@ -187,8 +187,8 @@ def test_day_partitions_are_dropped_and_not_deleted_row_by_row(postgresql_url: s
     engine.dispose()
 
 
-def test_a_writer_continues_while_old_rows_are_deleted(database_url: str) -> None:
-    engine, other = open_database(database_url), open_database(database_url)
+def test_a_writer_continues_while_old_rows_are_deleted(migrated_url: str) -> None:
+    engine, other = open_database(migrated_url), open_database(migrated_url)
     start = NOW - 40 * DAY_US
     old = [observation(f"v{i}", (start - T0) // 1_000_000) for i in range(10_000)]
     Writer(engine).write(results(observations=old), {})

@@ -204,8 +204,8 @@ def test_abandoned_visits_are_closed_and_rolled_up_once(engine: sa.Engine, write
     assert stored(engine, tables.visit_minutes, "visits", "dwell_us") == [(2, 2e6)]
 
 
-def test_writers_on_several_threads_store_everything_once(database_url: str) -> None:
-    engines = [open_database(database_url) for _ in range(2)]
+def test_writers_on_several_threads_store_everything_once(migrated_url: str) -> None:
+    engines = [open_database(migrated_url) for _ in range(2)]
     shared = Writer(engines[0])
     writers = [shared, shared, Writer(engines[1])]
     start = threading.Barrier(len(writers))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,47 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraMinute, Estimate, Observation, Results, Visit
 from storage import tables
+from storage.engine import open_database
 
 T0 = 1_700_000_000 * MICROSECONDS - 1_700_000_000 * MICROSECONDS % MINUTE_US
 """The start of a UTC minute in November 2023."""
 
 
+class Templates:
+    """A database of the newest version for each backend, made at the first use, to make copies of.
+
+    A copy takes a tenth of the time of the migrations.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, str] = {}
+        self._open = ExitStack()
+
+    @contextmanager
+    def copy(self, backend: str, folder: Path) -> Iterator[str]:
+        """The URL of a database of the newest version without rows, which is dropped afterwards."""
+        template = self._template(backend)
+        if backend == "sqlite":
+            shutil.copyfile(sa.make_url(template).database or "", folder / "mien.db")
+        with fresh_database(backend, folder, sa.make_url(template).database) as url:
+            yield url
+
+    def drop(self) -> None:
+        """Drop the databases that copies were made from."""
+        self._open.close()
+
+    def _template(self, backend: str) -> str:
+        if backend not in self._made:
+            url = self._open.enter_context(fresh_database(backend, self._folder))
+            open_database(url).dispose()
+            self._made[backend] = url
+        return self._made[backend]
+
+
 @contextmanager
-def fresh_database(backend: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database that is dropped afterwards."""
+def fresh_database(backend: str, folder: Path, template: str | None = None) -> Iterator[str]:
+    """The URL of a database that is dropped afterwards: empty, or on PostgreSQL a copy of `template`."""
     if backend == "sqlite":
         yield f"sqlite:///{folder}/mien.db"
         return
@@ -32,7 +66,7 @@ def fresh_database(backend: str, folder: Path) -> Iterator[str]:
         pytest.skip(reason)
     name = f"mien_{uuid.uuid4().hex}"
     with administrator() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
     try:
         yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
