@@ -25,7 +25,8 @@ from ingest.leases import LeaseKeeper
 from mien.loops.run import Pipeline
 from mien.loops.work import WorkerPool
 from mien.settings import load as load_settings
-from mien.wiring.parts import AnalyserFactory, RunOptions, create_supervisor, create_worker, keep_leases
+from mien.wiring.parts import AnalyserFactory, create_supervisor, create_worker, keep_leases
+from mien.wiring.run_options import RunOptions
 from storage import tables
 from storage.engine import open_database
 from storage.writer import Writer

@@ -30,7 +30,9 @@ from mien.loops.work import WorkerPool
 from mien.metrics import Metrics
 from mien.settings import Settings
 from mien.wiring.embedded import create_parts
-from mien.wiring.parts import RunOptions, keep_leases, open_settings_database
+from mien.wiring.parts import keep_leases
+from mien.wiring.registry import open_settings_database
+from mien.wiring.run_options import RunOptions
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer

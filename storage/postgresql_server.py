@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 
 from storage.errors import StorageError
@@ -110,10 +109,10 @@ def _handle_poolers(engine: sa.Engine, session: Mapping[str, str]) -> None:
     values = tuple(part for pair in zip(names, session.values(), strict=True) for part in pair)
     pooled: bool | None = None
 
-    def adapt(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+    def adapt(dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
         nonlocal pooled
         if pooled is None:
-            pooled = _is_pooled(arguments, options)
+            pooled = _is_pooled(dialect.loaded_dbapi, arguments, options)
         if pooled:
             options.pop("options", None)
             options["prepare_threshold"] = None
@@ -126,8 +125,11 @@ def _handle_poolers(engine: sa.Engine, session: Mapping[str, str]) -> None:
     sa.event.listen(engine, "begin", begin)
 
 
-def _is_pooled(arguments: list[Any], options: dict[str, Any]) -> bool:
-    """Whether another process answers than the one that accepted the connection; raises psycopg.Error."""
+def _is_pooled(psycopg: Any, arguments: list[Any], options: dict[str, Any]) -> bool:
+    """Whether another process answers than the one that accepted the connection; raises psycopg.Error.
+
+    SQLAlchemy hands over the module `psycopg`, so that it is not imported where the database is SQLite.
+    """
     try:
         with psycopg.connect(*arguments, **options) as connection:
             row = connection.execute("SELECT pg_backend_pid()").fetchone()

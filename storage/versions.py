@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from storage import analyst_views
 from storage.errors import StorageError
@@ -17,6 +13,8 @@ from storage.errors import StorageError
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D69656E
 """The key of the advisory lock, different from those of other programs on the same database."""
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
+"""Alembic's own table; the names of the files of migrations begin with their versions, which ascend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,11 @@ def read_version(connection: sa.Connection) -> Version:
 
     Raises StorageError where this program does not know the version.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    newest = scripts.get_current_head()
-    assert newest
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise StorageError(f"is of version {current}, newer than this program's {newest}; update Mien")
-    return Version(current, newest)
+    known = sorted(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("*.py"))
+    current = _read_current(connection)
+    if current is not None and current not in known:
+        raise StorageError(f"is of version {current}, newer than this program's {known[-1]}; update Mien")
+    return Version(current, known[-1])
 
 
 def upgrade(connection: sa.Connection) -> Version:
@@ -65,16 +61,25 @@ def upgrade(connection: sa.Connection) -> Version:
         if read_version(connection).is_newest:
             return found
         analyst_views.drop_views(connection)
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    _migrate(connection)
     return found
 
 
-def _config() -> Config:
+def _read_current(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.execute(sa.select(_VERSION.c.version_num)).scalar_one_or_none()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    # Alembic takes a quarter of a second to import, and nearly every database is of the newest version.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def _may_change(connection: sa.Connection) -> bool:

@@ -41,7 +41,7 @@ def list_cameras(config: Config = None, database: Database = None) -> None:
     from common.redaction import redact_source
     from common.timezones import open_timezone
     from mien.settings import load
-    from mien.wiring.parts import open_settings_database
+    from mien.wiring.registry import open_settings_database
     from storage.camera_status import read_camera_status
     from storage.registry import CameraRegistry
 
@@ -106,7 +106,7 @@ def add(
     from common.source_identity import whole_source
     from ingest.sources import check_source
     from mien.settings import load
-    from mien.wiring.parts import open_registry
+    from mien.wiring.registry import open_registry
     from mien.wiring.source_rules import create_source_rules
     from storage.registry import CameraRow
 
@@ -137,7 +137,7 @@ def sync(config: Config = None, database: Database = None) -> None:
     from common.access import LOCAL
     from mien import logs
     from mien.settings import load
-    from mien.wiring.parts import configured_cameras, configured_policies, open_registry
+    from mien.wiring.registry import configured_cameras, configured_policies, open_registry
     from mien.wiring.source_rules import camera_secrets
 
     settings = load(config, database=database)
@@ -168,7 +168,7 @@ def check_camera(
 
     from mien.cli.probe import judge, probe, to_json
     from mien.settings import load
-    from mien.wiring.parts import open_registry
+    from mien.wiring.registry import open_registry
     from mien.wiring.source_rules import create_source_rules
 
     settings = load(config, database=database)
@@ -247,7 +247,7 @@ def edit(
     from ingest.sources import check_source
     from mien.errors import SettingsError
     from mien.settings import load
-    from mien.wiring.parts import open_registry
+    from mien.wiring.registry import open_registry
     from mien.wiring.source_rules import create_source_rules
 
     settings = load(config, database=database)
@@ -347,6 +347,6 @@ def _describe_policy(status: CameraStatus) -> str:
 
 def _registry(config: Config, database: Database) -> AbstractContextManager[CameraRegistry]:
     from mien.settings import load
-    from mien.wiring.parts import open_registry
+    from mien.wiring.registry import open_registry
 
     return open_registry(load(config, database=database))

@@ -37,7 +37,7 @@ def demo(
     from mien.cli.run_table import build_table
     from mien.loops.run import run_pipeline
     from mien.settings import load
-    from mien.wiring.parts import RunOptions
+    from mien.wiring.run_options import RunOptions
     from storage.registry import CameraRow
 
     # The visitors are drawn, so small groups need no suppression.
@@ -61,7 +61,7 @@ def _seed(settings: Settings, console: Console) -> None:
     from zoneinfo import ZoneInfo
 
     from common.clock import wall_clock_us
-    from mien.wiring.parts import open_settings_database
+    from mien.wiring.registry import open_settings_database
     from storage.local_time import date_of
     from storage.registry import CameraRegistry
     from storage.simulation.load import has_real_visits, has_simulated_visits, load_history

@@ -35,7 +35,7 @@ def simulate(
     from common.clock import wall_clock_us
     from mien.errors import SettingsError
     from mien.settings import load
-    from mien.wiring.parts import open_settings_database
+    from mien.wiring.registry import open_settings_database
     from storage.engine import redact_url
     from storage.local_time import date_of
     from storage.simulation.load import has_real_visits, load_history

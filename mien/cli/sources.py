@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mien.settings import Settings
-    from mien.wiring.parts import RunOptions
+    from mien.wiring.run_options import RunOptions
     from storage.registry import CameraRegistry, CameraRow
 
 
@@ -24,7 +24,8 @@ def choose_cameras(
         StorageError: the registry, which knows the ids of sources, cannot be opened.
     """
     from mien.errors import SettingsError
-    from mien.wiring.parts import RunOptions, configured_cameras
+    from mien.wiring.registry import configured_cameras
+    from mien.wiring.run_options import RunOptions
 
     if fast and loop:
         raise SettingsError("--fast --loop: with --loop a recording never ends; leave one of them out")
@@ -37,7 +38,7 @@ def _name_sources(settings: Settings, sources: Iterable[str], fps: float | None)
     """Make a camera of each source, with the id that belongs to the source."""
     from common.source_identity import whole_source
     from ingest.sources import check_source
-    from mien.wiring.parts import open_registry
+    from mien.wiring.registry import open_registry
     from mien.wiring.source_rules import create_source_rules
 
     whole = [whole_source(source) for source in sources]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ingest.leases import LeaseKeeper, Wishes
 from mien.errors import StartError
-from mien.wiring.parts import RunOptions
+from mien.wiring.run_options import RunOptions
 from storage.registry import CameraRegistry, CameraRow
 
 _LOOK_EVERY_S = 0.05

@@ -17,8 +17,10 @@ from mien.metrics import Metrics
 from mien.settings import Settings
 from mien.totals import RunResult, with_captured
 from mien.wiring import scaled
-from mien.wiring.parts import RunOptions, configured_policies, create_registry, keep_leases
+from mien.wiring.parts import keep_leases
 from mien.wiring.probes import Probes
+from mien.wiring.registry import configured_policies, create_registry
+from mien.wiring.run_options import RunOptions
 from storage.registry import CameraRow
 
 CAPTURES_STOP_S = 3.0

@@ -13,7 +13,7 @@ from mien.metrics import Metrics
 from mien.settings import Settings
 from mien.signals import stop_on_signal
 from mien.wiring import scaled
-from mien.wiring.parts import open_settings_database
+from mien.wiring.registry import open_settings_database
 from storage.engine import Database
 from storage.hung_connections import abort_hung_connections
 

@@ -26,14 +26,10 @@ from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
 from mien.wiring import embedded
-from mien.wiring.parts import (
-    RunOptions,
-    configured_policies,
-    create_registry,
-    keep_leases,
-    open_settings_database,
-)
+from mien.wiring.parts import keep_leases
 from mien.wiring.probes import Probes
+from mien.wiring.registry import configured_policies, create_registry, open_settings_database
+from mien.wiring.run_options import RunOptions
 from storage.errors import StorageError
 from storage.hung_connections import abort_hung_connections
 from storage.registry import CameraRegistry, CameraRow

@@ -19,12 +19,12 @@ from mien.upkeep import maintain_if_owner
 from mien.wiring.parts import (
     AnalyserFactory,
     RegisteredCameras,
-    RunOptions,
     create_supervisor,
     create_worker,
     max_frame_age_us,
 )
 from mien.wiring.previews import Previews
+from mien.wiring.run_options import RunOptions
 from storage.dead_letters import DeadLetterCounts
 from storage.engine import Database
 from storage.registry import CameraRegistry

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import cv2
 
@@ -14,7 +12,6 @@ from bus.messages import MICROSECONDS, Switches
 from bus.sinks import CaptureSink, ResultSink
 from bus.transport import FrameReader, FrameWriter
 from common.clock import wall_clock_us
-from common.source_identity import whole_source
 from common.timezones import open_timezone
 from inference.analyser import Analyser
 from inference.preview import PreviewBoard
@@ -29,35 +26,15 @@ from mien.metrics import MeasuredAnalyser, Metrics
 from mien.settings import Settings
 from mien.wiring.models import create_classifier, create_detector
 from mien.wiring.previews import Previews
+from mien.wiring.run_options import RunOptions
 from mien.wiring.source_rules import create_source_rules
-from storage.engine import Database, open_database
+from storage.engine import Database
 from storage.leases import CameraLeases
 from storage.open_hours import describe_closed
 from storage.registry import CameraRegistry, CameraRow
 
 LEASES_STOP_S = 3.0
 """How long the release of leases may take at the end; those of a database that does not answer expire."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Which cameras are captured, and how recordings are read.
-
-    `only`: ids of registered cameras, None for all of them. `fast`: recordings are read as fast as they are
-    analysed, every frame unless a camera has an fps of its own. `loop`: recordings restart at their end.
-    """
-
-    only: frozenset[str] | None = None
-    fast: bool = False
-    loop: bool = False
-
-    @property
-    def temporary_cameras(self) -> frozenset[str]:
-        """Cameras to remove from the registry after the run, unless they were registered before it.
-
-        They are those that a live run names; a fast run ends, and its cameras stay as its history.
-        """
-        return self.only if self.only and not self.fast else frozenset()
 
 
 class RegisteredCameras(CameraList):
@@ -91,61 +68,6 @@ class RegisteredCameras(CameraList):
     def _why_closed(self, row: CameraRow, now: int) -> str:
         """Why a camera is not captured now; a recording that is read fast has times of its own."""
         return "" if self._fast else describe_closed(row.open_hours, now, self._zone)
-
-
-def open_settings_database(settings: Settings) -> Database:
-    """Open the database of the settings, upgraded to the current version where this process may do so."""
-    return open_database(settings.database)
-
-
-@contextmanager
-def open_registry(settings: Settings) -> Iterator[CameraRegistry]:
-    """Open the camera registry in the database of the settings, and close it at the end of the block."""
-    engine = open_settings_database(settings)
-    try:
-        yield create_registry(settings, engine)
-    finally:
-        engine.dispose()
-
-
-def create_registry(settings: Settings, engine: Database) -> CameraRegistry:
-    """Create the camera registry of an open database."""
-    return CameraRegistry(engine, settings.source_parameters)
-
-
-def configured_cameras(settings: Settings) -> list[CameraRow]:
-    """List the cameras of the configuration file."""
-    return [
-        CameraRow(
-            each.id,
-            whole_source(each.source),
-            each.name or each.id,
-            each.site,
-            each.zone,
-            each.fps,
-            thorough=each.thorough,
-        )
-        for each in settings.cameras
-    ]
-
-
-def configured_policies(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What the configuration file says about the policies of its cameras, by camera; the rest is kept."""
-    return {
-        each.id: {
-            name: value
-            for name, value in {
-                "open_hours": each.open_hours,
-                "purpose": each.purpose,
-                "notice_at": each.notice_at and each.notice_at.isoformat(),
-                "masks": each.masks,
-                "read_expression": each.expression,
-                "read_gender": each.gender,
-            }.items()
-            if value is not None
-        }
-        for each in settings.cameras
-    }
 
 
 def configure_libraries() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from common.masks import make_masks
 from mien.settings import SettingsError, load
-from mien.wiring.parts import configured_policies
+from mien.wiring.registry import configured_policies
 from storage.engine import open_database
 from storage.registry import CameraRegistry
 from tests.support.processes import mien

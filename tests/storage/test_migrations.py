@@ -14,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from bus.messages import OFF, Estimate
 from common.access import LOCAL
@@ -54,6 +56,12 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(versions, "MIGRATIONS", folder)
 
     return become
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(versions.MIGRATIONS))
+    return config
 
 
 def filled(url: str) -> dict[str, list[dict[str, object]]]:
@@ -200,7 +208,7 @@ def test_rows_of_the_version_without_switches_stay_and_estimates_may_be_missing_
     database_url: str,
 ) -> None:
     engine = sa.create_engine(database_url)
-    config = versions._config()
+    config = alembic_config()
     names = [*tables.PROBABILITIES, "p_female"]
     values = ", ".join(["0.125"] * len(names))
     columns = "visit_id, first_seen, camera_id, last_seen, frames, face_size, quality, expression, gender"
@@ -223,3 +231,14 @@ def test_rows_of_the_version_without_switches_stay_and_estimates_may_be_missing_
     with engine.connect() as connection:
         assert differences(connection) == []
     engine.dispose()
+
+
+def test_the_names_of_the_files_tell_the_versions_in_their_order(tmp_path: Path) -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    engine = open_database(f"sqlite:///{tmp_path}/mien.db")
+    with engine.connect() as connection:
+        assert versions.read_version(connection).newest == revisions[0]
+    engine.dispose()
+    files = sorted((versions.MIGRATIONS / "versions").glob("*.py"), reverse=True)
+    assert [path.stem.partition("_")[0] for path in files] == revisions
