@@ -55,19 +55,19 @@ def expressions_over_time(
     lanes = max(int(drawn_events["lane"].max()) + 1 if len(drawn_events) else 0, 1)
     band = _expressions_band(lanes)
     drawn = _stack_tables(slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), band)
-    return Chart(_expressions_specification(scale, lanes), {**drawn, "events": drawn_events})
+    return Chart(_expressions_specification(scale.axis, lanes), {**drawn, "events": drawn_events})
 
 
 def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The stacked gender shares of the labelled visits and the coverage on one time axis."""
     drawn = _stack_tables(slots, zone, scale, GENDERS, attrgetter("genders"), _GENDERS)
-    return Chart(_genders_specification(scale), drawn)
+    return Chart(_genders_specification(scale.axis), drawn)
 
 
 def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The mood index of each slot with its interval, and the coverage, on one time axis."""
     return Chart(
-        _mood_specification(scale), {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
+        _mood_specification(scale.axis), {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
     )
 
 

@@ -24,6 +24,11 @@ class Scale:
     slot_format: str
     changes: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def axis(self) -> Scale:
+        """What is on the axis alone: charts of scales with the same axis have one specification."""
+        return replace(self, slot_name="", slot_format="")
+
 
 _DAYS = "%a %d %b %Y"
 SCALES = {

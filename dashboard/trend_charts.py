@@ -25,6 +25,8 @@ from storage.intervals import Interval
 _PLOT, _STRIP = Band(6, 136), Band(146, 152)
 _SMALL, _SMALL_STRIP = Band(6, 86), Band(92, 96)
 _VALUES, _WEEK, _CROSS = (alt.NamedData(name) for name in ("values", "week", "cross"))
+_SERIES = "series"
+"""Stands for the series in the specification that charts of all series share."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GetInterval = Callable[[Figures], Interval | None]
 
@@ -32,7 +34,7 @@ GetInterval = Callable[[Figures], Interval | None]
 def visits_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The number of visits of each slot as bars, and the coverage; the running slot is faint."""
     drawn = {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
-    return Chart(_visits_specification(scale), drawn)
+    return Chart(_visits_specification(scale.axis), drawn)
 
 
 def values_over_time(
@@ -56,7 +58,7 @@ def values_over_time(
         "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}),
         "values": _value_table(slots, zone, scale, get, top, unit),
     }
-    return Chart(_values_specification(scale, series, unit, signed, small), drawn)
+    return Chart(_values_specification(scale.axis, series, unit, signed, small), drawn)
 
 
 def highest(slots: Sequence[Slot], labels: Sequence[str]) -> float:
@@ -154,6 +156,15 @@ def _visits_specification(scale: Scale) -> dict[str, Any]:
 
 @cache
 def _values_specification(scale: Scale, series: str, unit: str, signed: bool, small: bool) -> dict[str, Any]:
+    found: dict[str, Any] = layers.with_colour(
+        _line_specification(scale, unit, signed, small), _SERIES, series
+    )
+    return found
+
+
+@cache
+def _line_specification(scale: Scale, unit: str, signed: bool, small: bool) -> dict[str, Any]:
+    """The specification of a chart of values whose colour is that of `_SERIES`."""
     plot, strip = (_SMALL, _SMALL_STRIP) if small else (_PLOT, _STRIP)
     base = layers.slot_base(scale)
     sign = "(datum.value > 0 ? '+' : '') + " if signed else ""
@@ -164,7 +175,7 @@ def _values_specification(scale: Scale, series: str, unit: str, signed: bool, sm
         "axis": layers.vertical_axis(tickCount=3, grid=True, gridOpacity=0.6, labelExpr=label),
     }
     values = alt.Chart(_VALUES).encode(x=layers.time_axis("at", scale))
-    line = {"color": layers.colour(series), "y": alt.Y("value:Q", **y)}
+    line = {"color": layers.colour(_SERIES), "y": alt.Y("value:Q", **y)}
     over = values.transform_filter("datum.part == 'over'")
     running = values.transform_filter("datum.part == 'running'")
     tooltip = [
@@ -177,7 +188,7 @@ def _values_specification(scale: Scale, series: str, unit: str, signed: bool, sm
     drawn = alt.layer(
         values.mark_point(opacity=0, size=1).encode(y=alt.Y("top:Q", **y)),
         over.mark_area(opacity=0.2, clip=True).encode(
-            y=alt.Y("low:Q", **y), y2="high:Q", color=layers.colour(series)
+            y=alt.Y("low:Q", **y), y2="high:Q", color=layers.colour(_SERIES)
         ),
         over.mark_line(strokeWidth=2, clip=True).encode(**line),
         running.mark_line(strokeWidth=2, strokeDash=[3, 3], clip=True).encode(**line),
