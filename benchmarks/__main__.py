@@ -38,6 +38,13 @@ def main(
     quick: Annotated[
         bool, typer.Option("--quick", help="Check within a minute whether everything works.")
     ] = False,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database of `mien simulate --days 365 --cameras 50` for the viewers. [default: it is made]",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -45,12 +52,12 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """Measure throughput, stages, latency, capacity, scaled mode and memory of this machine.
+    """Measure throughput, stages, latency, capacity, scaled mode, the dashboard and memory of this machine.
 
     Figures that are not measured now are kept if they were measured on the same machine.
     """
     folder = out or (None if quick else Path("docs"))
-    suite = benchmarks(data, len(os.sched_getaffinity(0)), QUICK if quick else FULL)
+    suite = benchmarks(data, len(os.sched_getaffinity(0)), QUICK if quick else FULL, history)
     if unknown := set(only or ()) - set(suite):
         raise typer.BadParameter(
             f"{', '.join(sorted(unknown))}: expected {', '.join(suite)}", param_hint="--only"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import figures as dashboard_figures
-from benchmarks import idle, presence, scaled_mode
+from benchmarks import idle, presence, scaled_mode, viewers
 from benchmarks.latency import FPS, LIMIT_MS, MIN_SHARE, WORKLOAD, find_capacity
 from benchmarks.live import LiveLatency
 from benchmarks.markdown import render_table
@@ -85,6 +85,7 @@ def render_page(figures: Mapping[str, Any]) -> str:
         "presence": _render_presence,
         "scaled": scaled_mode.render_section,
         "figures": dashboard_figures.render_section,
+        "viewers": viewers.render_section,
         "memory": _render_memory,
     }
     parts = [_HEAD, _render_machine(figures)]

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import figures, idle, latency, memory, presence, scaled_mode, stages, throughput
+from benchmarks import figures, idle, latency, memory, presence, scaled_mode, stages, throughput, viewers
 from benchmarks.latency import Times
+from benchmarks.viewers import ViewersPlan
 
 SOAK = "memory"
 """The benchmark that takes as long as all others together: it runs only on request (`--only`)."""
@@ -30,6 +31,7 @@ class SuitePlan:
     scaled: scaled_mode.ScaledPlan
     history_days: int
     history_cameras: int
+    viewers: ViewersPlan
     soak_s: float
     soak_cameras: int
     sample_s: float
@@ -48,6 +50,7 @@ FULL = SuitePlan(
     scaled=scaled_mode.ScaledPlan(frames=600, repeats=3, live=Times(5, 25), cameras=16, hours=12),
     history_days=365,
     history_cameras=50,
+    viewers=ViewersPlan(),
     soak_s=600,
     soak_cameras=8,
     sample_s=2,
@@ -65,14 +68,19 @@ QUICK = SuitePlan(
     scaled=scaled_mode.ScaledPlan(frames=100, repeats=1, live=Times(2, 5), cameras=4, hours=1),
     history_days=8,
     history_cameras=4,
+    viewers=ViewersPlan(viewers=3, changing_s=8, looking_s=3, think_s=(0.5, 1)),
     soak_s=10,
     soak_cameras=8,
     sample_s=0.5,
 )
 
 
-def benchmarks(data: Path, cores: int, plan: SuitePlan) -> dict[str, Callable[[], Any]]:
+def benchmarks(
+    data: Path, cores: int, plan: SuitePlan, history: str | None = None
+) -> dict[str, Callable[[], Any]]:
     """Every benchmark by name, in the order in which they run; each returns JSON types.
+
+    `history` is the URL of a database of `mien simulate` for the viewers, None to make one.
 
     They raise `benchmarks.servers.ServersUnavailable` if this machine lacks the servers that they need.
     """
@@ -91,6 +99,9 @@ def benchmarks(data: Path, cores: int, plan: SuitePlan) -> dict[str, Callable[[]
         "scaled": lambda: asdict(scaled_mode.measure(data, counts, plan.scaled)),
         "figures": lambda: figures.to_dict(
             figures.measure(plan.history_days, plan.history_cameras, 10 * plan.repeats)
+        ),
+        "viewers": lambda: viewers.to_dict(
+            viewers.measure(plan.history_days, plan.history_cameras, plan.viewers, history)
         ),
         "memory": lambda: asdict(memory.measure(data, plan.soak_cameras, plan.soak_s, plan.sample_s)),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard import drawings
 from dashboard.page import View
 from dashboard.selection import DATES, Selection
 from storage.figures.table import export_of, to_csv, to_parquet
@@ -13,21 +14,21 @@ from storage.figures.trend import Trend
 
 def show_downloads(view: View, timeline: Timeline, trend: Trend) -> None:
     """Buttons for CSV and Parquet; the files have definitions, filters, n, coverage and time zone inside."""
-    export = export_of(
-        timeline,
-        trend,
-        filters(view.selection),
-        view.settings.suppress_below,
-        view.status.simulated,
-    )
+    chosen, k, simulated = filters(view.selection), view.settings.suppress_below, view.status.simulated
+
+    def write() -> dict[str, bytes]:
+        export = export_of(timeline, trend, chosen, k, simulated)
+        return {"csv": to_csv(export), "parquet": to_parquet(export)}
+
+    files = drawings.keep_files(trend, write, f"{chosen} {k} {simulated}")
     name = f"mien-{view.selection.period.replace(' ', '-').lower()}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
-            "CSV", to_csv(export), f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore"
+            "CSV", files["csv"], f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore"
         )
         st.download_button(
             "Parquet",
-            to_parquet(export),
+            files["parquet"],
             f"{name}.parquet",
             "application/vnd.apache.parquet",
             icon=":material/download:",

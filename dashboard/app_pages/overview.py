@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from common.timezones import open_timezone
-from dashboard import changes, charts, components, formats, notices, page, queries, theme
+from dashboard import changes, charts, components, drawings, formats, notices, page, queries, theme
 from dashboard.page import View
 from dashboard.scales import scale_of
 from dashboard.selection import comparison_text
@@ -131,12 +131,16 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
         components.show_heading("Estimated expression", subtitle, help_text)
         wide, narrow = st.columns([62, 38], gap="large")
         with wide:
-            components.show_chart(
-                charts.expressions_over_time(trend.slots, zone, scale, events), "Expressions over time"
+            drawings.show_chart(
+                trend,
+                lambda: charts.expressions_over_time(trend.slots, zone, scale, events),
+                "Expressions over time",
+                repr(events),
             )
         with narrow:
-            components.show_chart(
-                charts.shares_of_period(trend.whole.expressions, theme.EXPRESSIONS, row_height=36),
+            drawings.show_chart(
+                trend,
+                lambda: charts.shares_of_period(trend.whole.expressions, theme.EXPRESSIONS, row_height=36),
                 "Expressions of the period",
             )
 
@@ -160,11 +164,16 @@ def draw_genders(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Set
             k = settings.suppress_below
             st.caption(f"Too few labelled visits to show: figures appear from {k} labelled visits on.")
             return
-        components.show_chart(
-            charts.genders_over_time(trend.slots, zone, scale), "Perceived gender over time"
+        drawings.show_chart(
+            trend,
+            lambda: charts.genders_over_time(trend.slots, zone, scale),
+            "Perceived gender over time",
         )
-        shares = charts.shares_of_period(trend.whole.genders, GENDERS, row_height=28)
-        components.show_chart(shares, "Perceived gender of the period")
+        drawings.show_chart(
+            trend,
+            lambda: charts.shares_of_period(trend.whole.genders, GENDERS, row_height=28),
+            "Perceived gender of the period",
+        )
         st.caption(f"Not labelled: {formats.percent(trend.whole.gender_unknown.value)} of visits")
 
 
@@ -175,7 +184,9 @@ def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo) -> None:
         components.show_heading(
             "Mood index", f"mean and 95 % interval, by {scale.slot_name}", definitions.MOOD_INDEX
         )
-        components.show_chart(charts.mood_over_time(trend.slots, zone, scale), "Mood index over time")
+        drawings.show_chart(
+            trend, lambda: charts.mood_over_time(trend.slots, zone, scale), "Mood index over time"
+        )
 
 
 page.show(draw_page)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from typing_extensions import TypedDict, Unpack
 
 from common.timezones import open_timezone
-from dashboard import charts, components, exports, notices, page, queries, theme, trend_charts
+from dashboard import charts, components, drawings, exports, notices, page, queries, theme, trend_charts
 from dashboard.page import View
 from dashboard.queries import Question
 from dashboard.scales import Scale, scale_of
@@ -18,6 +19,16 @@ from storage.figures.trend import Trend
 
 _USUAL = "automatic"
 _SMALL_COLUMNS = 4
+
+
+class Look(TypedDict, total=False):
+    """How a line is drawn, see `trend_charts.values_over_time`."""
+
+    series: str
+    top: float | None
+    unit: str
+    signed: bool
+    small: bool
 
 
 def draw_page(view: View) -> None:
@@ -65,9 +76,11 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
             f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}",
             definitions.EXPRESSION_MIX,
         )
-        components.show_chart(
-            charts.expressions_over_time(trend.slots, zone, scale, events),
+        drawings.show_chart(
+            trend,
+            lambda: charts.expressions_over_time(trend.slots, zone, scale, events),
             f"Stacked expression shares, {timeline.slots} slots",
+            repr(events),
         )
 
 
@@ -86,8 +99,9 @@ def draw_each_expression(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
             for column, label in zip(st.columns(_SMALL_COLUMNS), row, strict=False):
                 with column:
                     st.markdown(f":small[{label.capitalize()}]")
-                    chart = trend_charts.values_over_time(
-                        trend.slots,
+                    show_line(
+                        f"Share of {label} over time",
+                        trend,
                         zone,
                         scale,
                         lambda figures, label=label: figures.expressions.get(label),  # type: ignore[misc]
@@ -96,7 +110,6 @@ def draw_each_expression(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
                         unit="%",
                         small=True,
                     )
-                    components.show_chart(chart, f"Share of {label} over time")
 
 
 def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
@@ -105,20 +118,16 @@ def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         components.show_heading("Visits", f"number, {by}; faint: still running", definitions.VISITS)
-        components.show_chart(trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time")
+        drawings.show_chart(
+            trend, lambda: trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time"
+        )
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Mood index", f"mean with 95 % interval, {by}", definitions.MOOD_INDEX)
-        mood = trend_charts.values_over_time(
-            trend.slots, zone, scale, lambda figures: figures.mood, signed=True
-        )
-        components.show_chart(mood, "Mood index over time")
+        show_line("Mood index over time", trend, zone, scale, lambda figures: figures.mood, signed=True)
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
-        dwell = trend_charts.values_over_time(
-            trend.slots, zone, scale, lambda figures: figures.dwell, unit="s"
-        )
-        components.show_chart(dwell, "Mean dwell over time")
+        show_line("Mean dwell over time", trend, zone, scale, lambda figures: figures.dwell, unit="s")
         median = trend.whole.dwell_median
         if median:
             st.caption(
@@ -128,28 +137,32 @@ def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
         components.show_heading(
             "Engagement", f"visits of at least 10 s with 95 % interval, {by}", definitions.ENGAGEMENT
         )
-        engagement = trend_charts.values_over_time(
-            trend.slots, zone, scale, lambda figures: figures.engagement, unit="%"
-        )
-        components.show_chart(engagement, "Engagement over time")
+        show_line("Engagement over time", trend, zone, scale, lambda figures: figures.engagement, unit="%")
     with st.container(border=True):
         components.show_heading(
             "Perceived gender (model estimate)",
             f"share of women among labelled visits with 95 % interval, {by}",
             definitions.GENDER_MIX,
         )
-        components.show_chart(
-            trend_charts.values_over_time(
-                trend.slots,
-                zone,
-                scale,
-                lambda figures: figures.genders.get("female"),
-                series="female",
-                top=1.0,
-                unit="%",
-            ),
+        show_line(
             "Share of perceived women over time",
+            trend,
+            zone,
+            scale,
+            lambda figures: figures.genders.get("female"),
+            series="female",
+            top=1.0,
+            unit="%",
         )
+
+
+def show_line(
+    alt: str, trend: Trend, zone: ZoneInfo, scale: Scale, get: trend_charts.GetInterval, **look: Unpack[Look]
+) -> None:
+    """A figure over time as a line with its interval."""
+    drawings.show_chart(
+        trend, lambda: trend_charts.values_over_time(trend.slots, zone, scale, get, **look), alt
+    )
 
 
 def draw_patterns(view: View, question: Question) -> None:
@@ -162,11 +175,13 @@ def draw_patterns(view: View, question: Question) -> None:
         components.show_heading(
             "Hours of the week", f"visits per observed hour{darkest}", definitions.HOURS_OF_WEEK
         )
-        components.show_chart(trend_charts.week_heat_map(week), "Visits by weekday and hour")
+        drawings.show_chart(week, lambda: trend_charts.week_heat_map(week), "Visits by weekday and hour")
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Expression by perceived gender", "share of visits", definitions.CROSS)
         mixes = queries.read_expressions_by_gender(view.settings, view.actor, question)
-        components.show_chart(trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender")
+        drawings.show_chart(
+            mixes, lambda: trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender"
+        )
         components.show_series(theme.EXPRESSIONS)
 
 

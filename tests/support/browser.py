@@ -52,6 +52,13 @@ def dashboard(folder: Path, database: str, **settings: object) -> Iterator[str]:
 
     `settings` become environment variables: `refresh_seconds=1` is MIEN_REFRESH_SECONDS=1.
     """
+    with started_dashboard(folder, database, **settings) as (address, _):
+        yield address
+
+
+@contextmanager
+def started_dashboard(folder: Path, database: str, **settings: object) -> Iterator[tuple[str, int]]:
+    """The address of a dashboard process, as `dashboard` starts it, and its process id."""
     port = free_port()
     given = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
     with (folder / "dashboard.log").open("wb") as log:
@@ -65,7 +72,7 @@ def dashboard(folder: Path, database: str, **settings: object) -> Iterator[str]:
         )
         try:
             _wait_until_ready(process, port)
-            yield f"http://{LOOPBACK}:{port}"
+            yield f"http://{LOOPBACK}:{port}", process.pid
         finally:
             process.terminate()
             try:
