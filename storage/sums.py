@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -33,6 +33,13 @@ class Sums:
     starts: NDArray[np.int64]
     cameras: tuple[str, ...]
     values: NDArray[np.float64]
+
+    @classmethod
+    def of_rows(cls, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sums:
+        """The sums of rows of a query: time, camera, and the columns."""
+        starts, cameras, *values = zip(*rows, strict=True) if rows else ((),) * (2 + len(columns))
+        # By column, since that is an order faster than by row.
+        return cls(tuple(columns), np.asarray(starts, np.int64), cameras, np.asarray(values, np.float64).T)
 
 
 def read_visit_sums(
@@ -95,13 +102,10 @@ def read_scheduled_sums(
     )
 
 
-def _sums(rows: Sequence[Any], columns: Sequence[str], start: int, step: int) -> Sums:
-    return Sums(
-        tuple(columns),
-        start + step * np.asarray([row[0] for row in rows], np.int64),
-        tuple(row[1] for row in rows),
-        np.asarray([tuple(row)[2:] for row in rows], np.float64).reshape(len(rows), len(columns)),
-    )
+def _sums(rows: Sequence[Sequence[Any]], columns: Sequence[str], start: int, step: int) -> Sums:
+    """The sums of rows whose times are numbers of steps after `start`."""
+    sums = Sums.of_rows(columns, rows)
+    return replace(sums, starts=start + step * sums.starts)
 
 
 @cache

@@ -134,25 +134,23 @@ class _Reader:
         return parts, at
 
     def _rollup(self, table: sa.Table, time: str, start: int, stop: int) -> Sums:
-        when = table.c[time]
-        limits = (when >= start, when < stop)
-        sums = [table.c[name] for name in self._columns]
-        if self._merged:
-            query = sa.select(when, sa.literal(EVERYBODY), *(sa.func.sum(each) for each in sums)).group_by(
-                when
-            )
-        else:
-            query = sa.select(when, table.c.camera_id, *sums)
-        query = query.where(*limits)
-        if self._only is not None:
-            query = query.where(table.c.camera_id.in_(sorted(self._only)))
-        rows = self._connection.execute(query).all()
-        return Sums(
-            self._columns,
-            np.asarray([row[0] for row in rows], np.int64),
-            tuple(row[1] for row in rows),
-            np.asarray([tuple(row)[2:] for row in rows], np.float64).reshape(len(rows), len(self._columns)),
+        """The sums of a roll-up, which the database adds up as far as the cells do not tell rows apart."""
+        when, camera = table.c[time], table.c.camera_id
+        whole = self._timeline.slots == 1
+        keys = (
+            sa.literal(self._timeline.start) if whole else when,
+            sa.literal(EVERYBODY) if self._merged else camera,
         )
+        columns = [table.c[name] for name in self._columns]
+        if whole or self._merged:
+            groups = ([] if whole else [when]) + ([] if self._merged else [camera])
+            query = sa.select(*keys, *map(sa.func.sum, columns)).group_by(*groups)
+        else:
+            query = sa.select(*keys, *columns)
+        query = query.where(when >= start, when < stop)
+        if self._only is not None:
+            query = query.where(camera.in_(sorted(self._only)))
+        return Sums.of_rows(self._columns, self._connection.execute(query).all())
 
     def _recent(self, at: int) -> list[Sums]:
         """The parts from `at` on, from single visits and minutes of coverage."""
@@ -179,17 +177,14 @@ class _Reader:
 
     def _add(self, values: Array, part: Sums, cameras: Sequence[str]) -> None:
         """Add the rows of a part to their slots and cameras."""
-        wanted = None if self._only is None else {*self._only, EVERYBODY}
-        keep = [row for row, camera in enumerate(part.cameras) if wanted is None or camera in wanted]
-        if not keep:
-            return
         number = {camera: place for place, camera in enumerate(cameras)}
+        places = np.asarray([number.get(camera, -1) for camera in part.cameras], np.int64)
+        keep = np.flatnonzero(places >= 0)
         slots = np.searchsorted(self._timeline.edges, part.starts[keep], side="right") - 1
-        places = np.asarray([number[part.cameras[row]] for row in keep])
-        shared = [name for name in part.columns if name in self._columns]
-        for name in shared:
-            source = part.values[keep, part.columns.index(name)]
-            np.add.at(values[:, :, self._columns.index(name)], (slots, places), source)
+        for place, name in enumerate(part.columns):
+            if name in self._columns:
+                target = values[:, :, self._columns.index(name)]
+                np.add.at(target, (slots, places[keep]), part.values[keep, place])
 
 
 def _is_midnight(time_us: int, zone: ZoneInfo) -> bool:

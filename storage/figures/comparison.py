@@ -117,10 +117,9 @@ def _is_hidden(connection: sa.Connection, a: Chosen, b: Chosen, suppress_below: 
         return False
     for each in (a, b):
         # Without a choice of cameras, the sum over them is all that matters.
-        days = each.timeline.refined(Unit.DAY)
-        cells = read_cells(connection, days, ("visits",), merged=each.cameras is None)
-        visits = cells.column("visits").sum(axis=0, keepdims=True)
-        if hidden_groups(visits, cells.cameras, Choice(suppress_below, each.cameras)):
+        whole = each.timeline.whole()
+        cells = read_cells(connection, whole, ("visits",), merged=each.cameras is None)
+        if hidden_groups(cells.column("visits"), cells.cameras, Choice(suppress_below, each.cameras)):
             return True
     return False
 

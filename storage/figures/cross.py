@@ -10,7 +10,7 @@ from storage import suppression
 from storage.figures.cells import read_cells, snapshot
 from storage.figures.groups import GENDER_LABELS, GROUP_COLUMNS, LABELS, State, cross_counts
 from storage.figures.selection import Choice, hidden_groups
-from storage.figures.timeline import Timeline, Unit
+from storage.figures.timeline import Timeline
 from storage.intervals import Interval, share_interval
 
 
@@ -30,8 +30,8 @@ def read_cross(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[Ge
     Raises DatabaseError where the database cannot be read.
     """
     with snapshot(engine) as connection:
-        cells = read_cells(connection, timeline.refined(Unit.DAY), GROUP_COLUMNS)
-    by_camera = cross_counts(cells.values.sum(axis=0))
+        cells = read_cells(connection, timeline.whole(), GROUP_COLUMNS)
+    by_camera = cross_counts(cells.values[0])
     chosen = [place for place, camera in enumerate(cells.cameras) if choice.has(camera)]
     counts = by_camera[chosen].sum(axis=0).round().astype(int)
     # Every gender is a group by camera, and the genders together make up the visits of the choice.

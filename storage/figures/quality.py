@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from storage import tables
 from storage.figures.cells import read_cells, snapshot
-from storage.figures.timeline import Timeline, Unit
+from storage.figures.timeline import Timeline
 
 _OUTCOMES = tuple(
     name for name in tables.COUNTS if name not in {"captured", "faces", "watched_us", "age_sum_us"}
@@ -36,9 +36,8 @@ def read_quality(engine: sa.Engine, timeline: Timeline) -> list[CameraQuality]:
     Raises DatabaseError where the database cannot be read.
     """
     with snapshot(engine) as connection:
-        unit = Unit.DAY if timeline.unit in {Unit.DAY, Unit.WEEK} else timeline.unit
-        cells = read_cells(connection, timeline.refined(unit) if unit is Unit.DAY else timeline, _COLUMNS)
-    sums = cells.values.sum(axis=0)
+        cells = read_cells(connection, timeline.whole(), _COLUMNS)
+    (sums,) = cells.values
     result = []
     for place, camera in enumerate(cells.cameras):
         row = dict(zip(_COLUMNS, sums[place].tolist(), strict=True))

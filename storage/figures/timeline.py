@@ -75,6 +75,11 @@ class Timeline:
         """The local date on which each slot starts."""
         return [date_of(edge, self.zone) for edge in self.edges[:-1]]
 
+    def whole(self) -> Timeline:
+        """The same period as one slot, whose sums may be those of days."""
+        unit = self.unit if (self.unit.minutes or 60) < 60 else Unit.DAY
+        return Timeline((self.start, self.end), unit, self.now, self.zone)
+
     def refined(self, unit: Unit) -> Timeline:
         """The same period in days or hours, at most one slot longer than its end."""
         last = date_of(self.end - 1, self.zone)
