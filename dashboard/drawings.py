@@ -66,6 +66,12 @@ def _place_of(build: Callable[[], Chart]) -> str:
     return f"{build.__code__.co_filename}:{build.__code__.co_firstlineno}"
 
 
-def _encode(table: Any) -> Any:
-    """A table as Arrow, which Streamlit sends as it is; rows of a specification stay."""
-    return table if isinstance(table, list) else pa.Table.from_pandas(table, preserve_index=False)
+def _encode(table: Any) -> bytes:
+    """A table or a list of rows as an Arrow stream, which Streamlit sends as it is."""
+    rows = isinstance(table, list)
+    arrow = pa.Table.from_pylist(table) if rows else pa.Table.from_pandas(table, preserve_index=False)
+    target = pa.BufferOutputStream()
+    with pa.ipc.new_stream(target, arrow.schema) as stream:
+        stream.write_table(arrow)
+    encoded: bytes = target.getvalue().to_pybytes()
+    return encoded
