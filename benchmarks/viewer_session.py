@@ -48,7 +48,8 @@ class Session:
     _runs: int = 0
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """What asks for refreshes, by the part of the page."""
-    _is_whole: bool = False
+    _whole_run: str = ""
+    """The run of the whole page that has begun since the last choice."""
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: str = ""
     _receiver: asyncio.Task[None] | None = None
@@ -97,8 +98,9 @@ class Session:
                 self._end(message)
 
     def _begin(self, message: ForwardMsg) -> None:
-        self._is_whole = not message.metadata.run.fragment_ids
-        if self._is_whole:
+        run = message.metadata.run
+        if not run.fragment_ids:
+            self._whole_run = run.script_run_id
             self._stop_refreshing(self._timers)
 
     def _note(self, element: Element) -> None:
@@ -113,8 +115,8 @@ class Session:
                 self._widgets[widget.query_param_key] = widget.id
 
     def _end(self, message: ForwardMsg) -> None:
-        if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY and self._is_whole:
-            self._is_whole = False
+        is_whole = message.metadata.run.script_run_id == self._whole_run
+        if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY and is_whole:
             self._runs += 1
             self._cached = {
                 name: used for name, used in self._cached.items() if self._runs - used <= _KEPT_RUNS
@@ -138,7 +140,8 @@ class Session:
 
     async def _rerun(self) -> None:
         self._settled.clear()
-        self._is_whole = False
+        self._stop_refreshing(self._timers)  # The run that is asked for begins them again.
+        self._whole_run = ""
         self.charts = 0
         await self._send()
 
