@@ -36,7 +36,7 @@ PAGES = {
     "/quality": "[data-testid=stExpander]",
     "/events": "[data-testid=stForm]",
     "/settings": "table.cameras",
-    "/settings?section=Alerts": "[data-testid=stForm]",
+    "/settings?section=Alerts": "[data-testid=stNumberInput]",
     "/settings?section=Users+and+roles": "[data-testid=stAlert]",
     "/settings?section=Audit+log": "[data-testid=stMultiSelect]",
 }
