@@ -57,7 +57,7 @@ def test_a_session_without_a_browser_gets_whole_pages_and_asks_for_their_refresh
     async def watch(address: str) -> tuple[int, int, int]:
         async with open_session(address, "trends", {"period": "7 days"}) as session:
             trends = session.charts
-            await session.choose("", {"period": "24 h"})
+            await session.choose("", {"period": "28 days"})
             overview = session.charts
             async with asyncio.timeout(PATIENCE_S):
                 while session.refreshes < 2:
