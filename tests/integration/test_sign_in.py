@@ -21,13 +21,18 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from bus.messages import MINUTE_US
 from common.access import LOCAL, Actor, Role
+from common.clock import wall_clock_us
 from storage.audit import read_audit
+from storage.day_partitions import DAY_US
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
 from storage.users import PasswordFile, add_user
+from storage.writer import Writer
 from tests.support import oidc_provider
 from tests.support.browser import PATIENCE_MS, chromium
+from tests.support.databases import results, visit
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, running_provider
 from tests.support.postgres import make_authority
 from tests.support.processes import free_port, running
@@ -228,6 +233,43 @@ def test_operators_and_analysts_sign_in_at_a_provider_and_others_are_refused(
     refused = next(entry for entry in read_audit(site.engine, LOCAL) if entry.action == "sign-in.refused")
     assert "nils" in refused.subject
     assert "the claim groups names no role" in refused.details
+
+
+def choose_k(page: Page, k: int, effect: str) -> None:
+    """Choose k on the page Settings, and say yes to the question that names the effect."""
+    field = page.get_by_role("spinbutton", name="Hide groups of fewer visits than (k)")
+    field.fill(str(k))
+    field.press("Tab")
+    page.get_by_role("button", name="Change...").click()
+    expect(page.get_by_text(effect)).to_be_visible()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+
+
+def test_a_larger_k_that_an_operator_chooses_applies_to_the_open_page_of_another_user(
+    browser: Browser, site: Site
+) -> None:
+    now = wall_clock_us()
+    start = now - now % MINUTE_US - 2 * DAY_US
+    visits = [visit(f"v{each}", closed=True, camera="quay", first_seen=start + each) for each in range(12)]
+    Writer(site.engine).write(results(visits), {})
+    with opened(browser) as (_, bens), opened(browser) as (_, olgas):
+        sign_in_with_password(bens, site, path="/?period=7+days")
+        shown = bens.get_by_test_id("stMetricValue").first
+        expect(shown).to_have_text("12")
+        sign_in_at_provider(olgas, site, "olga", "/settings")
+        choose_k(olgas, 20, "Groups of fewer than 20 visits (now 10) are hidden")
+        expect(olgas.get_by_text("chosen by an operator; configured is 10")).to_be_visible()
+        expect(shown).to_have_text("< 20")
+        choose_k(olgas, 10, "Groups of 10 to 19 visits are shown again")
+        expect(shown).to_have_text("12")
+    changes = read_audit(site.engine, LOCAL, actions=["protection.change"])
+    assert [each.details for each in changes] == [
+        "from: 20, to: 10, configured: 10",
+        "from: 10, to: 20, configured: 10",
+    ]
+    assert {each.subject for each in changes} == {"suppress_below"}
+    assert "olga" in changes[0].actor
 
 
 def test_nothing_is_reached_without_a_session_not_even_behind_the_proxy(site: Site) -> None:
