@@ -100,16 +100,18 @@ def measure(days: int, cameras: int, repeats: int) -> FigureTimes:
         result: FigureTimes | None = None
         for name, url in urls.items():
             engine = open_database(url)
-            stack.callback(engine.dispose)
             visits = load_history(engine, scenario, _ZONE.key, now)
+            engine.dispose()
             result = result or FigureTimes(days, cameras, visits, repeats)
-            measure_database(result, name, engine, now)
+            reader = open_database(url, read_only=True)
+            stack.callback(reader.dispose)
+            measure_database(result, name, reader, now)
     assert result is not None
     return result
 
 
 def measure_database(result: FigureTimes, name: str, engine: Database, now: int) -> None:
-    """Add the figures of one database that has the history."""
+    """Add the figures of one database that has the history; it is open for reading, as the dashboard's is."""
     questions = list_questions(now, [camera.camera_id for camera in read_camera_status(engine, now)])
     for figure, question in questions.items():
         with recorded_statements(engine) as statements:

@@ -66,8 +66,8 @@ def describe_freshness(newest_us: int, now_us: int) -> tuple[str, bool]:
     return f"Newest result {formats.duration(age)} ago", False
 
 
-def show_alarm(cameras: Sequence[CameraStatus]) -> None:
-    """A warning while cameras are down, with a link to the page that shows why."""
+def show_alarm(cameras: Sequence[CameraStatus], *, link: bool) -> None:
+    """A warning while cameras are down, with a `link` to the page that shows why."""
     down = [camera for camera in cameras if camera.condition.down]
     if not down:
         return
@@ -81,12 +81,13 @@ def show_alarm(cameras: Sequence[CameraStatus]) -> None:
         text = f"**{len(down)} of {len(expected)} cameras** are down"
     with st.container(horizontal=True, vertical_alignment="center", key="alarm"):
         st.markdown(f":material/warning: {text}")
-        st.page_link(
-            "app_pages/cameras.py",
-            label="See cameras",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-        )
+        if link:
+            st.page_link(
+                "app_pages/cameras.py",
+                label="See cameras",
+                icon=":material/arrow_forward:",
+                icon_position="right",
+            )
 
 
 def camera_names(cameras: Sequence[CameraStatus]) -> dict[str, str]:

@@ -87,10 +87,22 @@ def show(
     st.fragment(run_every=every)(draw_page)()
 
 
-def show_header(view: View, title: str) -> None:
-    """The name of a page with the age of the newest result, and a warning while cameras are down."""
+def figure_seconds() -> float:
+    """Seconds after which the figures of what is selected are read again: a page need not be drawn before."""
+    settings = Settings()
+    try:
+        return queries.refresh_seconds(settings, queries.ask(settings, bar.selected().selection))
+    except WrongPeriod:
+        return settings.refresh_seconds
+
+
+def show_header(view: View, title: str, *, link_to_cameras: bool = True) -> None:
+    """The name of a page with the age of the newest result, and a warning while cameras are down.
+
+    The warning links to the page Cameras, unless that is the page.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"### {title}", width="content")
         st.space("stretch")
         components.show_freshness(view.status)
-    components.show_alarm(view.status.cameras)
+    components.show_alarm(view.status.cameras, link=link_to_cameras)

@@ -141,6 +141,14 @@ def restrict(settings: Settings, actor: Actor, cameras: frozenset[str] | None) -
     return cameras
 
 
+def refresh_seconds(settings: Settings, question: Question) -> float:
+    """Seconds between two reads of the figures of a question.
+
+    Raises WrongPeriod where its period is wrong.
+    """
+    return max(settings.refresh_seconds, _REFRESH_S[question.timeline().unit])
+
+
 def read_figures(settings: Settings, actor: Actor, question: Question) -> tuple[Timeline, Trend]:
     """The trend of a question.
 
@@ -148,7 +156,7 @@ def read_figures(settings: Settings, actor: Actor, question: Question) -> tuple[
     AccessDenied where the actor may not read one of the cameras.
     """
     question = _restricted(settings, actor, question)
-    return _trend(settings.database, question, _moment(settings, _refresh_seconds(settings, question)))
+    return _trend(settings.database, question, _moment(settings, refresh_seconds(settings, question)))
 
 
 def read_earlier(settings: Settings, actor: Actor, question: Question, days: int) -> Trend:
@@ -276,10 +284,6 @@ def forget_status() -> None:
 def _restricted(settings: Settings, actor: Actor, question: Question) -> Question:
     cameras = restrict(settings, actor, question.selection.cameras)
     return replace(question, selection=replace(question.selection, cameras=cameras))
-
-
-def _refresh_seconds(settings: Settings, question: Question) -> float:
-    return max(settings.refresh_seconds, _REFRESH_S[question.timeline().unit])
 
 
 def _moment(settings: Settings, seconds: float) -> Moment:

@@ -11,19 +11,19 @@ from html import escape
 import streamlit as st
 
 from common.access import Role
-from dashboard import components, protection_form
+from dashboard import components, formats, protection_form
 from dashboard.page import View
 from mien.settings import PREFIX, Settings
 from storage import definitions
 
 RULES = {
-    "suppress_below": ("Groups of fewer visits are not shown (k)", "visits"),
-    "keep_visits_days": ("Visits are kept for", "days"),
-    "keep_observations_days": ("Observations are kept for", "days"),
-    "keep_coverage_days": ("Coverage is kept for", "days"),
-    "keep_audit_days": ("The audit log is kept for", "days"),
+    "suppress_below": ("Groups of fewer visits are not shown (k)", "visit"),
+    "keep_visits_days": ("Visits are kept for", "day"),
+    "keep_observations_days": ("Observations are kept for", "day"),
+    "keep_coverage_days": ("Coverage is kept for", "day"),
+    "keep_audit_days": ("The audit log is kept for", "day"),
 }
-"""What each setting means, and its unit."""
+"""What each setting means, and what it counts."""
 
 
 def draw(view: View) -> None:
@@ -45,7 +45,7 @@ def draw(view: View) -> None:
 
 
 def _row(applied: Settings, configured: Settings, name: str) -> str:
-    text, unit = RULES[name]
+    text, noun = RULES[name]
     value, bound, default = (
         *(getattr(each, name) for each in (applied, configured)),
         Settings.model_fields[name].default,
@@ -55,7 +55,7 @@ def _row(applied: Settings, configured: Settings, name: str) -> str:
         origin = f"chosen by an operator; configured is {bound}"
     cells = {
         "Rule": text,
-        "Value": f"{value} {unit}",
+        "Value": formats.counted(value, noun),
         "Origin": origin,
         "Setting": f"{name} ({PREFIX}{name.upper()})",
     }

@@ -39,7 +39,7 @@ def draw_status(view: View) -> None:
     if not cameras:
         notices.show_no_data(cameras=0)
         return
-    page.show_header(view, "Cameras")
+    page.show_header(view, "Cameras", link_to_cameras=False)
     st.caption(summary(cameras))
     with st.container(border=True):
         st.html(camera_list(cameras, view.status.now, view.settings.fps))

@@ -24,9 +24,13 @@ from storage.tables import GENDERS
 _UNKNOWN = "unknown"
 
 
-def draw_page(view: View) -> None:
-    """Draw the page; called again at every refresh."""
+def draw_header(view: View) -> None:
+    """Draw the name of the page, how fresh it is, and which cameras are down."""
     page.show_header(view, "Overview")
+
+
+def draw_figures(view: View) -> None:
+    """Draw the figures and charts."""
     settings, question = view.settings, queries.ask(view.settings, view.selection)
     timeline, trend = queries.read_figures(settings, view.actor, question)
     days = view.selection.shift_days(timeline.now, timeline.zone)
@@ -189,4 +193,5 @@ def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo) -> None:
         )
 
 
-page.show(draw_page)
+page.show(draw_header)
+page.show(draw_figures, least_s=page.figure_seconds(), secondary=True)

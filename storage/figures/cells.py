@@ -142,11 +142,10 @@ class _Reader:
             sa.literal(EVERYBODY) if self._merged else camera,
         )
         columns = [table.c[name] for name in self._columns]
+        query = sa.select(*keys, *columns)
         if whole or self._merged:
-            groups = ([] if whole else [when]) + ([] if self._merged else [camera])
-            query = sa.select(*keys, *map(sa.func.sum, columns)).group_by(*groups)
-        else:
-            query = sa.select(*keys, *columns)
+            # Never a sum over no group at all: without rows, it would be NULL.
+            query = sa.select(*keys, *map(sa.func.sum, columns)).group_by(camera if whole else when)
         query = query.where(when >= start, when < stop)
         if self._only is not None:
             query = query.where(camera.in_(sorted(self._only)))

@@ -62,8 +62,9 @@ class Sink:
         with self._transaction():
             for partition, position in batch.positions.items():
                 self._move(partition, position)
-            rows = [(each.camera_id, each.seq) for each in frames if each.seq > self._last(each.camera_id)]
-            self._connection.executemany("INSERT INTO frames VALUES (?, ?)", rows)
+            for each in frames:
+                if each.seq > self._last(each.camera_id):
+                    self._connection.execute("INSERT INTO frames VALUES (?, ?)", (each.camera_id, each.seq))
         self._held |= batch.positions
 
     def _last(self, camera_id: str) -> int:

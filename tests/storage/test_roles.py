@@ -289,7 +289,7 @@ def test_a_writer_cannot_migrate(postgresql_url: str, monkeypatch: pytest.Monkey
     with role(postgresql_url, writer):
         cause = f"which {writer} may not change; run `mien db upgrade` as the owner"
         with monkeypatch.context() as patch:
-            patch.setattr(versions.command, "upgrade", lambda *_: pytest.fail("a migration was tried"))
+            patch.setattr(versions, "_migrate", lambda *_: pytest.fail("a migration was tried"))
             assert f"is of version none, not {newest}, {cause}" in refusal(as_writer)
         with opened(postgresql_url) as engine:
             grant(engine, Roles(Role(writer)), K)
@@ -297,7 +297,7 @@ def test_a_writer_cannot_migrate(postgresql_url: str, monkeypatch: pytest.Monkey
         with plain(postgresql_url) as connection:
             connection.exec_driver_sql("DELETE FROM alembic_version")
         with monkeypatch.context() as patch:
-            patch.setattr(versions.command, "upgrade", lambda *_: pytest.fail("a migration was tried"))
+            patch.setattr(versions, "_migrate", lambda *_: pytest.fail("a migration was tried"))
             assert f"is of version none, not {newest}, {cause}" in refusal(as_writer)
 
 
