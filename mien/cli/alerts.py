@@ -187,14 +187,11 @@ def _describe(rule: AlertRule) -> str:
 @contextmanager
 def _opened(config: Config, database: Database) -> Iterator[tuple[OpenDatabase, Settings]]:
     from mien.settings import load
-    from storage.engine import open_database
+    from mien.wiring.registry import opened_database
 
     settings = load(config, database=database)
-    engine = open_database(settings.database)
-    try:
+    with opened_database(settings) as engine:
         yield engine, settings
-    finally:
-        engine.dispose()
 
 
 def _print(line: str) -> None:

@@ -86,15 +86,12 @@ def show_users(config: Config = None) -> None:
 @contextmanager
 def _opened(config: Config, database: Database) -> Iterator[tuple[OpenDatabase, PasswordFile]]:
     from mien.settings import load
-    from storage.engine import open_database
+    from mien.wiring.registry import opened_database
 
     settings = load(config, database=database)
     file = _file(settings)
-    engine = open_database(settings.database)
-    try:
+    with opened_database(settings) as engine:
         yield engine, file
-    finally:
-        engine.dispose()
 
 
 def _file(settings: Settings) -> PasswordFile:

@@ -21,13 +21,20 @@ def open_settings_database(settings: Settings) -> Database:
 
 
 @contextmanager
-def open_registry(settings: Settings) -> Iterator[CameraRegistry]:
-    """Open the camera registry in the database of the settings, and close it at the end of the block."""
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """Open the database of the settings, and close it at the end of the block."""
     engine = open_settings_database(settings)
     try:
-        yield create_registry(settings, engine)
+        yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[CameraRegistry]:
+    """Open the camera registry in the database of the settings, and close it at the end of the block."""
+    with opened_database(settings) as engine:
+        yield create_registry(settings, engine)
 
 
 def create_registry(settings: Settings, engine: Database) -> CameraRegistry:
