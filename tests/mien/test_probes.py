@@ -46,6 +46,7 @@ def test_a_registered_camera_is_tested_with_its_masks_and_nothing_is_stored(
 ) -> None:
     monkeypatch.setenv("MIEN_CAMERA_DOOR", "visitor:let-me-in")
     with MjpegCamera() as camera:
+        camera.sends = cv2.imencode(".jpg", np.full((96, 128), 180, np.uint8))[1].tobytes()
         camera.login = ("visitor", "let-me-in")
         registry.add(
             LOCAL, CameraRow("door", camera.url("${MIEN_CAMERA_DOOR}@"), masks=make_masks([[0, 0, 0.5, 1]]))
