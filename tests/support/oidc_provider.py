@@ -81,8 +81,8 @@ def create_provider(port: int, callback: str) -> Any:
             "SECRET_KEY": secrets.token_hex(),
             "SERVER_NAME": f"localhost:{port}",
             "PREFERRED_URL_SCHEME": "http",
-            # With HTMX its forms also validate each field in the background, half a second after the last key.
-            # Such an answer that arrives after that of the form resets the cookie, and with it the sign-in.
+            # With HTMX its forms also validate each field in the background, soon after the last key. Such an
+            # answer that arrives after that of the form resets the cookie, and with it the sign-in.
             "CANAILLE": {"DATABASE": "memory", "FORCE_HTTPS": False, "HTMX": False, "SMTP": None},
             "CANAILLE_OIDC": {"ENABLE_OIDC": True},
         },

@@ -14,6 +14,7 @@ import onnx
 
 from tests.support.detector_data import write_photographs
 from tests.support.teacher_file import write_teacher
+from tests.support.training_data import write_picture
 from training.detector import scenes
 from training.detector.distillation import with_hard_places, with_soft_scores
 from training.detector.evaluate import evaluate_teacher
@@ -21,7 +22,7 @@ from training.detector.labelling import COLUMNS, label
 from training.detector.scenes import Scene
 from training.detector.teacher import Teacher
 from training.detector.train import load_synthesis
-from training.errors import RunError
+from training.errors import DatasetError, RunError
 
 GREY = np.full((100, 100), 120, np.uint8)
 
@@ -83,6 +84,34 @@ class TestTable:
         synthesis = load_synthesis(data, 192, str(table))
         assert synthesis.hard
         assert {float(score) for each in synthesis.scenes for score in each.scores} > {0.5}
+
+    def test_further_photographs_are_labelled_and_softened(self, tmp_path: Path) -> None:
+        data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
+        folder = tmp_path / "streets"
+        write_picture(folder / "corner.jpg", GREY)
+        (folder / "corner.txt").write_text("0 0.5 0.5 0.3 0.3\n")
+        teacher = Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1)
+        label(teacher, data, table, [folder])
+        before = load_synthesis(data, 192, str(table)).scenes
+        table.write_text(f"{table.read_text()}streets/corner.jpg,0.6,35,35,30,30\n")
+        (corner,) = load_synthesis(data, 192, str(table), [str(folder)]).scenes[len(before) :]
+        assert corner.name == "streets/corner.jpg"
+        assert corner.scores.tolist() == pytest.approx([0.8])
+
+    def test_further_photographs_that_are_not_in_the_table_keep_their_scores(self, tmp_path: Path) -> None:
+        data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
+        label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
+        before = load_synthesis(data, 192, str(table)).scenes
+        folder = tmp_path / "streets"
+        write_picture(folder / "corner.jpg", GREY)
+        (folder / "corner.txt").write_text("0 0.5 0.5 0.3 0.3\n")
+        (corner,) = load_synthesis(data, 192, str(table), [str(folder)]).scenes[len(before) :]
+        assert corner.scores.tolist() == [1.0]
+
+    def test_folders_of_the_same_name_are_refused(self, tmp_path: Path) -> None:
+        data = write_photographs(tmp_path / "data")
+        with pytest.raises(DatasetError, match="expected folders of different names"):
+            load_synthesis(data, 192, further=["a/streets", "b/streets"])
 
 
 class TestSoftScores:

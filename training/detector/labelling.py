@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import track
 
-from training.detector.scenes import load_groceries, load_scenes
+from training.detector.scenes import load_further, load_groceries, load_scenes
 from training.detector.teacher import Teacher
 
 COLUMNS = ("file", "score", "x", "y", "w", "h")
@@ -15,14 +16,16 @@ LOWEST = 0.05
 """Places that the teacher scores lower are left out: it takes them for background."""
 
 
-def label(teacher: Teacher, data: Path, table: Path) -> int:
+def label(teacher: Teacher, data: Path, table: Path, further: Sequence[Path] = ()) -> int:
     """Write everything that the teacher sees in the training part; returns how many places these are.
 
     The table is a CSV file with `COLUMNS`; boxes are in pixels of the photograph. Scenes come first, then
-    photographs of goods, where every place is a mistake of the teacher. Raises DatasetError for a data
-    folder that lacks them.
+    photographs of goods, where every place is a mistake of the teacher, then those of the folders `further`.
+    Raises DatasetError for a data folder that lacks them.
     """
     photographs = load_scenes(data, "train") + load_groceries(data, "train")
+    for folder in further:
+        photographs += load_further(folder, data)
     count = 0
     with table.open("w", newline="") as stream:
         writer = csv.writer(stream)

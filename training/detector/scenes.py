@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from training.data.importers import dataset_folder
 from training.data.importers.faces import load_marked
 from training.data.importers.tables import open_zip
+from training.detector.repeats import find_repeats
 from training.errors import DatasetError
 
 Part = Literal["train", "validation", "test"]
@@ -64,10 +65,14 @@ def part_of(name: str) -> Part:
 
 
 def load_scenes(data: Path, part: Part) -> list[Scene]:
-    """The photographs of everyday objects, sports, crowds, masks and surveillance, with their faces."""
+    """The photographs of everyday objects, sports, crowds, masks and surveillance, with their faces.
+
+    The part `train` lacks those that repeat one of another part; see `training.detector.repeats`.
+    """
     folder = dataset_folder(data, "scenes")
     marked = marked_faces(folder / "face_boxes.csv")
-    return list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
+    found = list(_scenes(folder / "scenes.zip", marked, lambda name: part_of(name) == part))
+    return found if part != "train" else _without_repeats(found, data)
 
 
 def load_groceries(data: Path, part: Part) -> list[Scene]:
@@ -91,8 +96,8 @@ def load_portraits(data: Path) -> list[Scene]:
 def load_further(folder: Path, data: Path) -> list[Scene]:
     """Photographs with boxes in the format of WIDER FACE, Pascal VOC or YOLO, for training.
 
-    The scenes are taken from such sets: a photograph of the name of one that is held out for validation or
-    test is left out. Raises DatasetError.
+    The scenes are taken from such sets: a photograph that has the name of one that is held out for validation
+    or test, or repeats one, is left out. Names begin with that of the folder. Raises DatasetError.
     """
     held_out = {
         PurePosixPath(name).stem
@@ -103,8 +108,9 @@ def load_further(folder: Path, data: Path) -> list[Scene]:
     for each in load_marked(folder):
         if PurePosixPath(each.name).stem not in held_out:
             scores = np.where(each.sure, 1.0, np.nan).astype(np.float32)
-            found.append(Scene(each.name, each.pixels, each.boxes, each.sure, scores))
-    return found
+            name = f"{folder.name}/{each.name}"
+            found.append(Scene(name, each.pixels, each.boxes, each.sure, scores))
+    return _without_repeats(found, data)
 
 
 def without_faces(scene: Scene) -> Scene:
@@ -134,6 +140,14 @@ def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
                     f"{path} row {number}: {error}, expected file and the numbers score, x, y, w, h"
                 ) from error
     return faces
+
+
+def _without_repeats(found: list[Scene], data: Path) -> list[Scene]:
+    held_out = _scenes(
+        dataset_folder(data, "scenes") / "scenes.zip", {}, lambda name: part_of(name) != "train"
+    )
+    repeats = find_repeats([each.pixels for each in found], [each.pixels for each in held_out])
+    return [each for each, is_repeat in zip(found, repeats, strict=True) if not is_repeat]
 
 
 def _scenes(

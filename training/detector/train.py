@@ -176,10 +176,15 @@ def load_synthesis(
     """Samples from the photographs of the train part; raises DatasetError, for too few of a kind as well.
 
     `teacher` is the table of what the teacher sees in them, with which faces get soft scores and goods
-    get places that look like faces. `further` are folders of photographs with boxes.
+    get places that look like faces. `further` are folders of photographs with boxes, whose faces get soft
+    scores if the table has any of their folder.
     """
+    names = [Path(folder).name for folder in further]
+    if len(set(names)) < len(names):
+        raise DatasetError(f"photographs: {', '.join(further)}, expected folders of different names")
     photographs = scenes.load_scenes(data, "train")
     goods = scenes.load_groceries(data, "train")
+    seen: dict[str, list[tuple[float, ...]]] = {}
     if teacher is not None:
         if not Path(teacher).is_file():
             raise DatasetError(f"{teacher}: no such table; `mien train detector label` writes it")
@@ -187,7 +192,10 @@ def load_synthesis(
         photographs = [with_soft_scores(scene, seen) for scene in photographs]
         goods = [with_hard_places(scene, seen) for scene in goods]
     for folder in further:
-        photographs += scenes.load_further(Path(folder), data)
+        taken = scenes.load_further(Path(folder), data)
+        if any(name.startswith(f"{Path(folder).name}/") for name in seen):
+            taken = [with_soft_scores(scene, seen) for scene in taken]
+        photographs += taken
     synthesis = Synthesis(photographs, goods, scenes.load_portraits(data), size)
     counts = {
         "sure faces in scenes": (len(synthesis.faces), LEAST_FACES),

