@@ -33,7 +33,7 @@ CAMPAIGN_VISITS = 1.25
 """The factor by which the campaign raises the number of visits."""
 
 CAMPAIGN_HAPPINESS = 0.08
-"""The share of visits, of all, that the campaign turns from neutral to happiness."""
+"""What the campaign adds to the share of happiness; every other expression loses in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
