@@ -90,3 +90,8 @@ def test_the_configuration_protects_visitors_and_operators() -> None:
     assert config["client"]["showErrorDetails"] == "none"
     assert set(config["server"]["allowedHosts"]) == set(ADDRESSES)
     assert not {"enableCORS", "enableXsrfProtection"} & set(config["server"]), "both protections stay enabled"
+
+
+def test_a_run_of_a_page_does_not_stop_all_others_for_a_collection() -> None:
+    """It would take 0.1 s of every refresh of every viewer."""
+    assert tomllib.loads(theme.CONFIG.read_text())["runner"]["postScriptGC"] is False
