@@ -127,7 +127,7 @@ def measure(days: int, cameras: int, plan: ViewersPlan, database: str | None = N
             names = [camera.name for camera in read_camera_status(engine, now)]
             visits = _count_visits(engine)
             with (
-                started_dashboard(folder, url, timezone=TIMEZONE) as (address, pid),
+                started_dashboard(folder, url, timezone=_timezone_of(engine)) as (address, pid),
                 _written(engine),
             ):
                 return asyncio.run(_watch(address, pid, days, names, visits, plan))
@@ -138,6 +138,12 @@ def measure(days: int, cameras: int, plan: ViewersPlan, database: str | None = N
 def _count_visits(engine: sa.Engine) -> int:
     with engine.connect() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(tables.visits)).scalar_one()
+
+
+def _timezone_of(engine: sa.Engine) -> str:
+    """That of the roll-ups of the history: a dashboard in another one reads hours instead of days."""
+    with engine.connect() as connection:
+        return str(connection.execute(sa.select(tables.rollup_state.c.timezone).limit(1)).scalar_one())
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class ReleasedFigures:
         self._all = cells.chosen(choice.cameras)
         self._without_visits = self._all.copy()
         self._without_visits[:, _OF_VISITS] = 0
-        self._groups = find_groups(_reader(connection), cells.timeline, choice)
+        self._groups = find_groups(_reader(connection, choice), cells.timeline, choice)
         edges = set(cells.timeline.edges)
         self._short = [each for each in self._groups if not {each.start, each.end} <= edges]
         self._sums = self._read_sums(connection)
@@ -105,9 +105,12 @@ def _edges_of(groups: Sequence[Group], timeline: Timeline, unit: Unit) -> tuple[
     return tuple(sorted(edges))
 
 
-def _reader(connection: sa.Connection) -> Callable[[Timeline], Counts]:
+def _reader(connection: sa.Connection, choice: Choice) -> Callable[[Timeline], Counts]:
+    # Only a choice of some cameras can reveal the visits of a single one.
+    merged = choice.cameras is None
+
     def read(timeline: Timeline) -> Counts:
-        cells = read_cells(connection, timeline, ("visits",))
+        cells = read_cells(connection, timeline, ("visits",), merged=merged)
         return Counts(cells.cameras, cells.column("visits"))
 
     return read

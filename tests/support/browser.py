@@ -124,11 +124,11 @@ class OpenPage:
         tile = self.page.get_by_test_id("stMetric").filter(has=self.page.get_by_text(label, exact=True))
         return tile.get_by_test_id("stMetricValue").inner_text().strip()
 
-    def wait_for_figure(self, label: str, other_than: str, patience_ms: int = PATIENCE_MS) -> str:
+    def wait_for_figure(self, label: str, other_than: str) -> str:
         """The value of a tile once it has changed."""
         tile = self.page.get_by_test_id("stMetric").filter(has=self.page.get_by_text(label, exact=True))
         value = tile.get_by_test_id("stMetricValue")
-        expect(value).not_to_have_text(other_than, timeout=patience_ms)
+        expect(value).not_to_have_text(other_than, timeout=PATIENCE_MS)
         return value.inner_text().strip()
 
     def wait_for_text(self, text: str) -> None:
