@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -40,8 +39,6 @@ from storage.simulation.scenario import create_scenario
 
 LIMITS_MS = {"SQLite": 500.0, "PostgreSQL": 300.0}
 """The longest time that a figure may take, 95th percentile."""
-VIEWERS = 20
-VIEWERS_LIMIT_MS = 1000.0
 
 _ZONE = ZoneInfo("Europe/Berlin")
 _SUPPRESS_BELOW = 10
@@ -54,8 +51,8 @@ _HEAD = """## Figures of the dashboard
 Milliseconds until a figure is read from a simulated history of {days} days and {cameras} cameras with
 {visits:,} visits: every figure that a page shows, for every period, {repeats} times each, nothing cached,
 groups of fewer than 10 visits hidden. The limits at the 95th percentile are {sqlite:.0f} ms on SQLite,
-{postgresql:.0f} ms on PostgreSQL, and {viewers_limit:.0f} ms for {viewers} viewers at once. *Whole tables*:
-tables of more than 10,000 rows, and day partitions of the whole history, that a query reads in full.
+{postgresql:.0f} ms on PostgreSQL. *Whole tables*: tables of more than 10,000 rows, and day partitions of the
+whole history, that a query reads in full.
 """
 
 Question = Callable[[Database], object]
@@ -74,14 +71,13 @@ class FigureTime:
 
 @dataclass(frozen=True, slots=True)
 class FigureTimes:
-    """All figures on both databases; `viewers_ms` is the 95th percentile with all viewers at once."""
+    """All figures on both databases."""
 
     days: int
     cameras: int
     visits: int
     repeats: int
     times: list[FigureTime] = field(default_factory=list)
-    viewers_ms: dict[str, float] = field(default_factory=dict)
 
 
 def measure(days: int, cameras: int, repeats: int) -> FigureTimes:
@@ -120,7 +116,6 @@ def measure_database(result: FigureTimes, name: str, engine: Database, now: int)
         milliseconds = [_time(question, engine) for _ in range(result.repeats)]
         p50, p95 = np.percentile(milliseconds, [50, 95]).tolist()
         result.times.append(FigureTime(name, figure, p50, p95, tuple(sorted(whole))))
-    result.viewers_ms[name] = _measure_viewers(questions, engine)
 
 
 def list_questions(now: int, cameras: Sequence[str]) -> dict[str, Question]:
@@ -187,14 +182,6 @@ def _time(question: Question, engine: Database) -> float:
     began = time.perf_counter()
     question(engine)
     return 1000 * (time.perf_counter() - began)
-
-
-def _measure_viewers(questions: Mapping[str, Question], engine: Database) -> float:
-    """Every viewer asks for a trend at the same moment; the 95th percentile of the times in milliseconds."""
-    asked = [question for name, question in questions.items() if name.startswith("trend")]
-    with ThreadPoolExecutor(VIEWERS) as pool:
-        times = list(pool.map(lambda number: _time(asked[number % len(asked)], engine), range(VIEWERS)))
-    return float(np.percentile(times, 95))
 
 
 Statement = tuple[str, Any]
@@ -276,15 +263,9 @@ def render_section(result: dict[str, Any]) -> str:
         )
         for each in sorted(times, key=lambda each: -each.p95_ms)
     ]
-    rows += [
-        (f"{VIEWERS} viewers at once", name, "", f"{milliseconds:.0f}", "")
-        for name, milliseconds in result["viewers_ms"].items()
-    ]
     head = _HEAD.format(
         **{name: result[name] for name in ("days", "cameras", "visits", "repeats")},
         sqlite=LIMITS_MS["SQLite"],
         postgresql=LIMITS_MS["PostgreSQL"],
-        viewers=VIEWERS,
-        viewers_limit=VIEWERS_LIMIT_MS,
     )
     return f"{head}\n{render_table(('figure', 'database', 'p50', 'p95', 'whole tables'), rows)}"

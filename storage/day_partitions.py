@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import sqlalchemy as sa
 
@@ -65,6 +66,25 @@ def read_day_partitions(connection: sa.Connection, time: sa.Column[int]) -> list
     ]
     found = [DayPartition(name, int(bound[0]), int(bound[1])) for name, bound in bounds if bound]
     return sorted(found, key=lambda day: day.start)
+
+
+def read_oldest_time(
+    connection: sa.Connection, time: sa.Column[int], *conditions: sa.ColumnElement[bool]
+) -> int | None:
+    """The oldest `time` of the rows that meet the conditions, None without such rows.
+
+    Ever longer periods are searched, from the oldest day on: a query over a year of partitions takes longer
+    to plan than to execute.
+    """
+    days = [day.start for day in read_day_partitions(connection, time)]
+    doubling = [days[2**power - 1] for power in range(len(days).bit_length())]
+    for start, end in pairwise((None, *doubling, None)):
+        after = [time >= start] if start is not None else []
+        before = [time < end] if end is not None else []
+        oldest = connection.scalar(sa.select(sa.func.min(time)).where(*after, *before, *conditions))
+        if oldest is not None:
+            return int(oldest)
+    return None
 
 
 def count_default_rows(connection: sa.Connection, time: sa.Column[int]) -> dict[int, int]:

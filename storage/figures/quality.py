@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from storage import tables
+from storage.day_partitions import PARTITION_COLUMNS, has_day_partitions, read_oldest_time
 from storage.figures.cells import read_cells, snapshot
 from storage.figures.timeline import Timeline
 
@@ -66,12 +67,16 @@ def read_oldest(engine: sa.Engine, cameras: frozenset[str] | None = None) -> dic
         "coverage": tables.camera_minutes.c.minute,
     }
     with engine.connect() as connection:
-        oldest = {kind: connection.scalar(_oldest(time, cameras)) for kind, time in times.items()}
+        oldest = {kind: _read_oldest(connection, time, cameras) for kind, time in times.items()}
         if cameras is None:
-            oldest["audit"] = connection.scalar(_oldest(tables.audit_log.c.at, None))
+            oldest["audit"] = _read_oldest(connection, tables.audit_log.c.at, None)
     return oldest
 
 
-def _oldest(time: sa.Column[int], cameras: frozenset[str] | None) -> sa.Select[int]:
-    query = sa.select(sa.func.min(time))
-    return query if cameras is None else query.where(time.table.c.camera_id.in_(cameras))
+def _read_oldest(
+    connection: sa.Connection, time: sa.Column[int], cameras: frozenset[str] | None
+) -> int | None:
+    conditions = [] if cameras is None else [time.table.c.camera_id.in_(sorted(cameras))]
+    if has_day_partitions(connection.engine) and any(time is each for each in PARTITION_COLUMNS):
+        return read_oldest_time(connection, time, *conditions)
+    return connection.scalar(sa.select(sa.func.min(time)).where(*conditions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -55,7 +56,7 @@ class ReleasedFigures:
         edges = np.asarray(self._timeline.edges)
         inside = np.flatnonzero((edges[:-1] >= start) & (edges[1:] <= end))
         groups = self._groups_between(start, end)
-        rows = np.concatenate([self._without_visits[inside], self._sums[groups]])
+        rows = np.concatenate([self._without_visits[inside], self._sums[groups.start : groups.stop]])
         times = [*edges[inside].tolist(), *(self._groups[each].start for each in groups)]
         days = np.asarray([date_of(time, self._timeline.zone).toordinal() for time in times])
         by_day = sum_by_day(rows, days)
@@ -73,11 +74,14 @@ class ReleasedFigures:
 
     def is_running(self, start: int, end: int) -> bool:
         """Whether a slot is not over, or is over and some of its groups still wait."""
-        short = any(self._groups[each] in self._short for each in self._groups_between(start, end))
+        groups = self._groups_between(start, end)
+        short = any(self._groups[each] in self._short for each in groups)
         return short or start <= self._timeline.now < end
 
-    def _groups_between(self, start: int, end: int) -> list[int]:
-        return [number for number, each in enumerate(self._groups) if start <= each.start and each.end <= end]
+    def _groups_between(self, start: int, end: int) -> range:
+        """The numbers of the groups inside a period; groups are in order and do not overlap."""
+        first = bisect_left(self._groups, start, key=lambda group: group.start)
+        return range(first, max(bisect_right(self._groups, end, key=lambda group: group.end), first))
 
     def _read_sums(self, connection: sa.Connection) -> Array:
         """The sums of each group, of the shape (groups, columns)."""

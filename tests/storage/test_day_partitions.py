@@ -158,6 +158,21 @@ def test_a_query_for_one_day_reads_one_day_partition(engine: sa.Engine) -> None:
     assert "visits_default" not in plan
 
 
+def test_the_oldest_row_is_found_on_any_day(engine: sa.Engine) -> None:
+    """In the default partition before all days, on the first, a later and the last of them, and after all."""
+    day_partitions.create_days(engine, VISITS, [TODAY + number * DAY_US for number in range(-12, 3)])
+
+    def oldest(camera: str) -> int | None:
+        with engine.connect() as connection:
+            return day_partitions.read_oldest_time(connection, VISITS, tables.visits.c.camera_id == camera)
+
+    assert oldest("till") is None
+    for day in (20, 2, 1, -5, -11, -12, -400):
+        seen(engine, day + 0.5)
+        assert oldest("till") == TODAY + round((day + 0.5) * DAY_US), day
+    assert oldest("gate") is None
+
+
 def test_writers_continue_while_day_partitions_are_created_and_dropped(
     engine: sa.Engine, postgresql_url: str
 ) -> None:

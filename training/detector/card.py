@@ -47,7 +47,7 @@ camera to another, or to decide anything about a single person.
 | the same split, 2,472 photographs as a whole | people of all kinds, in training alone | research use |
 | MAFA (Ge et al. 2017), 2,000 photographs | covered faces, in training alone | research use |
 | Face Mask Detection, 584 in their own size | faces with and without masks, in training alone | public |
-| Face Detection (Roboflow Universe), 1,507 photographs | people at desks and with masks, in training alone | CC BY 4.0 |
+| Face Detection (Roboflow Universe), 1,507 photographs | people at desks, in training alone | CC BY 4.0 |
 | GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
 | FairFace train (Karkkainen and Joo 2021) | faces, in grids and pasted | CC BY 4.0; made grey and smaller |
 
