@@ -31,8 +31,8 @@ def show_chart(figures: object, build: Callable[[], Chart], alt: str, about: str
     """The chart that `build` makes of figures that were read; `alt` describes it to who cannot see it.
 
     `build` is a function or lambda of its own for each place. `about` is what else the chart depends on.
-    `figures` must be the object that a function of
-    `dashboard.queries` returned, since the same chart is shown as long as it returns this one.
+    `figures` must be the object that a function of `dashboard.queries` returned, since the same chart is
+    shown as long as it returns this one.
     """
     kept = _draw(id(figures), _place_of(build), alt, about, _figures=figures, _build=build)
     st.vega_lite_chart(dict(kept.made), alt=alt, width="stretch")
