@@ -13,9 +13,9 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, RedirectResponse
 
+from common.access import Actor
 from dashboard.security_headers import Application, Receive, Send
-from dashboard.session_reader import SessionReader
-from dashboard.sign_in import PATH, cookie_name
+from dashboard.sign_in import PATH, cookie_name, session_reader
 from mien.settings import Settings
 from storage.errors import StorageError
 
@@ -31,7 +31,7 @@ class Gate:
 
     def __init__(self, app: Application, settings: Settings) -> None:
         self._app = app
-        self._reader = SessionReader(settings)
+        self._settings = settings
         self._cookie = cookie_name(settings)
         self._base = f"/{settings.dashboard_base_path}/" if settings.dashboard_base_path else "/"
 
@@ -41,7 +41,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            actor = await run_in_threadpool(self._reader.find, cookie(scope, self._cookie))
+            actor = await run_in_threadpool(self._find, cookie(scope, self._cookie))
         except StorageError:
             await self._refuse(scope, receive, send, 503)
             return
@@ -49,6 +49,9 @@ class Gate:
             await self._refuse(scope, receive, send, 401)
         else:
             await self._app(scope, receive, send)
+
+    def _find(self, token: str | None) -> Actor | None:
+        return session_reader(self._settings).find(token)
 
     def _is_open(self, path: str) -> bool:
         if ".." in path or not path.startswith(self._base):

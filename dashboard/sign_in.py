@@ -30,7 +30,7 @@ def current_actor() -> Actor:
     settings = Settings()
     if not settings.requires_sign_in:
         return LOCAL
-    actor = _reader(settings).find(_token(settings))
+    actor = session_reader(settings).find(_token(settings))
     if actor is None:
         raise SignedOut
     return actor
@@ -52,7 +52,12 @@ def sign_out() -> None:
         end_session(database, token)
     finally:
         database.dispose()
-    _reader(settings).forget(token)
+    session_reader(settings).forget(token)
+
+
+def session_reader(settings: Settings) -> SessionReader:
+    """The reader of all pages and of `dashboard.gate`: a session that ends here ends for both at once."""
+    return _reader_of(settings, settings.database, str(settings.users_file or ""), settings.oidc_issuer or "")
 
 
 def _token(settings: Settings) -> str | None:
@@ -63,7 +68,3 @@ def _token(settings: Settings) -> str | None:
 @st.cache_resource(show_spinner=False, on_release=SessionReader.dispose, max_entries=1)
 def _reader_of(_settings: Settings, database: str, users_file: str, oidc: str) -> SessionReader:
     return SessionReader(_settings)
-
-
-def _reader(settings: Settings) -> SessionReader:
-    return _reader_of(settings, settings.database, str(settings.users_file or ""), settings.oidc_issuer or "")

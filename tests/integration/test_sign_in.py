@@ -197,6 +197,9 @@ def test_an_analyst_signs_in_with_a_password_sees_one_site_and_signs_out(
         expect(page.get_by_text("Signed out", exact=True)).to_be_visible()
         expect(page.get_by_text("Quay 1").filter(visible=True)).to_have_count(0)
         context.add_cookies([cookie])
+        assert context.request.get(f"{site.address}/_stcore/metrics").status == 401, (
+            "at once, not seconds later"
+        )
         page.goto(f"{site.address}/cameras")
         expect(page.get_by_label("User name")).to_be_visible()
     assert [action for action, _ in actions(site)][:3] == ["sign-out", "sign-in", "sign-in.refused"]
