@@ -19,6 +19,7 @@ import streamlit as st
 from common.access import LOCAL
 from dashboard.live_pictures import read_live
 from mien.settings import load
+from storage.camera_history import OUTCOMES
 from storage.processes import Process
 from tests.support.brokers import Broker
 from tests.support.buses import KAFKA
@@ -171,7 +172,7 @@ def test_a_live_picture_comes_from_the_worker_that_analyses_the_camera_also_afte
     st.cache_resource.clear()
 
 
-ACCOUNTS = "select sum(captured)::int, sum(analysed + stale + failed + dropped)::int from camera_minutes"
+ACCOUNTS = f"select sum(captured)::int, sum({' + '.join(OUTCOMES)})::int from camera_minutes"
 
 
 def test_a_worker_stops_in_time_while_the_database_hangs_and_no_frame_is_lost_or_counted_twice(
