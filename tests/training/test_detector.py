@@ -28,8 +28,9 @@ from training.detector.evaluate import evaluate
 from training.detector.export import export_run
 from training.detector.judging import Detected, average_precision, judge, recall, score_for
 from training.detector.levels import balanced_score
+from training.detector.mistakes import find_mistakes
 from training.detector.scenes import Scene
-from training.detector.synthesis import KINDS, Synthesis
+from training.detector.synthesis import KINDS, Place, Synthesis
 from training.detector.targets import assign, cells, decode, encode, strides
 from training.detector.train import DetectorConfig, fit, keeping, load_synthesis, read_config
 from training.errors import DatasetError, RunError
@@ -173,6 +174,50 @@ class TestSynthesis:
                     found += 1
                     assert inner.size == 0 or np.median(inner) > 150
         assert found > 5
+
+
+class Seeing:
+    """A detector that sees the same places in every picture."""
+
+    def __init__(self, *boxes: list[float]) -> None:
+        self._boxes = np.array(boxes, np.float32)
+
+    def detect(self, grey: np.ndarray, lowest: float) -> Faces:
+        return Faces(self._boxes, np.full(len(self._boxes), 0.5, np.float32))
+
+    def scale(self, height: int, width: int) -> float:
+        return 1.0
+
+
+class TestMistakes:
+    def test_what_is_marked_is_no_mistake(self) -> None:
+        marked = photograph(np.zeros((100, 100), np.uint8), [[10, 10, 30, 30]], [0.1])
+        empty = photograph(np.zeros((100, 100), np.uint8), [], [])
+        found = find_mistakes(Seeing([20, 20, 30, 30], [60, 60, 20, 20]), [marked, empty])
+        assert [(place.scene is marked, place.box.tolist()) for place in found] == [
+            (True, [60, 60, 20, 20]),
+            (False, [20, 20, 30, 30]),
+            (False, [60, 60, 20, 20]),
+        ]
+
+    def test_a_mistake_is_drawn_in_the_size_of_a_face(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a large dark photograph only one small bright place is drawn, again and again."""
+        for name in KINDS:
+            monkeypatch.setitem(KINDS, name, float(name == "empty"))
+        pixels = np.full((600, 600), 20, np.uint8)
+        pixels[500:520, 500:520] = 250
+        dark = photograph(pixels, [], [])
+        face = photograph(np.full((224, 224), 20, np.uint8), [[90, 80, 40, 50]], [1.0])
+
+        def share_with_the_place(synthesis: Synthesis) -> float:
+            samples = [synthesis.sample(np.random.default_rng(seed)) for seed in range(40)]
+            assert not any(sample.boxes for sample in samples)
+            return float(np.mean([(sample.pixels > 150).sum() > 30 for sample in samples]))
+
+        plain = photograph(np.full((224, 224), 20, np.uint8), [], [])
+        without, with_place = (Synthesis([face] * 30 + [plain], [dark], [], 192) for _ in range(2))
+        with_place.add_hard([Place(dark, np.array([500, 500, 20, 20], np.float32))])
+        assert share_with_the_place(with_place) > share_with_the_place(without) + 0.15
 
 
 class TestPhotographs:

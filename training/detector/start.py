@@ -48,9 +48,14 @@ def read_convolutions(path: Path) -> dict[str, Convolution]:
     return found
 
 
+def start_file(path: Path) -> Path:
+    """The ONNX file to start from: `path` itself, or the file that a run exported into the folder `path`."""
+    return path / ONNX_FILES["float32"] if path.is_dir() else path
+
+
 def read_start(path: Path) -> dict[str, Convolution]:
     """The convolutions of an ONNX file, or of the one that a run exported; raises RunError."""
-    return read_convolutions(path / ONNX_FILES["float32"] if path.is_dir() else path)
+    return read_convolutions(start_file(path))
 
 
 def start_from(model: keras.Model, given: Mapping[str, Convolution], pictures: Floats) -> list[str]:

@@ -5,7 +5,11 @@ of FairFace portraits among goods and objects cut to the same tiles, faces and o
 into face-free photographs with soft edges, and photographs without faces.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from training.detector.camera_effects import degrade
 from training.detector.samples import (
@@ -36,7 +40,15 @@ empty."""
 BACKGROUND = 0.15
 """A photograph where the teacher sees nothing from this score on holds no face."""
 HARD = 0.35
-"""Share of the photographs without faces that show a place which the teacher takes for a face."""
+"""Share of the photographs without faces that show a place which looks like a face: to the teacher, or to the
+detector with whose weights the run starts."""
+
+
+class Place(NamedTuple):
+    """A box (4,) float32, x y w h in pixels, in a photograph."""
+
+    scene: Scene
+    box: NDArray[np.float32]
 
 
 class Synthesis:
@@ -48,7 +60,7 @@ class Synthesis:
         self.size = size
         self.scenes, self.portraits = scenes, portraits
         self.groceries = [without_faces(scene) for scene in groceries]
-        self.hard = [(scene, box) for scene in groceries for box in scene.boxes]
+        self.hard = [Place(scene, box) for scene in groceries for box in scene.boxes]
         self.face_free = [scene for scene in scenes if (scene.scores < BACKGROUND).all()]
         self.empty = self.groceries + self.face_free
         faces = [
@@ -63,6 +75,10 @@ class Synthesis:
         # A crowd of a hundred faces is drawn ten times as often as a single face is, not a hundred times.
         shares = np.array([float(scene.sure.sum()) ** -0.5 for _, scene, _ in faces])
         self._chances = np.concatenate([[0.0], np.cumsum(shares)])
+
+    def add_hard(self, places: Iterable[Place]) -> None:
+        """Draw these places, which hold no face, like those that the teacher takes for faces."""
+        self.hard += places
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """A new sample, all of whose chances come from `rng`."""
@@ -112,13 +128,13 @@ class Synthesis:
         return sample
 
     def _hard(self, rng: np.random.Generator) -> Sample:
-        """Goods around a place that looks like a face, in the size of one."""
+        """A photograph without faces around a place that looks like one, in the size of a face."""
         scene, (x, y, w, h) = self.hard[int(rng.integers(len(self.hard)))]
         zoom = min(log_uniform(*FACE_SIZES, rng) / float(np.sqrt(w * h)), LARGEST_ZOOM)
         at = rng.uniform(0.12, 0.88, 2) * self.size
         centre = (float(x + w / 2), float(y + h / 2))
-        goods = without_faces(scene)
-        return crop(goods, self.size, self.size, zoom, centre, (at[0], at[1]), rng, self._around(rng))
+        without = without_faces(scene)
+        return crop(without, self.size, self.size, zoom, centre, (at[0], at[1]), rng, self._around(rng))
 
     def _around(self, rng: np.random.Generator) -> Picture:
         """A photograph without faces, for where another one ends."""

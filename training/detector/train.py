@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from inference.detector import Detector
 from training.detector import scenes
 from training.detector.distillation import with_hard_places, with_soft_scores
 from training.detector.losses import DetectionLoss
+from training.detector.mistakes import find_mistakes
 from training.detector.network import DEPTH, WIDTHS, build, check_numbers
-from training.detector.start import read_start, scaled, start_from
+from training.detector.start import read_start, scaled, start_file, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import FINEST_STRIDE, assign
 from training.errors import DatasetError, RunError
@@ -47,7 +49,8 @@ class DetectorConfig:
     photographs: tuple[str, ...] = ()
     """Folders of further photographs with boxes; see `training.data.importers.faces`."""
     start_from: str | None = None
-    """A detector's float32 ONNX file, or a run, whose weights the run starts with, as far as they fit."""
+    """A detector's float32 ONNX file, or a run, whose weights the run starts with, as far as they fit, and
+    whose mistakes in photographs without faces it sees again and again."""
     size: int = 256
     """Side of the training pictures."""
     batch: int = 96
@@ -134,7 +137,11 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
     check_numbers(config.widths, config.depth, config.finest_stride)
     keras.utils.set_random_seed(config.seed)
     synthesis = load_synthesis(data, config.size, config.teacher, config.photographs)
-    start = None if config.start_from is None else read_start(Path(config.start_from))
+    start = None
+    if config.start_from is not None:
+        start = read_start(Path(config.start_from))
+        started_with = Detector(start_file(Path(config.start_from)), own=True)
+        synthesis.add_hard(find_mistakes(started_with, synthesis.empty))
     history = open_run(run, config, resume)
     model = compiled(config)
     if history:
