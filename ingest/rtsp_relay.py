@@ -101,9 +101,10 @@ class RtspRelay:
                 selector.register(each, selectors.EVENT_READ)
             while True:
                 readable = {key.fileobj for key, _ in selector.select()}
-                if self._woken in readable:
-                    return
+                # A last request, such as TEARDOWN, is passed on also when the relay is closed.
                 if client in readable and not self._pass_request(client):
+                    return
+                if self._woken in readable:
                     return
                 if self._camera in readable and not self._pass_answer(client):
                     return

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -42,7 +43,7 @@ def abort_hung_connections(engine: sa.Engine, stop: threading.Event, seconds: fl
         yield
         return
     monitor = _ConnectionMonitor(stop, seconds)
-    for event in ("connect", "close", "do_connect"):
+    for event in ("connect", "close", "do_connect", "after_cursor_execute"):
         sa.event.listen(engine, event, getattr(monitor, event))
     engine.dispose()  # The monitor does not know connections that were opened before.
     done = threading.Event()
@@ -63,7 +64,8 @@ class _ConnectionMonitor:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._open: set[psycopg.Connection] = set()
-        self._waiting_since: dict[psycopg.Connection, float] = {}
+        self._answers: Counter[psycopg.Connection] = Counter()
+        self._waiting_since: dict[tuple[psycopg.Connection, int], float] = {}
         self._server_hangs = False
 
     def connect(self, connection: psycopg.Connection, _record: object) -> None:
@@ -74,6 +76,12 @@ class _ConnectionMonitor:
         # `_abort_hung` holds the lock too: a closed socket's number may be reused for another connection.
         with self._lock:
             self._open.discard(connection)
+            self._answers.pop(connection, None)
+
+    def after_cursor_execute(self, connection: sa.Connection, *_: object) -> None:
+        # What the connection waits for next is another wait, though it may be the same at every look.
+        with self._lock:
+            self._answers[connection.connection.driver_connection] += 1
 
     def do_connect(self, _dialect: object, _record: object, _given: object, options: dict[str, Any]) -> None:
         if self._server_hangs:
@@ -89,9 +97,13 @@ class _ConnectionMonitor:
     def _abort_hung(self) -> None:
         now = time.monotonic()
         with self._lock:
-            waiting = [c for c in self._open if c.info.transaction_status is TransactionStatus.ACTIVE]
+            waiting = [
+                (each, self._answers[each])
+                for each in self._open
+                if each.info.transaction_status is TransactionStatus.ACTIVE
+            ]
             self._waiting_since = {each: self._waiting_since.get(each, now) for each in waiting}
-            for connection, since in self._waiting_since.items():
+            for (connection, _), since in self._waiting_since.items():
                 if now - since >= self._seconds:
                     self._server_hangs = True
                     _shut_down(connection)

@@ -137,6 +137,8 @@ class CameraRegistry:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(tables.cameras), [row])
+                # A process may have reported a camera of this id for seconds after it was removed.
+                _forget_state(connection, camera.id)
                 if partitions:
                     assign_missing(connection, partitions)
                 claim_identity(connection, camera.id, camera.source, continue_history)
@@ -266,9 +268,7 @@ class CameraRegistry:
         camera = self.get(camera_id)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(tables.cameras).where(tables.cameras.c.id == camera_id))
-            connection.execute(
-                sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id)
-            )
+            _forget_state(connection, camera_id)
             audit.record(connection, actor, "camera.remove", camera_id, _describe(camera))
 
     def _change(
@@ -320,6 +320,10 @@ class CameraRegistry:
             "one that is not registered any more" if before is None else redact_source(before),
             redact_source(camera.source),
         )
+
+
+def _forget_state(connection: sa.Connection, camera_id: str) -> None:
+    connection.execute(sa.delete(tables.camera_states).where(tables.camera_states.c.camera_id == camera_id))
 
 
 def _not_registered(camera_id: str) -> StorageError:

@@ -128,6 +128,7 @@ class BrokerClock:
             newest = newest_times(consumer, map(key_of, partitions), _ASK_SECONDS)
         except KafkaError as error:
             _log.debug("Kafka: the times of the newest records cannot be read: %s", error)
+            self._ask_at = time.monotonic() + _ASK_SECONDS
             return
         now = self._clock()
         for key, (offset, appended_ms) in newest.items():

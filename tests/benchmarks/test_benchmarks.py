@@ -178,7 +178,8 @@ def test_a_load_that_loses_frames_is_not_sustained() -> None:
 
 
 def test_memory(data: Path) -> None:
-    result = memory.measure(data, cameras=2, seconds=10, every_s=0.5)
+    # A busy machine needs many seconds for the start alone.
+    result = memory.measure(data, cameras=2, seconds=40, every_s=0.5)
     assert len(result.seconds) == len(result.resident_mb) > 5
     assert 50 < result.last_mb < 2000
     assert result.analysed > 0

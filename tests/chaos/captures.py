@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,11 @@ from tests.chaos.environment import Deployment
 from tests.support.processes import MIEN, surroundings
 
 _STOP_SECONDS = 30.0
+_SETTLED_SECONDS = 1.5
+_LEFT_OPEN = (
+    "select count(*) from pg_stat_activity where datname = current_database() "
+    "and state = 'idle in transaction' and state_change < clock_timestamp() - interval '1 second'"
+)
 _SETTINGS = {"MIEN_MOTION_GATE": "false"}
 """Every picture is published, so that a gap in the sequence numbers is a frame that was dropped or lost."""
 
@@ -91,6 +97,16 @@ class CaptureGroup:
         self.processes.append(
             CaptureProcess(self._deployment.folder, self._deployment.variables, self._started)
         )
+
+    def suspend(self, process: CaptureProcess) -> None:
+        """Suspend a process between two transactions: the locks of an open one are held for a minute."""
+        process.suspend()
+        time.sleep(_SETTLED_SECONDS)
+        while self._deployment.rows(_LEFT_OPEN) != [(0,)]:
+            process.resume()
+            time.sleep(0.1)
+            process.suspend()
+            time.sleep(_SETTLED_SECONDS)
 
     def busiest(self) -> CaptureProcess:
         """The process that captures the most cameras."""

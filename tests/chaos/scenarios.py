@@ -223,7 +223,7 @@ def kill_captures(run: CaptureRun, times: int) -> None:
         busiest = run.captures.busiest()
         began = time.monotonic()
         if number % 2:
-            busiest.suspend()
+            run.captures.suspend(busiest)
             time.sleep(LEASE_S)
             run.record_recovery(began)
             busiest.resume()

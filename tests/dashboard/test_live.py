@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from bus.messages import CameraHealth, CameraState
+from bus.messages import MICROSECONDS, CameraHealth, CameraState
 from common.access import LOCAL, AccessDenied, Actor, Role
 from common.clock import wall_clock_us
 from dashboard import internal_client, live_pictures
@@ -26,6 +26,7 @@ from inference import preview
 from inference.detector import Detector
 from mien.settings import Settings, load
 from mien.wiring import previews
+from storage import camera_status, processes
 from storage.audit import read_audit
 from storage.engine import open_database
 from storage.errors import StorageError
@@ -45,7 +46,10 @@ ALL = Actor("carl", Role.ANALYST)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(previews, "FIRST_LOOK_S", 0.05)
-    monkeypatch.setattr(preview, "WATCHED_S", 600.0)  # A busy machine may take longer than five seconds.
+    # A busy machine may take longer than the seconds after which these expire.
+    monkeypatch.setattr(preview, "WATCHED_S", 600.0)
+    monkeypatch.setattr(camera_status, "REPORT_TIMEOUT_US", 600 * MICROSECONDS)
+    monkeypatch.setattr(processes, "_VALID_US", 600 * MICROSECONDS)
     for name, value in {"DATABASE": f"sqlite:///{tmp_path}/mien.db", "TIMEZONE": "UTC"}.items():
         monkeypatch.setenv(f"MIEN_{name}", value)
     return load()

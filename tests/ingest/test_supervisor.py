@@ -227,7 +227,7 @@ def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamer
 
 def test_a_changed_policy_needs_no_restart_and_applies_to_the_next_frames(door: MjpegCamera) -> None:
     camera = Camera("door", door.url(), 10)
-    with capturing(camera) as running:
+    with capturing(camera, settings=replace(QUICK, motion_gate=False)) as running:
         running.consumer.wait_for_frames("door", 3)
         assert decode_gray(latest(running, "door").jpeg).any()
         policy = CameraPolicy(make_masks([[0, 0, 1, 1]]), Switches(expression=False))
@@ -301,6 +301,7 @@ def test_a_camera_is_captured_only_while_this_process_holds_its_lease(
         frames = running.consumer.of("door")
         assert frames[-1].epoch > frames[0].epoch
         assert_undisturbed(running, "till")
+        running.finish()
         assert (
             running.captured("door")
             == len(running.consumer.of("door")) + running.sink.dropped("door").total()
@@ -421,8 +422,7 @@ def threads_of(camera_id: str) -> list[threading.Thread]:
 
 
 def test_a_stuck_source_is_abandoned(stuck: type[StuckSource], till: MjpegCamera) -> None:
-    settings = replace(QUICK, read_timeout=0.5)
-    with capturing(Camera("webcam", "0", None), Camera("till", till.url(), 10), settings=settings) as running:
+    with capturing(Camera("webcam", "0", None), Camera("till", till.url(), 10)) as running:
         running.sink.wait_for_state("webcam", CameraState.RETRYING, "the source hangs: it does not return")
         running.sink.wait_for(lambda: stuck.opened == 3)
         running.sink.wait_for_state("webcam", CameraState.RETRYING, "3 attempts to read it have not returned")
@@ -462,10 +462,7 @@ def test_stopping_does_not_wait_for_a_stuck_source(stuck: type[StuckSource], til
 def test_a_pipe_without_a_writer_does_not_delay_the_others(till: MjpegCamera, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.mp4"
     os.mkfifo(pipe)
-    settings = replace(QUICK, open_timeout=0.5)
-    with capturing(
-        Camera("pipe", str(pipe), 5), Camera("till", till.url(), 10), settings=settings
-    ) as running:
+    with capturing(Camera("pipe", str(pipe), 5), Camera("till", till.url(), 10)) as running:
         running.sink.wait_for_state("pipe", CameraState.ENDED, "the source hangs: it does not return")
         assert "hangs" in running.supervisor.failures()["pipe"]
         assert_undisturbed(running, "till")

@@ -20,7 +20,7 @@ from tests.support.brokers import Broker, jars
 from tests.support.buses import KAFKA, eventually
 from tests.support.postgres import Server
 
-pytestmark = KAFKA
+pytestmark = [*KAFKA, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ def running(folder: Path) -> Iterator[tuple[str, str]]:
         }
         process = subprocess.Popen(arguments, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            wait_until(lambda: f":{port}" in (folder / "mien.log").read_text(), process)
+            announced = f"Dashboard: http://127.0.0.1:{port}"
+            wait_until(lambda: announced in (folder / "mien.log").read_text(), process)
             yield f"http://127.0.0.1:{port}", database
         finally:
             process.terminate()
@@ -161,7 +162,7 @@ def test_a_camera_is_added_masked_paused_and_removed_in_the_browser(
         click(page, "Remove it")
         opened.wait_for_text("Front door is removed")
         assert condition_of(engine, "front-door") is None
-        assert condition_of(engine, "till") is Condition.ONLINE
+        wait_until(lambda: condition_of(engine, "till") is Condition.ONLINE)
         assert visits_of(engine, "front-door") > 0
         assert opened.foreign == []
     actions = [each.action for each in read_audit(engine, LOCAL) if each.subject == "front-door"]

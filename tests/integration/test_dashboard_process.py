@@ -97,7 +97,7 @@ def test_a_dashboard_behind_a_base_path_is_announced_and_its_end_does_not_stop_t
     }
     with running(tmp_path, "run", "--source", "demo://till", "--port", port, variables=variables) as process:
         address = f"http://127.0.0.1:{port}/shop/mien"
-        read_until(process, f"{address} ")
+        read_until(process, f"Dashboard: {address} ")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{address}/_stcore/health", timeout=PATIENCE_S) as answer:
             assert answer.status == 200

@@ -34,8 +34,8 @@ class MemorySink(ResultSink):
         self.failed = 0
 
     def write(self, results: Results, positions: Positions) -> None:
-        self.failed += sum(minute.failed for minute in results.minutes)
         self.stored.update(positions)
+        self.failed += sum(minute.failed for minute in results.minutes)
 
     def positions(self, partitions: Iterable[Partition]) -> Positions:
         return {each: self.stored[each] for each in partitions if each in self.stored}

@@ -54,6 +54,7 @@ def _contains(path: object) -> bool:
 def short_topic(broker: Broker) -> KafkaSettings:
     settings = fresh_topic(broker)
     create_topics(settings, 1, retention_minutes=SECONDS / 60)
+    eventually(lambda: disk_times(settings)[0].retention_s == SECONDS, "the broker has the configuration")
     return settings
 
 
@@ -142,6 +143,7 @@ def test_the_doctor_states_the_time_and_finds_a_topic_that_keeps_pictures_longer
     assert [partitions.state, frames.state, letters.state] == ["ok", "ok", "ok"]
     assert frames.found.startswith("at most 6.03 min: 5 min of retention, 1 min of a segment")
     alter(settings, {"retention.ms": "86400000", "message.timestamp.type": "CreateTime"})
+    eventually(lambda: checks.kafka(given)[1].state == "missing", "the broker has the configuration")
     frames = checks.kafka(given)[1]
     assert frames.state == "missing"
     assert "message.timestamp.type=CreateTime" in frames.found

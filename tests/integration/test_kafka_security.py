@@ -25,6 +25,7 @@ from tests.support.buses import (
     frame,
     fresh_topic,
     gather,
+    patiently,
     sequence,
 )
 
@@ -57,13 +58,13 @@ def test_the_right_credentials_are_accepted(
     settings = settings_for(broker, topic)
     with (
         closing(KafkaWriter(settings, lambda _: 0)) as writer,
-        closing(KafkaReader(settings, Shelf())) as reader,
+        closing(patiently(lambda: KafkaReader(settings, Shelf()))) as reader,
     ):
         writer.publish(frame(0))
         (record,) = gather(reader, 1).records
         assert sequence([record]) == [0]
         reader.reject(record, "a test")
-    assert partition_count(settings) == 1
+    assert patiently(lambda: partition_count(settings)) == 1
     assert PASSWORD not in log.text
 
 
@@ -71,7 +72,7 @@ def test_the_wrong_password_is_refused_in_one_line(
     broker: Broker, topic: str, log: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(BrokerRefused, match=f"user '{USER}' is refused") as caught:
-        KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
+        patiently(lambda: KafkaReader(settings_for(broker, topic, password=WRONG), Shelf()))
     assert_one_line(caught.value, broker)
     assert WRONG not in log.text
 
@@ -88,12 +89,12 @@ def test_a_refusal_that_arrives_together_with_the_end_of_the_connection_is_recog
 
     monkeypatch.setattr(KafkaSSLTransport, "_sock_recv", late)
     with pytest.raises(BrokerRefused, match=f"user '{USER}' is refused"):
-        KafkaReader(settings_for(broker, topic, password=WRONG), Shelf())
+        patiently(lambda: KafkaReader(settings_for(broker, topic, password=WRONG), Shelf()))
 
 
 def test_an_untrusted_certificate_is_refused(broker: Broker, topic: str) -> None:
     with pytest.raises(BrokerRefused, match="certificate verify failed") as caught:
-        partition_count(settings_for(broker, topic, ca=False))
+        patiently(lambda: partition_count(settings_for(broker, topic, ca=False)))
     assert_one_line(caught.value, broker)
 
 

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
-
 import pytest
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
 
 from bus.errors import TopicError
 from bus.kafka.reader import KafkaReader
-from bus.kafka.settings import KafkaSettings, parse_url
+from bus.kafka.settings import parse_url
 from bus.kafka.topics import create_topics, partition_count
 from tests.support.brokers import Broker
-from tests.support.buses import KAFKA, Shelf, fresh_topic
+from tests.support.buses import KAFKA, Shelf, configuration, eventually, fresh_topic
 
 pytestmark = KAFKA
-
-
-def configuration(settings: KafkaSettings, topic: str) -> Mapping[str, str]:
-    """The configuration of a topic."""
-    with closing(KafkaAdminClient(bootstrap_servers=settings.servers[0])) as admin:
-        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    return {name: each["value"] for name, each in found["topic"][topic].items()}
 
 
 def test_topics_are_created_once_and_keep_frames_for_minutes(broker: Broker) -> None:
@@ -44,7 +32,7 @@ def test_creating_them_again_changes_only_the_configuration(broker: Broker) -> N
     settings = fresh_topic(broker, 3)
     assert create_topics(settings, 2, retention_minutes=7) == ()
     assert partition_count(settings) == 3
-    assert configuration(settings, settings.topic)["retention.ms"] == "420000"
+    eventually(lambda: configuration(settings, settings.topic)["retention.ms"] == "420000", "it is changed")
 
 
 def test_a_topic_with_too_few_partitions_stays_unchanged(broker: Broker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -73,6 +74,12 @@ class Shop:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(sql))]
 
+    def suspend(self, run: Run) -> None:
+        """Suspend a process that holds no lock on SQLite's file: nobody else could release it."""
+        with self.engine.begin():  # Takes the write lock of SQLite.
+            run.process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, run.process.pid, os.WSTOPPED)
+
     def epochs(self, camera: str) -> dict[int, int]:
         """The last sequence number of each opening of a camera's source."""
         return dict(self.rows(f"select epoch, seq from last_frames where camera_id = '{camera}' order by 1"))  # type: ignore[arg-type]
@@ -134,7 +141,7 @@ def test_of_two_runs_one_captures_and_each_continues_where_the_other_stalls_or_d
         ((old, last),) = shop.epochs("entrance").items()
         assert read <= last + 1, "each frame counts once"
 
-        first.process.send_signal(signal.SIGSTOP)
+        shop.suspend(first)
         try:
             until(lambda: len(shop.epochs("entrance")) == 2, "the other run takes over")
         finally:

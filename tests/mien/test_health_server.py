@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mien import health_server
 from mien.errors import StartError
 from mien.health_server import MOST_CONNECTIONS, serve
 from mien.metrics import Metrics
@@ -60,10 +59,7 @@ def test_connections_without_a_whole_request_delay_no_other_client(clients: Exit
         assert "mien_lag_records" in fetch(f"{url}/metrics")
 
 
-def test_a_dripping_connection_is_ended_and_delays_no_other_client(
-    clients: ExitStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health_server, "ANSWER_S", 1.0)
+def test_a_dripping_connection_is_ended_and_delays_no_other_client(clients: ExitStack) -> None:
     with serve(Metrics(), "127.0.0.1", 0) as url:
         ended = threading.Event()
         thread = threading.Thread(target=drip, args=(connect(clients, url), ended))
@@ -73,10 +69,7 @@ def test_a_dripping_connection_is_ended_and_delays_no_other_client(
         thread.join()
 
 
-def test_a_client_that_does_not_read_its_answer_is_ended(
-    clients: ExitStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health_server, "ANSWER_S", 1.0)
+def test_a_client_that_does_not_read_its_answer_is_ended(clients: ExitStack) -> None:
     metrics = Metrics()
     for number in range(20_000):  # An answer that is larger than the buffers of the connection.
         metrics.lag.labels(str(number)).set(number)

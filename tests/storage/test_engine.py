@@ -204,7 +204,10 @@ def test_a_connection_that_the_server_closed_is_replaced(postgresql_url: str) ->
     engine = open_database(postgresql_url)
     CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://1"))
     with administrator() as connection:
-        terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        terminate = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = %s AND backend_type = 'client backend'"
+        )
         assert connection.exec_driver_sql(terminate, (engine.url.database,)).rowcount == 1
     assert len(CameraRegistry(engine).cameras()) == 1
     engine.dispose()

@@ -95,6 +95,17 @@ def test_removing_a_camera_keeps_its_results(registry: CameraRegistry, engine: s
     assert len(rows(engine, tables.visits)) == len(rows(engine, tables.observations)) == 1
 
 
+def test_a_camera_has_no_state_of_an_earlier_one_with_its_id(
+    registry: CameraRegistry, engine: sa.Engine
+) -> None:
+    registry.add(LOCAL, TILL)
+    registry.remove(LOCAL, "till")
+    # By a process that has not noticed the removal yet.
+    Writer(engine).report(CameraHealth("till", CameraState.ONLINE, "", T0, T0, 5.0, T0, 0))
+    registry.add(LOCAL, TILL)
+    assert rows(engine, tables.camera_states) == []
+
+
 CHANGES: dict[str, Callable[[CameraRegistry, Actor, str], object]] = {
     "details": lambda registry, actor, camera: registry.details(actor, camera),
     "edit": lambda registry, actor, camera: registry.edit(actor, camera, {"name": "Till 2"}),

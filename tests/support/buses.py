@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from bus import codec
 from bus.embedded import EmbeddedBus
+from bus.errors import BrokerUnavailable
 from bus.kafka.reader import KafkaReader
 from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import create_topics
@@ -169,5 +172,26 @@ def fresh_topic(broker: Broker, partitions: int = 1) -> KafkaSettings:
     """The settings for a new topic and a new consumer group."""
     name = f"frames-{uuid.uuid4().hex[:12]}"
     settings = parse_url(f"kafka://{broker.address}/{name}?group={name}", {})
-    create_topics(settings, partitions)
+    patiently(lambda: create_topics(settings, partitions))
     return settings
+
+
+Result = TypeVar("Result")
+
+
+def patiently(connect: Callable[[], Result]) -> Result:
+    """Connect; again while a busy broker does not answer within the few seconds that Mien waits."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return connect()
+        except BrokerUnavailable:
+            if time.monotonic() > deadline:
+                raise
+
+
+def configuration(settings: KafkaSettings, topic: str) -> Mapping[str, str]:
+    """The configuration of a topic."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.servers[0])) as admin:
+        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    return {name: each["value"] for name, each in found["topic"][topic].items()}

@@ -18,7 +18,9 @@ def demo(folder: Path, under: Sequence[str] = ()) -> Iterator[tuple[str, subproc
     with running(folder, "demo", "--port", port, under=under) as process:
         assert process.stdout
         address = f"http://127.0.0.1:{port}"
-        assert any(address in line for line in process.stdout), "it ended before it printed its address"
+        assert any(f"Dashboard: {address}" in line for line in process.stdout), (
+            "it ended before it printed its address"
+        )
         yield address, process
 
 

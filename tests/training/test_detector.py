@@ -395,6 +395,11 @@ class TestRun:
             "--photographs a --photographs b --out runs/a"
         )
 
+    def test_the_card_labels_further_photographs_too(self) -> None:
+        config = replace(TINY, teacher="runs/labels.csv", photographs=("a", "b"))
+        labelled = next(line for line in commands(config, "runs/a").splitlines() if " label " in line)
+        assert labelled.endswith("--out runs/labels.csv --photographs a --photographs b")
+
     def test_old_figures_are_refused(self, run: Path, tmp_path: Path) -> None:
         shutil.copytree(run, tmp_path / "run")
         now = (tmp_path / "run" / metrics_file("float32", "test")).stat().st_mtime

@@ -45,14 +45,20 @@ camera to another, or to decide anything about a single person.
 | Face Mask Detection | people with and without face masks | public |
 | WIDER FACE, a part of its training split | crowds, in windows of up to 448 pixels | research use |
 | the same photographs, 697 of them whole | crowds, in training alone | research use |
+| WIDER FACE, 2,472 more of its training photographs | all sizes of faces, in training alone | research use |
+| MAFA, 2,000 pictures (Ge et al. 2017) | covered faces, in training alone | research use |
+| Face Mask Detection, 584 photographs in their own size | masks, in training alone | public |
+| Face Detection (ECE342, Roboflow), 1,507 pictures | people at desks, in training alone | CC BY 4.0 |
 | GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
 | FairFace train (Karkkainen and Joo 2021) | faces, in grids and pasted | CC BY 4.0; made grey and smaller |
 
-All pictures are grey and small, 224 to 448 pixels; the whole ones of crowds have 640. People marked the
-faces of crowds and of the mask data set. In the other scenes two detectors did, CenterFace and YuNet: a
-place on which they disagree is not evaluated, the other labels were not checked. A hash of the file name
-puts a fifth of the scenes and of the goods into the test part, which nothing was chosen on and which was
-opened once, and 8 % into the validation part.
+All pictures are grey and small, 224 to 448 pixels; those in training alone have up to 640. People marked
+the faces of crowds, of MAFA, of the mask data set and of people at desks. In the other scenes two detectors
+did, CenterFace and YuNet: a place on which they disagree is not evaluated, the other labels were not checked.
+A hash of the file name puts a fifth of the scenes and of the goods into the test part, which nothing was
+chosen on and which is opened once for each version that ships, and 8 % into the validation part. Training
+leaves out a photograph that has the name of one in these parts or repeats one
+(`training/detector/repeats.py`).
 
 $teacher
 
@@ -126,7 +132,9 @@ CenterFace (Xu et al. 2020; MIT licence) is the teacher: the target of each face
 mean of 1 and CenterFace's score, and the target of a doubtful place is CenterFace's score. Places among
 goods that CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
 WITHOUT_TEACHER = "The labels are the only targets."
-WITH_START = "\nIt starts from the weights of an earlier version, trained on the same parts of the data."
+WITH_START = """
+It starts from the weights of an earlier version, trained on the same parts of the data. What that version
+takes for a face in training photographs without faces is shown more often, too."""
 
 
 def publish(run: Path, models: Path = MODELS) -> Path:
@@ -202,7 +210,8 @@ def commands(config: DetectorConfig, run: str) -> str:
         for part in PARTS
         for precision, source in ONNX_FILES.items()
     ]
-    labels = [f"label centerface.onnx --out {config.teacher}"] if config.teacher else []
+    further = f" {_option('photographs', config.photographs)}" if config.photographs else ""
+    labels = [f"label centerface.onnx --out {config.teacher}{further}"] if config.teacher else []
     lines = (*labels, f"fit {options}--out {run}", f"export {run}", *measured, f"publish {run}")
     return "\n".join(f"    mien train detector {line}" for line in lines)
 
