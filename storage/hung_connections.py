@@ -80,8 +80,10 @@ class _ConnectionMonitor:
 
     def after_cursor_execute(self, connection: sa.Connection, *_: object) -> None:
         # What the connection waits for next is another wait, though it may be the same at every look.
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
         with self._lock:
-            self._answers[connection.connection.driver_connection] += 1
+            self._answers[driver] += 1
 
     def do_connect(self, _dialect: object, _record: object, _given: object, options: dict[str, Any]) -> None:
         if self._server_hangs:

@@ -27,6 +27,11 @@ STACKS = {
         layers.Conv2D(2, 4, padding="same"),
         layers.AveragePooling2D(3, strides=2, padding="same"),
     ],
+    "enlarged": [
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.Conv2D(2, 3, padding="same"),
+        layers.MaxPooling2D(2),
+    ],
     "separable": [
         layers.SeparableConv2D(2, 3, padding="same"),
         layers.MaxPooling2D(3, strides=2, padding="same"),
@@ -87,7 +92,7 @@ def test_a_network_without_maps_is_refused() -> None:
 
 def test_a_layer_of_unknown_effect_is_refused() -> None:
     picture = keras.Input((8, 8, 1))
-    grown = layers.UpSampling2D(name="grown")
+    grown = layers.ZeroPadding2D(name="grown")
     model = keras.Model(picture, layers.Flatten()(grown(picture)))
     with pytest.raises(ExplainError, match="'grown' changes the size of maps"):
         grid(model, grown)

@@ -28,6 +28,8 @@ class Config:
     task: Task = "both"
     trunk: str | None = None
     """Run folder from which the weights of all layers of the same names, except the heads, are copied."""
+    imagenet: str | None = None
+    """File with the weights of ImageNet that `lite0` starts with; see `training.classifier.imagenet`."""
     frozen: bool = False
     """Whether the layers copied from the trunk are not trained."""
     teachers: tuple[str, ...] = ()
@@ -99,9 +101,13 @@ TEACHER = Config(
 )
 """The recipe of a teacher: large batches, for an accelerator."""
 
+PRETRAINED = Config(arch="lite0", gender_batch=128, epochs=12, learning_rate=5e-4, dropout=0.2)
+"""The recipe of a teacher that starts from ImageNet: few passes at a low rate, for a CPU."""
+
 RECIPES = {arch: replace(PLAIN, arch=arch) for arch in ARCHITECTURES} | {
     "mien": Config(),
     "residual": TEACHER,
+    "lite0": PRETRAINED,
 }
 
 

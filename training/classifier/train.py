@@ -27,6 +27,7 @@ from training.classifier.batches import (
     gender_training_set,
     validation_batch,
 )
+from training.classifier.imagenet import load_imagenet
 from training.classifier.inputs import fairface_crops, fer2013_crops
 from training.classifier.losses import Targets, losses, metrics
 from training.classifier.network import build_network
@@ -101,6 +102,8 @@ def fit(
     batches = ClassifierBatches(training_sets, config, epoch=len(history))
     with open_batches(batches, len(history), workers) as steps:
         student = build_network(config, config.precision)
+        if config.imagenet is not None:
+            load_imagenet(student, Path(config.imagenet))
         if config.trunk is not None:
             borrow_weights(student, Path(config.trunk), config)
         model = with_teachers(student, config, shares)

@@ -55,7 +55,7 @@ def _layers_before(model: keras.Model, layer: keras.layers.Layer) -> Iterator[ke
         yield layer
 
 
-def _offset_and_stride(layer: keras.layers.Layer) -> tuple[float, int]:
+def _offset_and_stride(layer: keras.layers.Layer) -> tuple[float, float]:
     """Offset of a layer's first cell from its input's first, in cells of the input, and its stride."""
     if isinstance(layer, keras.layers.InputLayer):
         return 0.0, 1
@@ -63,6 +63,9 @@ def _offset_and_stride(layer: keras.layers.Layer) -> tuple[float, int]:
     inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
     if isinstance(inner, keras.layers.Cropping2D):
         return float(inner.cropping[0][0]), 1
+    if isinstance(inner, keras.layers.UpSampling2D):
+        # The edges of the enlarged map are those of its input.
+        return (1 / inner.size[0] - 1) / 2, 1 / inner.size[0]
     window = getattr(inner, "kernel_size", None) or getattr(inner, "pool_size", None)
     if window is None:
         if layer.output.shape[-2] != before.shape[-2]:

@@ -37,6 +37,9 @@ def fit(
     trunk: Annotated[
         str | None, typer.Option(help="Run folder from which all weights except the heads' are copied.")
     ] = None,
+    imagenet: Annotated[
+        str | None, typer.Option(help="Weights of ImageNet for the architecture lite0 (.pth).")
+    ] = None,
     frozen: Annotated[
         bool | None, typer.Option(help="Do not train the layers copied from the trunk.")
     ] = None,
@@ -84,6 +87,7 @@ def fit(
         chosen = given(
             task=task,
             trunk=trunk,
+            imagenet=imagenet,
             frozen=frozen,
             teachers=None if teacher is None else tuple(teacher),
             taught=taught,

@@ -13,6 +13,7 @@ from functools import partial
 
 import keras
 
+from training.classifier.architectures.lite import lite0
 from training.classifier.architectures.ours import mien, residual
 from training.classifier.architectures.paper import (
     FRAMES,
@@ -65,6 +66,7 @@ VERMA = {
 ARCHITECTURES = {
     "mien": Architecture(mien),
     "residual": Architecture(residual),
+    "lite0": Architecture(lite0),
     "paper_cnn": Architecture(paper_cnn),
     "paper_convlstm": Architecture(paper_convlstm, frames=FRAMES),
     "paper_lstm": Architecture(paper_lstm, frames=FRAMES),
