@@ -57,7 +57,7 @@ def serving(port: int, *login: str) -> Iterator[subprocess.Popen[str]]:
             server.kill()
 
 
-def test_a_server_that_is_killed_and_restarted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_killed_and_restarted() -> None:
     port, other_port = free_port(), free_port()
     cameras = (
         Camera("door", f"rtsp://127.0.0.1:{port}/door", 5),
@@ -67,9 +67,8 @@ def test_a_server_that_is_killed_and_restarted(caplog: pytest.LogCaptureFixture)
         with serving(port):
             running.consumer.wait_for_frames("door", 10)
             running.consumer.wait_for_frames("till", 10)
+        # The reason before, that the stream ended, lasts for a tenth of a second: it may never be reported.
         running.sink.wait_for_state("door", CameraState.RETRYING, "no connection: connection refused")
-        # This reason lasts for a tenth of a second: a report may miss it, the log does not.
-        assert "camera door: retrying: the camera ended the stream" in caplog.text
         reports, killed = len(running.sink.healths), running.consumer.of("door")[-1]
         running.consumer.wait_for_frames("till", 5)
         with serving(port):

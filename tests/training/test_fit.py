@@ -73,7 +73,7 @@ def test_every_architecture_has_a_recipe_and_heads_in_float32() -> None:
 def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
     for refuse in (lambda: recipe("resnet"), lambda: build("resnet", WIDTHS, 0.1)):
         with pytest.raises(
-            UnknownArchitecture, match="'resnet' is unknown; known: mien, residual, paper_cnn"
+            UnknownArchitecture, match="'resnet' is unknown; known: mien, residual, lite0, paper_cnn"
         ):
             refuse()
 

@@ -15,7 +15,7 @@ from training.classifier import card
 from training.detector import card as detector_card
 from training.errors import ReportError
 from training.measure import compute, goals
-from training.pages import comparison_page, compute_page, pooling_page
+from training.pages import comparison_page, compute_page, detector_ablations_page, pooling_page
 from training.runs.publishing import FIGURES
 
 Figures = TypeVar("Figures")
@@ -69,6 +69,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     **{name: _figures(pooling_page.NAME, show) for name, show in pooling_page.BLOCKS.items()},
     "detector": _figures(detector_card.NAME, _detector_curve),
     "detector costs": _figures(detector_card.NAME, detector_card.cost_table),
+    **{
+        name: _figures(detector_ablations_page.NAME, show)
+        for name, show in detector_ablations_page.BLOCKS.items()
+    },
     **{name: _stored(compute.read_runs, show) for name, show in compute_page.BLOCKS.items()},
     **{name: _stored(comparison_page.read_figures, show) for name, show in comparison_page.BLOCKS.items()},
 }
