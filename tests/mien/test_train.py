@@ -26,7 +26,7 @@ def refused(*arguments: object) -> str:
 
 def test_fit_lists_the_known_architectures(tmp_path: Path) -> None:
     line = refused("fit", "--data", tmp_path, "--out", tmp_path / "run", "--arch", "resnet")
-    assert line.startswith("error: architecture 'resnet' is unknown; known: mien, residual, lite0, paper_cnn, ")
+    assert line.startswith("error: architecture 'resnet' is unknown; known: mien, residual, lite0, ")
     assert not (tmp_path / "run").exists()
 
 
