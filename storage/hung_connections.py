@@ -79,6 +79,8 @@ class _ConnectionMonitor:
             self._answers.pop(connection, None)
 
     def after_cursor_execute(self, connection: sa.Connection, *_: object) -> None:
+        if not self._stop.is_set():
+            return
         # What the connection waits for next is another wait, though it may be the same at every look.
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
