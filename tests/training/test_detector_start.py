@@ -17,7 +17,7 @@ from tests.support.detector_data import noise
 from training.detector.export import export, metadata
 from training.detector.losses import DetectionLoss
 from training.detector.network import build
-from training.detector.start import read_convolutions, read_start, scaled, start_from
+from training.detector.start import read_detector, read_start, scaled, start_from
 from training.detector.targets import assign, cells, encode
 from training.errors import RunError
 from training.runs.quantise import quantise
@@ -133,7 +133,7 @@ class TestStart:
         pictures = np.stack([noise(SIZE, np.random.default_rng(seed)) for seed in range(4)])
         keras.utils.set_random_seed(1)
         model = build(widths, depth=2)
-        taken = start_from(model, read_convolutions(small), scaled(pictures))
+        taken = start_from(model, read_detector(small), scaled(pictures))
         assert "stride8_more1_conv" in taken
         assert "stride8_more2_conv" not in taken
         session = load_model(small, "detector", own=True).session
@@ -143,7 +143,7 @@ class TestStart:
             np.testing.assert_allclose(1 / (1 + np.exp(-logits)), expected, atol=5e-3)
 
     def test_a_run_gives_its_exported_weights(self, small: Path) -> None:
-        assert read_start(small.parent).keys() == read_convolutions(small).keys()
+        assert read_start(small.parent).keys() == read_detector(small).keys()
 
     def test_a_run_that_was_not_exported_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(RunError, match=r"model.onnx: cannot be read as an ONNX file"):
@@ -153,4 +153,4 @@ class TestStart:
         from tests.support.teacher_file import write_teacher  # noqa: PLC0415
 
         with pytest.raises(RunError, match="holds no convolutions of a detector in float32"):
-            read_convolutions(write_teacher(tmp_path / "teacher.onnx"))
+            read_detector(write_teacher(tmp_path / "teacher.onnx"))

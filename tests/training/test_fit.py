@@ -317,3 +317,6 @@ def test_figures_of_hdf5_and_onnx_agree(run: Path, data: Path, cache: Path) -> N
 
 def test_a_card_names_what_differs_from_the_recipe() -> None:
     assert options(replace(recipe("mien"), minutes=80.0)) == "--arch mien --minutes 80.0"
+    assert (
+        options(replace(recipe("mien"), utkface=True, augment=False)) == "--arch mien --utkface --no-augment"
+    )

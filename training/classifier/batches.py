@@ -30,13 +30,15 @@ class TrainingSet:
     """The training faces of one data set, with targets for the heads that it has labels for.
 
     images (n, h, w) uint8; squares (n, 3) around the faces; targets (n, classes) by head; `batch`: faces
-    in every step.
+    in every step; `chances` (n,) float64: how often a face is drawn, as a share of all draws (None: each
+    once per pass over the set).
     """
 
     images: NDArray[np.uint8]
     squares: NDArray[np.float32]
     targets: Targets
     batch: int
+    chances: NDArray[np.float64] | None = None
 
 
 def expression_training_set(faces: datasets.Fer2013, config: Config) -> TrainingSet:
@@ -46,9 +48,23 @@ def expression_training_set(faces: datasets.Fer2013, config: Config) -> Training
 
 
 def gender_training_set(people: datasets.FairFace, config: Config) -> TrainingSet:
-    """FairFace's faces with perceived-gender targets."""
+    """Faces with perceived-gender targets; with `config.balance`, rare groups are drawn more often."""
     targets = {"gender": smooth_labels(gender_targets_by_head(people)["gender"], config.gender_smoothing)}
-    return TrainingSet(people.images, squares(people.boxes), targets, config.gender_batch)
+    chances = draw_chances(people, config.balance) if config.balance else None
+    return TrainingSet(people.images, squares(people.boxes), targets, config.gender_batch, chances)
+
+
+def draw_chances(people: datasets.FairFace, balance: float) -> NDArray[np.float64]:
+    """Each face's share (n,) of all draws: its group's size to the power of -`balance`, normalised to sum 1.
+
+    A group is a race, gender and age group.
+    """
+    names = np.array(
+        [f"{people.races[row]}/{people.genders[row]}/{people.ages[row]}" for row in range(len(people.races))]
+    )
+    _, group, counts = np.unique(names, return_inverse=True, return_counts=True)
+    chances = counts[group].astype(np.float64) ** -balance
+    return np.asarray(chances / chances.sum())
 
 
 class ClassifierBatches(keras.utils.PyDataset):
@@ -105,7 +121,7 @@ class ClassifierBatches(keras.utils.PyDataset):
 
     def _shuffle(self) -> None:
         rng = np.random.default_rng((self._config.seed, self._epoch))
-        self._orders = [rng.permutation(len(faces.images)) for faces in self._sets]
+        self._orders = [_draw_order(faces, rng) for faces in self._sets]
 
 
 def validation_batch(
@@ -127,6 +143,13 @@ def expression_targets_by_head(faces: datasets.Fer2013) -> Targets:
 def gender_targets_by_head(people: datasets.FairFace) -> Targets:
     """Targets of the head `gender`."""
     return {"gender": one_hot(people.genders, len(datasets.HEADS["gender"]))}
+
+
+def _draw_order(faces: TrainingSet, rng: np.random.Generator) -> NDArray[np.int64]:
+    n = len(faces.images)
+    if faces.chances is None:
+        return rng.permutation(n)
+    return rng.choice(n, n, p=faces.chances)
 
 
 def _take_rows(order: NDArray[np.int64], index: int, count: int) -> NDArray[np.int64]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from training.classifier.recipes import Config, read_config, recipe
+from training.classifier.recipes import Config, learns_utkface, read_config, recipe
+from training.classifier.start import read_sources
 from training.data.datasets import HEADS
 from training.errors import RunError
 from training.measure.bias import MIN_FACES
@@ -43,6 +44,8 @@ F1S = {
     "ferplus": "macro-F1, FER+ argmax",
 }
 
+UTKFACE_ROW = "| UTKFace (Zhang et al. 2017) | perceived gender | non-commercial research use |\n"
+
 CARD = Template("""\
 # Face classifier
 
@@ -64,11 +67,11 @@ decisions about a single person.
 | FER2013 Training (Goodfellow et al. 2013) | expressions | research use: weights trained on it inherit that |
 | FER+ votes (Barsoum et al. 2016) | expressions | MIT |
 | FairFace train (Karkkainen and Joo 2021) | perceived gender | CC BY 4.0; pictures in grey, reduced |
-
+$utkface
 Three heads share one trunk. `expression`, which Mien shows, learns the distribution of FER+ votes;
 rows with too few votes for the seven expressions are left out. `fer2013` learns that data set's own
 labels, which disagree with the votes; it is in the file for that benchmark only. `gender` learns
-FairFace's labels. $taught
+$genders labels. $taught
 
 A tenth of FairFace's training split, chosen by a hash of the file name, is held out of training. Rows of
 both training parts whose exact picture is also among the validation or test pictures are left out.
@@ -187,7 +190,9 @@ def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
         files=" and ".join(f"`{ONNX_FILES[precision].replace('model', NAME)}`" for precision in metrics),
         json=FIGURES / f"{NAME}.json",
         arch=config.arch,
-        taught=_describe_teachers(config),
+        taught=_describe_start(config) + _describe_teachers(config),
+        utkface=UTKFACE_ROW if learns_utkface(config) else "",
+        genders="FairFace's and UTKFace's" if config.utkface else "FairFace's",
         commands=commands(config, str(run)),
         passes=", ".join(_describe_length(Path(name)) for name in (*config.teachers, str(run))),
         size=test["model"]["size"],
@@ -245,8 +250,21 @@ def options(config: Config) -> str:
         name: value for name, value in vars(config).items() if value != getattr(default, name)
     }
     teachers = [("teacher", run) for run in changed.pop("teachers", ())]
-    given = [*changed.items(), *teachers]
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given)
+    return " ".join(_write_option(*each) for each in (*changed.items(), *teachers))
+
+
+def _write_option(name: str, value: object) -> str:
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option} {value}"
+
+
+def _describe_start(config: Config) -> str:
+    if config.start_from is None:
+        return ""
+    sources = " and ".join(read_sources(Path(config.start_from)))
+    return f"It starts with the weights of `{config.start_from}`, which learned from {sources}. "
 
 
 def _describe_teachers(config: Config) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from inference.classifier import ClassifierHead
 from inference.model_file import make_session_options
 from training.classifier.inputs import fairface_crops, fer2013_crops, network_input
-from training.classifier.recipes import read_config
+from training.classifier.recipes import Config, learns_utkface, read_config
+from training.classifier.start import read_sources
 from training.classifier.validation import (
     calibrate,
     compute_outputs,
@@ -37,6 +38,7 @@ PARITY_CROPS = 256
 RANGE_CROPS = 512
 """Training faces of each data set used to calibrate the activation ranges of the INT8 file."""
 SOURCES = ("FER2013", "FER+", "FairFace")
+UTKFACE = "UTKFace"
 LICENCE = "Apache-2.0 for the file; trained on FER2013, which is for research use"
 
 
@@ -54,7 +56,8 @@ def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, 
     half = PARITY_CROPS // 2
     crops = np.concatenate([pictures.face_crops[:half], pictures.person_crops[:half]])
     target = run / ONNX_FILES["float32"]
-    difference = export(model, metadata(config.arch, version, run.name, size, heads), target, crops)
+    fields = metadata(config.arch, version, run.name, size, heads, data_sources(config))
+    difference = export(model, fields, target, crops)
     quantise(target, run / ONNX_FILES["int8"], training_crops(data, cache, size))
     return target, difference
 
@@ -69,8 +72,23 @@ def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.ui
         yield from np.array_split(crops[..., None], max(1, len(crops) // 32))
 
 
+def data_sources(config: Config) -> tuple[str, ...]:
+    """The names of all data sets that the network learns from, itself or through its start or a teacher.
+
+    Raises RunError for a start or a teacher that cannot be read.
+    """
+    started = () if config.start_from is None else read_sources(Path(config.start_from))
+    added = (UTKFACE,) if learns_utkface(config) else ()
+    return tuple(dict.fromkeys((*SOURCES, *started, *added)))
+
+
 def metadata(
-    name: str, version: str, run: str, size: int, heads: Mapping[str, ClassifierHead]
+    name: str,
+    version: str,
+    run: str,
+    size: int,
+    heads: Mapping[str, ClassifierHead],
+    sources: Sequence[str] = SOURCES,
 ) -> dict[str, str]:
     """The metadata fields of a file, which `inference.classifier` reads."""
     common = {
@@ -78,7 +96,7 @@ def metadata(
         "name": name,
         "version": version,
         "run": run,
-        "datasets": json.dumps(SOURCES),
+        "datasets": json.dumps(sources),
         "licence": LICENCE,
         "colour": "grey",
         "input_size": json.dumps([size, size]),

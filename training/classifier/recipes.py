@@ -28,6 +28,9 @@ class Config:
     task: Task = "both"
     trunk: str | None = None
     """Run folder from which the weights of all layers of the same names, except the heads, are copied."""
+    start_from: str | None = None
+    """Float32 ONNX file of the same architecture, or a run that exported one, whose weights, also the heads',
+    the run starts with."""
     imagenet: str | None = None
     """File with the weights of ImageNet that `lite0` starts with; see `training.classifier.imagenet`."""
     frozen: bool = False
@@ -44,7 +47,13 @@ class Config:
     expression_batch: int = 128
     """FER2013 faces in every step."""
     gender_batch: int = 80
-    """FairFace faces in every step."""
+    """Faces with a gender in every step: FairFace's, and UTKFace's with `utkface`."""
+    utkface: bool = False
+    """Whether UTKFace's faces are added to FairFace's."""
+    balance: float = 0.0
+    """How much more often faces of rare groups of race, gender and age are drawn: the chance of a face is
+    proportional to the size of its group to the power of minus this number. 0: all alike; 1: all groups
+    alike."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW, or stochastic gradient descent with Nesterov momentum of 0.9."""
     learning_rate: float = 1e-3
@@ -124,3 +133,8 @@ def read_config(run: Path) -> Config:
         return Config(**values | {"teachers": tuple(values.get("teachers", ()))})
     except TypeError as error:
         raise RunError(f"{run} is not a classifier's training run: {error}") from error
+
+
+def learns_utkface(config: Config) -> bool:
+    """Whether the network, or one of its teachers, learns from UTKFace; raises RunError for a bad teacher."""
+    return config.utkface or any(learns_utkface(read_config(Path(name))) for name in config.teachers)

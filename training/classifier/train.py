@@ -33,11 +33,12 @@ from training.classifier.losses import Targets, losses, metrics
 from training.classifier.network import build_network
 from training.classifier.prefetch import Prefetcher
 from training.classifier.recipes import Config
+from training.classifier.start import start_from
 from training.classifier.teachers import teacher_shares, with_teachers
 from training.classifier.validation import load_keras
 from training.data import datasets
 from training.data.datasets import HEADS
-from training.data.importers import load_fairface, load_fer2013
+from training.data.importers import load_fairface, load_fer2013, load_utkface
 from training.errors import RunError
 from training.runs.backend import STEPS_PER_CALL
 from training.runs.progress import ProgressBar, draw_curves, name_by_head
@@ -104,6 +105,8 @@ def fit(
         student = build_network(config, config.precision)
         if config.imagenet is not None:
             load_imagenet(student, Path(config.imagenet))
+        if config.start_from is not None and not history:
+            start_from(student, Path(config.start_from), batches[0][0].astype(np.float32))
         if config.trunk is not None:
             borrow_weights(student, Path(config.trunk), config)
         model = with_teachers(student, config, shares)
@@ -185,6 +188,8 @@ def load_training_data(
     if "gender" in config.heads:
         people = load_fairface(data, cache, "train")
         untested = datasets.untested_people(people, load_fairface(data, cache, "val"))
+        if config.utkface:
+            untested = datasets.join_people(untested, load_utkface(data, cache).people())
         training_sets.append(gender_training_set(untested, config))
         others = people.rows(people.held_out())
         validation.append(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from inference.detector import Faces, suppress_overlaps
 from inference.model_file import make_session_options
-from training.detector.onnx_file import read_onnx
 from training.errors import RunError
+from training.runs.onnx_file import read_onnx
 
 OUTPUTS = ("537", "538", "539", "540")
 """Scores, log sizes, offsets and landmarks; the last is not used here."""

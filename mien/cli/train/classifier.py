@@ -37,6 +37,10 @@ def fit(
     trunk: Annotated[
         str | None, typer.Option(help="Run folder from which all weights except the heads' are copied.")
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(help="Float32 ONNX file, or exported run, of the same architecture to start with."),
+    ] = None,
     imagenet: Annotated[
         str | None, typer.Option(help="Weights of ImageNet for the architecture lite0 (.pth).")
     ] = None,
@@ -68,7 +72,16 @@ def fit(
     dropout: Annotated[float | None, typer.Option(min=0, max=0.9, help="Dropout.")] = None,
     mixup: Annotated[float | None, typer.Option(min=0, help="Parameter of mixup; 0: no mixup.")] = None,
     expression_batch: Annotated[int | None, typer.Option(min=1, help="FER2013 faces per step.")] = None,
-    gender_batch: Annotated[int | None, typer.Option(min=1, help="FairFace faces per step.")] = None,
+    gender_batch: Annotated[int | None, typer.Option(min=1, help="Faces with a gender per step.")] = None,
+    utkface: Annotated[
+        bool | None, typer.Option(help="Add UTKFace's faces to FairFace's for perceived gender.")
+    ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Draw rare groups of race, gender and age more often; 1: all groups alike."
+        ),
+    ] = None,
     precision: Precision = None,
     threads: Threads = 0,
     workers: Annotated[
@@ -87,6 +100,7 @@ def fit(
         chosen = given(
             task=task,
             trunk=trunk,
+            start_from=start_from,
             imagenet=imagenet,
             frozen=frozen,
             teachers=None if teacher is None else tuple(teacher),
@@ -104,6 +118,8 @@ def fit(
             mixup=mixup,
             expression_batch=expression_batch,
             gender_batch=gender_batch,
+            utkface=utkface,
+            balance=balance,
             precision=precision,
         )
         config = replace(recipe(arch), **chosen)
