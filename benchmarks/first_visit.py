@@ -32,7 +32,7 @@ from tests.support.wizard import add_camera
 
 _PATIENCE_S = 300.0
 _LOOK_EVERY_S = 0.05
-_FEW = "< 10"
+_FEW = "hidden"
 """What the tile shows instead of the number of the first visits, which might describe single persons."""
 
 

@@ -122,7 +122,7 @@ def _make_pipeline(
     ]
     cameras = [Camera(f"camera-{n}", str(_video_of(load, n)), load.fps) for n in range(load.cameras)]
     supervisor = create_supervisor(settings, _FixedCameras(cameras), leases, frames, writer, options)
-    return Pipeline(supervisor, frames, WorkerPool(workers), lambda: None)
+    return Pipeline(supervisor, frames, WorkerPool(workers), lambda _: None)
 
 
 def _video_of(load: Load, number: int) -> Path:

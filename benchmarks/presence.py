@@ -1,8 +1,9 @@
 """Visits that are found and wrong ones: at low rates, with the motion gate, of people who sit, of posters.
 
 The truth of the clips was written down by a person who looked at them; that of the demo cameras is their
-schedule. People who sit are faces of FairFace's training part in front of the training part's photographs of
-goods, which sway by a few per cent of their size; posters are the same without a movement.
+schedule. People who sit are faces of FairFace's validation part in front of the validation part's photographs
+of goods, which sway by a few per cent of their size; posters are the same without a movement. The detector is
+trained on neither.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _film(face: Gray, goods: Gray, random: np.random.Generator, sway: float) -> 
 
 def _read_faces(data: Path) -> Iterator[Gray]:
     folder = data / "datasets" / "fairface"
-    with (folder / "fairface_label_train.csv").open(newline="") as table:
+    with (folder / "fairface_label_val.csv").open(newline="") as table:
         names = [row["file"] for row in csv.DictReader(table)]
     (archive,) = sorted(folder.glob("*.zip"))
     with zipfile.ZipFile(archive) as pictures:
@@ -184,10 +185,10 @@ def _read_faces(data: Path) -> Iterator[Gray]:
 
 
 def _read_goods(data: Path) -> Iterator[Gray]:
-    """The photographs of goods in the training part of the detector's data."""
+    """The photographs of goods in the validation part of the detector's data."""
     from training.detector.scenes import load_groceries  # noqa: PLC0415 - needs no Keras, but the extra train
 
-    for scene in load_groceries(data, "train"):
+    for scene in load_groceries(data, "validation"):
         yield scene.pixels
 
 

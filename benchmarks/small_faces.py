@@ -84,9 +84,9 @@ def lay_out(scenes: Sequence[Scene]) -> Iterator[tuple[NDArray[np.uint8], Placed
 
 
 def _compare(placed: Placed, boxes: NDArray[np.float32], found: dict[tuple[int, int], list[bool]]) -> None:
-    """Note for each marked face whether a box overlaps it by half."""
+    """Note for each sure face whether a box overlaps it by half; doubtful marks are no faces."""
     for scene, left, top in placed:
-        for x, y, width, height in scene.boxes.tolist():
+        for x, y, width, height in scene.boxes[scene.sure].tolist():
             size = (width * height) ** 0.5
             face = (x + left, y + top, width, height)
             for low, high in SIZES:

@@ -1,7 +1,7 @@
 """Encoding of frames for the bus: the JPEG is the record's value, every other field is a header.
 
-Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged` and
-`thorough` where they are not 0. `expression` and `gender` are 0 where they must not be estimated; such a
+Header values are ASCII: `v`, `camera`, `epoch`, `seq`, `captured_at`, `w`, `h`, and `unchanged`, `thorough`
+and `recorded` where they are not 0. `expression` and `gender` are 0 where they must not be estimated; such a
 frame has version 2, so that a reader that does not know these headers refuses it. Otherwise later versions
 only add fields; a reader refuses an unknown major version.
 Records are untrusted: every field has a limit.
@@ -32,9 +32,11 @@ MAX_AHEAD_US = 86_400 * MICROSECONDS
 _JPEG_START = b"\xff\xd8"
 _MAX_DIGITS = 19
 _MAX_SHOWN = 40
+_FLAGS = ("thorough", "recorded")
+"""Headers that are 1 where this is so, and are missing otherwise."""
 _SWITCHES = ("expression", "gender")
 """Headers that are 0 where this is not to be estimated, and are missing otherwise."""
-_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough", *_SWITCHES)
+_NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h", "unchanged", *_FLAGS, *_SWITCHES)
 
 
 def encode(frame: Frame) -> tuple[Headers, bytes]:
@@ -50,8 +52,7 @@ def encode(frame: Frame) -> tuple[Headers, bytes]:
     ]
     if frame.unchanged:
         headers.append(("unchanged", b"%d" % frame.unchanged))
-    if frame.thorough:
-        headers.append(("thorough", b"1"))
+    headers += [(name, b"1") for name in _FLAGS if getattr(frame, name)]
     headers += [(name, b"0") for name in _SWITCHES if not getattr(frame.switches, name)]
     return headers, frame.jpeg
 
@@ -86,10 +87,10 @@ def decode(headers: Headers, value: bytes, latest_us: int = MAX_TIME_US) -> Fram
             height=_number(fields, "h", 1, MAX_SIDE),
             jpeg=value,
             unchanged=_number(fields, "unchanged", 0, MAX_NUMBER) if "unchanged" in fields else 0,
-            thorough="thorough" in fields and _number(fields, "thorough", 0, 1) == 1,
             switches=Switches(
                 **{name: name not in fields or _number(fields, name, 0, 1) == 1 for name in _SWITCHES}
             ),
+            **{name: name in fields and _number(fields, name, 0, 1) == 1 for name in _FLAGS},
         )
     except ValueError as error:
         raise BadFrame(str(error)) from error

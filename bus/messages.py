@@ -66,6 +66,7 @@ class Frame:
     (camera_id, epoch, seq) is unique. `unchanged` is the number of pictures directly before this one that
     showed no change and were not published; other gaps in `seq` are drops. `width` and `height` are those
     of the JPEG in pixels. `thorough`: small faces are to be searched. `switches`: what is to be estimated.
+    `recorded`: it is of a recording, which ends; a live camera is only interrupted.
     """
 
     camera_id: str
@@ -78,6 +79,7 @@ class Frame:
     unchanged: int = 0
     thorough: bool = False
     switches: Switches = EVERYTHING
+    recorded: bool = False
 
     def __post_init__(self) -> None:
         check_camera_id(self.camera_id)

@@ -16,7 +16,8 @@ def draw(actor: Actor) -> None:
         st.popover(formats.as_plain_text(actor.name), icon=":material/account_circle:"),
     ):
         st.markdown(f"{str(actor.role).capitalize()} of {formats.as_plain_text(sites_text(actor))}")
-        st.button("Sign out", icon=":material/logout:", on_click=_sign_out)
+        if st.button("Sign out", icon=":material/logout:"):
+            _sign_out()
 
 
 def sites_text(actor: Actor) -> str:
@@ -29,3 +30,5 @@ def _sign_out() -> None:
         sign_in.sign_out()
     except StorageError as error:
         st.error(f"You are still signed in: {formats.escape_markdown(str(error))}")
+        return
+    st.rerun()

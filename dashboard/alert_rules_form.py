@@ -59,7 +59,9 @@ def draw_alert_rules(view: View, actor: Actor) -> None:
         _draw_rule(view, rule, alerts.firing.get(rule.id, 0), names)
     edited = next((each for each in alerts.rules if each.id == st.session_state.get(_EDITED)), None)
     _draw_form(view, edited, names)
-    _draw_deliveries(alerts.deliveries, open_timezone(view.settings.timezone))
+    # Read again: a test message may have been added above.
+    deliveries = queries.read_alerts(view.settings, actor).deliveries
+    _draw_deliveries(deliveries, open_timezone(view.settings.timezone))
 
 
 def _draw_sender(view: View, alerts: queries.Alerts) -> None:
@@ -76,9 +78,9 @@ def _draw_sender(view: View, alerts: queries.Alerts) -> None:
         st.markdown(
             f":small[Sent by {formats.as_plain_text(alerts.sender.process)} to {where}]", width="stretch"
         )
-        st.button(
-            "Send a test message", icon=":material/send:", key="alert-test", on_click=_test, args=(view,)
-        )
+        wanted = st.button("Send a test message", icon=":material/send:", key="alert-test")
+    if wanted:
+        _test(view)
 
 
 def _draw_rule(view: View, rule: AlertRule, firing: int, names: Mapping[str, str]) -> None:
@@ -92,9 +94,9 @@ def _draw_rule(view: View, rule: AlertRule, firing: int, names: Mapping[str, str
             width="stretch",
         )
         st.button("Change", key=f"change-{rule.id}", icon=":material/edit:", on_click=_edit, args=(rule.id,))
-        st.button(
-            "Remove", key=f"remove-{rule.id}", icon=":material/delete:", on_click=_remove, args=(view, rule)
-        )
+        removed = st.button("Remove", key=f"remove-{rule.id}", icon=":material/delete:")
+    if removed:
+        _remove(view, rule)
 
 
 def describe(rule: AlertRule) -> str:
@@ -233,7 +235,8 @@ def _save(view: View, rule: AlertRule) -> None:
 
 
 def _remove(view: View, rule: AlertRule) -> None:
-    _change(view.settings, lambda database, actor: remove_rule(database, actor, rule.id))
+    if _change(view.settings, lambda database, actor: remove_rule(database, actor, rule.id)):
+        st.rerun()
 
 
 def _test(view: View) -> None:

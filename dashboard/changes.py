@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import components, queries
+from dashboard import components, formats, queries
 from dashboard.page import View
 from dashboard.queries import Question
 from dashboard.selection import comparison_text
-from dashboard.verdicts import sentence
+from dashboard.verdicts import left_out_text, sentence
 from storage import definitions
 from storage.figures.comparison import Chosen, Verdict
 from storage.figures.timeline import shifted
@@ -33,10 +33,13 @@ def show_changes(view: View, question: Question, days: int) -> None:
             "What changed", f"against the same time {comparison_text(days)}", definitions.COMPARISON
         )
         st.markdown("\n".join(f"- {sentence(each, found)}" for each in clear[:_MOST]))
-        if not clear:
+        if not clear and found.comparable:
             few = all(each.verdict is Verdict.TOO_LITTLE for each in found.measures)
             st.markdown(
                 "Not enough data for a verdict: each side needs at least 4 days and 30 visits."
                 if few
                 else "No clear change: what differs may be chance."
             )
+        left_out = left_out_text(found, components.camera_names(view.status.cameras))
+        if left_out:
+            st.caption(formats.as_plain_text(left_out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,9 @@ Row = dict[str, Any]
 GetShares = Callable[[Figures], Mapping[str, Interval]]
 """Takes the shares by label from the figures of a group of visits."""
 
+NOT_ESTIMATED = "not estimated: switched off for these cameras"
+"""The state of a slot without figures because the switch of an estimate is off."""
+
 LABEL_GAP = 17
 """Pixels between two labels."""
 
@@ -37,16 +41,37 @@ MOST_LANES = 3
 SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Whether figures have an estimate, and whether its switch was off."""
+
+    is_shown: Callable[[Figures], bool]
+    is_off: Callable[[Figures], bool]
+
+
+EXPRESSION = Estimate(lambda figures: bool(figures.expressions), lambda figures: figures.expressions_off)
+GENDER = Estimate(lambda figures: figures.gender_unknown is not None, lambda figures: figures.genders_off)
+
+
 def slot_table(
-    slots: Sequence[Slot], zone: ZoneInfo, scale: Scale, labels: Sequence[str], get_shares: GetShares
+    slots: Sequence[Slot],
+    zone: ZoneInfo,
+    scale: Scale,
+    labels: Sequence[str],
+    get_shares: GetShares,
+    estimate: Estimate | None = None,
 ) -> Any:
-    """One row per slot, with one text column per label.
+    """One row per slot, with one text column per label; its state tells why an `estimate` is missing.
 
     Times are milliseconds of the axis, which shows the local time of the first slot and runs on from there,
     so that slots are side by side where the clock changes.
     """
     rows = [
-        {**_times(slot, slots, zone), **_slot(slot, zone, scale, labels, get_shares(slot.figures))}
+        {
+            **_times(slot, slots, zone),
+            **_slot(slot, zone, scale, labels, get_shares(slot.figures)),
+            "state": _state_text(slot.figures, estimate),
+        }
         for slot in slots
     ]
     return _table(rows, (*SLOT_COLUMNS, *labels))
@@ -146,12 +171,10 @@ def _slot(
     slot: Slot, zone: ZoneInfo, scale: Scale, labels: Sequence[str], shares: Mapping[str, Interval]
 ) -> Row:
     figures, mood, coverage = slot.figures, slot.figures.mood, slot.figures.coverage
-    suppressed = bool(labels and figures.visits and not shares)
     return {
-        "when": _when(slot, zone, scale),
-        "state": State.SUPPRESSED.value if suppressed else _state_text(figures),
+        "when": _when(slot, zone, scale) + ("" if slot.days is None else f", {slot.days} of 7 days"),
         "visits": figures.visits,
-        "visits_opacity": theme.FAINT if slot.running else 1.0,
+        "visits_opacity": theme.FAINT if slot.running or slot.days is not None else 1.0,
         "watched": formats.NO_VALUE if coverage is None else formats.rounded_percent(coverage),
         "strip": _strip_colour(coverage),
         "mood": mood.value if mood else None,
@@ -161,8 +184,10 @@ def _slot(
     }
 
 
-def _state_text(figures: Figures) -> str:
+def _state_text(figures: Figures, estimate: Estimate | None) -> str:
     """The state of a slot; a slot in which nothing was to be watched is no gap."""
+    if figures.state is State.SHOWN and estimate and not estimate.is_shown(figures):
+        return NOT_ESTIMATED if estimate.is_off(figures) else State.SUPPRESSED.value
     if figures.state is State.UNOBSERVED and figures.coverage is None:
         return "not scheduled"
     return figures.state.value

@@ -20,7 +20,7 @@ from dashboard import chart_layers as layers
 from dashboard import chart_tables as tables
 from dashboard import theme
 from dashboard.chart_layers import Band
-from dashboard.chart_tables import GetShares
+from dashboard.chart_tables import Estimate, GetShares
 from dashboard.scales import Scale
 from storage.events import Event
 from storage.figures.trend import Slot
@@ -54,21 +54,22 @@ def expressions_over_time(
     drawn_events = tables.event_table(events, slots, zone)
     lanes = max(int(drawn_events["lane"].max()) + 1 if len(drawn_events) else 0, 1)
     band = _expressions_band(lanes)
-    drawn = _stack_tables(slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), band)
+    drawn = _stack_tables(
+        slots, zone, scale, theme.EXPRESSIONS, attrgetter("expressions"), tables.EXPRESSION, band
+    )
     return Chart(_expressions_specification(scale.axis, lanes), {**drawn, "events": drawn_events})
 
 
 def genders_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The stacked gender shares of the labelled visits and the coverage on one time axis."""
-    drawn = _stack_tables(slots, zone, scale, GENDERS, attrgetter("genders"), _GENDERS)
+    drawn = _stack_tables(slots, zone, scale, GENDERS, attrgetter("genders"), tables.GENDER, _GENDERS)
     return Chart(_genders_specification(scale.axis), drawn)
 
 
 def mood_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The mood index of each slot with its interval, and the coverage, on one time axis."""
-    return Chart(
-        _mood_specification(scale.axis), {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
-    )
+    drawn = tables.slot_table(slots, zone, scale, (), lambda _: {}, tables.EXPRESSION)
+    return Chart(_mood_specification(scale.axis), {"slots": drawn})
 
 
 def shares_of_period(shares: Mapping[str, Interval], labels: Sequence[str], row_height: int) -> Chart:
@@ -83,10 +84,11 @@ def _stack_tables(
     scale: Scale,
     labels: Sequence[str],
     get_shares: GetShares,
+    estimate: Estimate,
     band: Band,
 ) -> dict[str, Any]:
     return {
-        "slots": tables.slot_table(slots, zone, scale, labels, get_shares),
+        "slots": tables.slot_table(slots, zone, scale, labels, get_shares, estimate),
         "stack": tables.stack_table(slots, zone, labels, get_shares),
         "labels": tables.label_table(slots, zone, labels, get_shares, band.top, band.bottom),
     }

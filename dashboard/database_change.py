@@ -14,7 +14,12 @@ from storage.errors import StorageError
 
 
 def make_change(settings: Settings, change: Callable[[Database, Actor], object]) -> bool:
-    """Make a change; whether it was made. The reason why not is shown, unless the session has ended."""
+    """Make a change; whether it was made. The reason why not is shown where the page is being drawn.
+
+    Call it while the page is drawn, as in `if st.button(...)`, never in a callback: what a callback of a
+    fragment writes takes the place of the first element of the page. Where the session has ended, the page is
+    drawn again, and says so.
+    """
     try:
         actor = sign_in.current_actor()
         database = queries.writable_database(settings)
@@ -23,7 +28,7 @@ def make_change(settings: Settings, change: Callable[[Database, Actor], object])
         finally:
             database.dispose()
     except sign_in.SignedOut:
-        return False
+        st.rerun()
     except (StorageError, AccessDenied) as error:
         st.error(formats.escape_markdown(str(error)))
         return False

@@ -1,4 +1,4 @@
-"""Downloads of exactly the figures that a page draws."""
+"""Downloads of exactly the figures over time that a page draws."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def show_downloads(view: View, timeline: Timeline, trend: Trend) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.caption("What is drawn above, with definitions, filters, n, coverage and time zone inside.")
+        st.caption(
+            "Every figure over time, with definitions, filters, n, coverage and time zone inside. The hours "
+            "of the week and the expressions by perceived gender are not in it; their tables are above."
+        )
 
 
 def filters(selection: Selection) -> dict[str, str]:

@@ -70,9 +70,11 @@ def show_no_figures(state: State, suppress_below: int) -> None:
         _show(
             ":material/shield_person:",
             "Too few to show",
-            f"Figures appear from {suppress_below} visits on, so that they do not describe single visitors. "
-            "A selection is hidden as well if it would reveal the few visits of another camera.",
-            "Choose a longer period or more cameras.",
+            f"Figures count visits in groups of at least {suppress_below}, so that they do not describe "
+            f"single visitors: a day appears from {suppress_below} visits on, and the newest minutes and "
+            "hours as soon as their group is complete. A selection is hidden as well if it would reveal "
+            "the few visits of another camera.",
+            f"Choose more cameras, or days with at least {suppress_below} visits each.",
         )
 
 

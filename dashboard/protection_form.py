@@ -24,12 +24,12 @@ _LABELS = {
     SUPPRESS_BELOW: "Hide groups of fewer visits than (k)",
     "keep_visits_days": "Days that visits are kept",
     "keep_observations_days": "Days that observations are kept",
-    "keep_coverage_days": "Days that coverage is kept",
+    "keep_coverage_days": "Days that coverage by minute is kept",
 }
 _ROWS = {
-    "keep_visits_days": "Visits, their observations and their sums",
+    "keep_visits_days": "Visits, their observations and sums, and coverage by hour and day",
     "keep_observations_days": "Observations",
-    "keep_coverage_days": "Frame counts and coverage",
+    "keep_coverage_days": "Frame counts and coverage by minute",
 }
 _KINDS = {
     "keep_visits_days": "visits",

@@ -23,7 +23,7 @@ _NAMES = {
     "dropped": "Dropped",
 }
 _KINDS = {
-    "visits": "Visits, and their sums by minute, hour and day",
+    "visits": "Visits, their sums by minute, and sums by hour and day with frame counts",
     "observations": "Estimates of single seconds of a visit",
     "coverage": "Frame counts by minute",
     "audit": "Audit log: who changed what, who signed in",
@@ -31,6 +31,7 @@ _KINDS = {
 _FURTHER = {
     "Messages of alerts, positions in the bus, processes that captured": "30 days",
     "Cameras, events, alert rules": "until they are removed",
+    "Pauses of cameras": "as long as visits or frame counts",
 }
 """What else is stored; it contains nothing about visitors."""
 

@@ -28,6 +28,7 @@ from storage.content_scan import uses_broker
 from storage.dead_letters import DeadLetters, read_dead_letters
 from storage.engine import Database, open_database
 from storage.events import Event, read_events
+from storage.figures.change import Change, read_change
 from storage.figures.classes import VisitClasses, read_classes
 from storage.figures.comparison import Chosen, Comparison, compare
 from storage.figures.cross import GenderMix, read_cross
@@ -163,6 +164,16 @@ def read_earlier(settings: Settings, actor: Actor, question: Question, days: int
     """The trend of the same period some days earlier. Raises as `read_figures` does."""
     question = _restricted(settings, actor, question)
     return _earlier(settings.database, question, days, _moment(settings, _SLOW_S))
+
+
+def read_visit_change(settings: Settings, actor: Actor, question: Question, days: int) -> Change | None:
+    """The change of the visits against the period some days earlier; None where too little of both is known.
+
+    Raises as `read_figures` does.
+    """
+    question = _restricted(settings, actor, question)
+    moment = _moment(settings, refresh_seconds(settings, question))
+    return _visit_change(settings.database, question, days, moment)
 
 
 def read_hours_of_week(settings: Settings, actor: Actor, question: Question) -> list[WeekHour]:
@@ -350,6 +361,11 @@ def _trend(database: str, question: Question, moment: Moment) -> tuple[Timeline,
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _earlier(database: str, question: Question, days: int, moment: Moment) -> Trend:
     return read_trend(_engine(database), shifted(question.timeline(), days), question.choice)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _visit_change(database: str, question: Question, days: int, moment: Moment) -> Change | None:
+    return read_change(_engine(database), question.timeline(), days, question.choice)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)

@@ -18,9 +18,9 @@ from storage import definitions
 
 RULES = {
     "suppress_below": ("Groups of fewer visits are not shown (k)", "visit"),
-    "keep_visits_days": ("Visits are kept for", "day"),
+    "keep_visits_days": ("Visits, and coverage by hour and day, are kept for", "day"),
     "keep_observations_days": ("Observations are kept for", "day"),
-    "keep_coverage_days": ("Coverage is kept for", "day"),
+    "keep_coverage_days": ("Coverage by minute is kept for", "day"),
     "keep_audit_days": ("The audit log is kept for", "day"),
 }
 """What each setting means, and what it counts."""

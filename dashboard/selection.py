@@ -61,7 +61,8 @@ class Selection:
     def timeline(self, now: int, zone: ZoneInfo, unit: Unit | None = None) -> Timeline:
         """The selected period in slots of `unit`, None for the usual ones.
 
-        Raises WrongPeriod where dates are missing or reversed, or the period is too long for its slots.
+        Raises WrongPeriod where dates are missing, reversed or in the future, or the period is too long for
+        its slots.
         """
         first, last = self._dates(now, zone)
         chosen = unit if unit in self.units(now, zone) else None
@@ -111,6 +112,8 @@ class Selection:
                 raise WrongPeriod("Choose the first and the last day of the period.")
             if self.last < self.first:
                 raise WrongPeriod("The last day of the period is before the first: exchange them.")
+            if self.first > today:
+                raise WrongPeriod("The period has not begun yet: choose earlier days.")
             if (self.last - self.first).days + 1 > MOST_DAYS:
                 raise WrongPeriod(f"A period has at most {MOST_DAYS} days: choose a shorter one.")
             return self.first, self.last

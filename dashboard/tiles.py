@@ -8,9 +8,20 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from dashboard import formats
-from storage.figures.groups import Figures
+from storage.figures.change import Change
+from storage.figures.groups import Figures, State
+from storage.figures.timeline import Timeline, Unit
 from storage.figures.trend import Trend
 from storage.intervals import Interval
+
+_NAMES = {
+    Unit.MINUTE: "minutes",
+    Unit.FIVE_MINUTES: "slots",
+    Unit.HOUR: "hours",
+    Unit.DAY: "days",
+    Unit.WEEK: "days",
+}
+"""What is counted where slots are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +57,30 @@ def show_tiles(tiles: Sequence[Tile]) -> None:
 
 
 def sparkline(trend: Trend, get: Callable[[Figures], float | None]) -> list[float]:
-    """The values of the slots that are over, without those that are hidden or not observed."""
-    values = (get(slot.figures) for slot in trend.slots if not slot.running)
+    """The values of the full slots that are over, without those that are hidden or not observed."""
+    values = (get(slot.figures) for slot in trend.slots if not slot.running and slot.days is None)
     return [round(float(value), 4) for value in values if value is not None]
 
 
-def change_in_percent(now: int | None, before: int | None) -> str:
-    """The change of a number: "+12 % (from 340)"; empty where one is unknown or the earlier one is 0."""
-    if now is None or not before:
-        return ""
-    return f"{formats.signed(100 * (now - before) / before)} % (from {formats.count(before)})"
+def visits_detail(trend: Trend, timeline: Timeline, change: Change | None) -> str:
+    """What belongs to the number of visits: the hidden slots, else the change against an earlier period."""
+    if trend.hidden:
+        by_day = timeline.unit in {Unit.DAY, Unit.WEEK}
+        slots = timeline.refined(Unit.DAY) if by_day else timeline
+        begun = sum(start <= timeline.now for start in slots.edges[:-1])
+        return f"{trend.hidden} of {begun} {_NAMES[timeline.unit]} hidden"
+    if trend.whole.state is not State.SHOWN or change is None or not change.before:
+        return "faces, not people"
+    if not change.alike:
+        return "no change: watched times differ"
+    return change_in_percent(change, trend.whole.visits)
+
+
+def change_in_percent(change: Change, shown: int | None) -> str:
+    """The change of visits: "+12 % (from 340)", or "(from 340 to 381)" where another number is `shown`."""
+    now = "" if change.visits == shown else f" to {formats.count(change.visits)}"
+    percent = formats.signed(100 * (change.visits - change.before) / change.before)
+    return f"{percent} % (from {formats.count(change.before)}{now})"
 
 
 def change_in_points(now: Interval, before: Interval | None) -> str:

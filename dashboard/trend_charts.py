@@ -25,6 +25,12 @@ from storage.intervals import Interval
 _PLOT, _STRIP = Band(6, 136), Band(146, 152)
 _SMALL, _SMALL_STRIP = Band(6, 86), Band(92, 96)
 _VALUES, _WEEK, _CROSS = (alt.NamedData(name) for name in ("values", "week", "cross"))
+_NAMED_SHARE = 0.08
+"""The share from which on a segment of a bar is wide enough for its percentage."""
+_TEXT_WIDTH = 28
+"""Pixels of a percentage."""
+_TEXT_COLOUR = "luminance(scale('color', datum.label)) > 0.18 ? 'black' : 'white'"
+"""The colour of a text in a segment (a Vega expression): that of the larger contrast, at least 4.5:1."""
 _SERIES = "series"
 """Stands for the series in the specification that charts of all series share."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -32,7 +38,10 @@ GetInterval = Callable[[Figures], Interval | None]
 
 
 def visits_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
-    """The number of visits of each slot as bars, and the coverage; the running slot is faint."""
+    """The number of visits of each slot as bars, and the coverage.
+
+    The running slot is faint, and a week that an end of the period cuts.
+    """
     drawn = {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
     return Chart(_visits_specification(scale.axis), drawn)
 
@@ -68,7 +77,7 @@ def highest(slots: Sequence[Slot], labels: Sequence[str]) -> float:
 
 
 def week_heat_map(week: Sequence[WeekHour]) -> Chart:
-    """Visits per observed hour, weekday by hour."""
+    """Visits per camera and observed hour, weekday by hour."""
     rows = [
         {
             "day": DAYS[each.hour // 24],
@@ -96,9 +105,7 @@ def expressions_by_gender(mixes: Sequence[GenderMix]) -> Chart:
     """The expression mix of each perceived gender as one stacked bar, with its number of visits."""
     rows: list[dict[str, Any]] = []
     for mix in mixes:
-        low = 0.0
-        name = {"female": "women", "male": "men"}.get(mix.gender, "not labelled")
-        group = f"{name} ({formats.NO_VALUE if mix.visits is None else formats.count(mix.visits)})"
+        low, group = 0.0, group_name(mix)
         for label in theme.EXPRESSIONS:
             share = mix.expressions.get(label)
             high = low + (share.value if share else 0.0)
@@ -110,10 +117,18 @@ def expressions_by_gender(mixes: Sequence[GenderMix]) -> Chart:
                     "high": high,
                     "share": formats.percent(share.value) if share else formats.NO_VALUE,
                     "range": formats.percent_range(share) if share else mix.state.value,
+                    "middle": (low + high) / 2,
+                    "text": formats.percent(share.value) if share and share.value >= _NAMED_SHARE else "",
                 }
             )
             low = high
     return Chart(_cross_specification(), {"cross": pd.DataFrame(rows)})
+
+
+def group_name(mix: GenderMix) -> str:
+    """The perceived gender of a mix in words, with its number of visits."""
+    name = {"female": "women", "male": "men"}.get(mix.gender, "not labelled")
+    return f"{name} ({formats.NO_VALUE if mix.visits is None else formats.count(mix.visits)})"
 
 
 def _value_table(
@@ -231,7 +246,7 @@ def _week_specification() -> dict[str, Any]:
         ),
         tooltip=[
             alt.Tooltip("when:N"),
-            alt.Tooltip("rate:Q", title="visits per hour", format=",.1f"),
+            alt.Tooltip("rate:Q", title="visits per camera and hour", format=",.1f"),
             alt.Tooltip("visits:N"),
             alt.Tooltip("coverage:N"),
             alt.Tooltip("state:N", title="figures"),
@@ -267,16 +282,15 @@ def _cross_specification() -> dict[str, Any]:
             alt.Tooltip("range:N", title="95 % interval"),
         ],
     )
+    axis = alt.Axis(format="%", values=[0, 0.5, 1], grid=False, domain=False, labelColor=layers.LABEL_COLOUR)
+    x: dict[str, Any] = {"title": None, "scale": alt.Scale(domain=[0, 1]), "axis": axis}
     bars = base.mark_bar(height=22).encode(
-        x=alt.X(
-            "low:Q",
-            title=None,
-            scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(
-                format="%", values=[0, 0.5, 1], grid=False, domain=False, labelColor=layers.LABEL_COLOUR
-            ),
-        ),
-        x2="high:Q",
-        color=alt.Color("label:N", scale=layers.COLOUR),
+        x=alt.X("low:Q", **x), x2="high:Q", color=alt.Color("label:N", scale=layers.COLOUR)
     )
-    return layers.specification(150, bars, scales="shared")
+    # A text that does not fit into its segment, as on a telephone, is left out.
+    texts = base.mark_text(
+        fontSize=11,
+        color=alt.ExprRef(_TEXT_COLOUR),
+        opacity=alt.ExprRef(f"(datum.high - datum.low) * width < {_TEXT_WIDTH} ? 0 : 1"),
+    ).encode(x=alt.X("middle:Q", **x), text="text:N")
+    return layers.specification(150, bars, texts, scales="shared")

@@ -52,14 +52,14 @@ def _draw_users(view: View, file: PasswordFile) -> None:
             )
             with st.popover("New password", icon=":material/key:"):
                 _draw_new_password(view, file, user.name)
-            st.button(
+            removed = st.button(
                 "Remove",
                 key=f"remove-user-{user.name}",
                 icon=":material/delete:",
-                on_click=_remove,
-                args=(view, file, user.name),
                 help="The user's sessions end within seconds.",
             )
+        if removed:
+            _remove(view, file, user.name)
 
 
 def _draw_new_password(view: View, file: PasswordFile, name: str) -> None:
@@ -102,4 +102,5 @@ def _password_input(key: str) -> str:
 
 
 def _remove(view: View, file: PasswordFile, name: str) -> None:
-    make_change(view.settings, lambda database, actor: remove_user(database, actor, file, name))
+    if make_change(view.settings, lambda database, actor: remove_user(database, actor, file, name)):
+        st.rerun()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dashboard import formats
 from storage.figures.comparison import Compared, Comparison, Verdict
 from storage.figures.measures import Kind
@@ -13,6 +15,8 @@ _WORDS = {
     Verdict.TOO_LITTLE: "not enough data",
 }
 
+_MOST_NAMES = 6
+
 
 def verdict_word(verdict: Verdict) -> str:
     """The verdict as a viewer reads it."""
@@ -20,13 +24,13 @@ def verdict_word(verdict: Verdict) -> str:
 
 
 def value_text(value: float, kind: Kind) -> str:
-    """A value of a measure with its unit."""
+    """A value of a measure with its unit, which the name of a rate has already."""
     if kind == "share":
         return f"{100 * value:.1f} %"
     if kind == "seconds":
         return f"{value:.1f} s"
     if kind == "rate":
-        return f"{value:.1f} per hour"
+        return f"{value:.1f}"
     return formats.signed(value, digits=1)
 
 
@@ -34,8 +38,7 @@ def change_text(value: float, kind: Kind) -> str:
     """A difference with its sign and unit; shares differ by percentage points."""
     if kind == "share":
         return f"{formats.signed(100 * value, digits=1)} points"
-    unit = {"seconds": " s", "rate": " per hour"}.get(kind, "")
-    return f"{formats.signed(value, digits=1)}{unit}"
+    return f"{formats.signed(value, digits=1)}{' s' if kind == 'seconds' else ''}"
 
 
 def range_text(low: float, high: float, kind: Kind) -> str:
@@ -58,3 +61,16 @@ def sentence(each: Compared, comparison: Comparison) -> str:
         f":small[:gray[n = {formats.count(comparison.b.visits or 0)} and "
         f"{formats.count(comparison.a.visits or 0)}]]"
     )
+
+
+def left_out_text(comparison: Comparison, names: Mapping[str, str]) -> str:
+    """Which cameras are not compared, and why; empty if all are. `names` are those of cameras by id."""
+    left_out = comparison.left_out
+    if not left_out:
+        return ""
+    if not comparison.comparable:
+        return "No verdict: no camera was scheduled on both sides, so there is nothing to compare."
+    named = ", ".join(sorted(names.get(each, each) for each in left_out[:_MOST_NAMES]))
+    others = len(left_out) - _MOST_NAMES
+    more = f" and {formats.counted(others, 'other camera')}" if others > 0 else ""
+    return f"Left out, since not scheduled (or not watching) on both sides: {named}{more}."

@@ -21,7 +21,7 @@ from inference.evidence import SLOW_US, Evidence
 from inference.look import Look, LookMaker
 from inference.opening import KeptFace, Opening
 from inference.preview import PreviewBoard
-from inference.spacing import Spacing
+from inference.spacing import LONGEST_US, Spacing
 from inference.tracking import MISSED, Tracker, TrackerSettings
 from inference.visits import OpenVisit, VisitBuilder
 
@@ -167,20 +167,28 @@ class Analyser:
             self._previews.show(self._look(camera_id, captured_at, gray, faces, unchanged))
         return Analysis(len(people), rows.to_results())
 
-    def close(self, camera_id: str) -> Results:
-        """Close the open visits of a camera and drop its state."""
+    def close(self, camera_id: str, ended: bool = True) -> Results:
+        """Close the open visits of a camera and drop its state.
+
+        `ended`: its recording has come to its end. A live camera is only interrupted: who was filmed too
+        briefly to move may be a poster, which would be a visitor again after each interruption.
+        """
         rows = _NewRows()
         camera = self._cameras.pop(camera_id, None)
         if camera is not None:
             tracks = [track.number for track in camera.tracker.end()]
-            for track in tracks:
-                self._count_opening(camera, track)
+            if ended:
+                for track in tracks:
+                    self._count_opening(camera, track)
             _end_tracks(camera, tracks, rows)
         return rows.to_results()
 
     def longest_wait_us(self, camera_id: str) -> int:
-        """Time within which the next frame of a camera with a state is expected, in microseconds."""
-        return round(MISSED * self._cameras[camera_id].spacing.usual_us)
+        """Time within which the next frame of a camera with a state is expected, in microseconds.
+
+        As long as the spacing of its frames is not known, it may be that of the lowest rate.
+        """
+        return round(MISSED * (self._cameras[camera_id].spacing.usual_us or LONGEST_US))
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -196,7 +204,9 @@ class Analyser:
     ) -> Look:
         """A look at the frame that was just analysed."""
         camera = self._cameras[camera_id]
-        maker = LookMaker(camera.builder, self._detector.levels, time_us, camera.spacing.usual_us)
+        maker = LookMaker(
+            camera.builder, self._detector.levels, time_us, camera.spacing.usual_us, faces.scale
+        )
         tracks = camera.tracker.tracks
         boxes = maker.find_faces(faces.boxes, tracks)
         described = maker.describe(tracks, camera.evidence, camera.visits)

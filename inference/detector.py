@@ -30,10 +30,14 @@ _MAX_CANDIDATES = 400
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """Detected faces: boxes (n, 4) float32 x, y, w, h in pixels, scores (n,) float32 from 0 to 1."""
+    """Detected faces: boxes (n, 4) float32 x, y, w, h in pixels, scores (n,) float32 from 0 to 1.
+
+    `scale` is the factor by which the picture was scaled for the network, at the most.
+    """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4 or self.boxes.dtype != np.float32:
@@ -56,7 +60,8 @@ class ScoreLevels:
     face: float
     """Enough for a face in a single picture: misses and false detections are balanced."""
     sure: float
-    """Certainly a face: no object in any photograph of goods reaches it."""
+    """Certainly a face: no object in any photograph of goods of the training and validation parts reaches
+    it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.weak <= self.face <= self.sure <= 1:
@@ -109,7 +114,7 @@ class Detector:
         boxes, scores = np.concatenate([boxes, large[kept]]), np.concatenate([scores, large_scores[kept]])
         order = np.argsort(-scores, kind="stable")[:_MAX_CANDIDATES]
         best = order[suppress_overlaps(boxes[order], self.overlap)]
-        return Faces(boxes[best], scores[best])
+        return Faces(boxes[best], scores[best], scale)
 
     def scale(self, height: int, width: int) -> float:
         """The factor by which a picture of that size is scaled for the network."""

@@ -2,7 +2,7 @@
 
 InferenceError
 ├── ModelError      a model file is missing, altered or invalid
-├── InputError      a path does not exist, or has neither pictures nor videos
+├── InputError      a path does not exist, has neither pictures nor videos, or cannot be read as asked
 └── OutputError     a result cannot be written to the requested path
 """
 
@@ -16,7 +16,7 @@ class ModelError(InferenceError):
 
 
 class InputError(InferenceError):
-    """A path does not exist, or has neither pictures nor videos; the message names the path."""
+    """A path does not exist, has no pictures or videos, or cannot be read as asked; the message says why."""
 
 
 class OutputError(InferenceError):

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from bus.messages import MICROSECONDS, CameraMinute, minute_of
+from bus.messages import CameraMinute, minute_of
 from inference.spacing import Spacing
 
 _OUTCOMES = ("analysed", "stale", "failed", "superseded")
-_MAX_STEP_US = 2 * MICROSECONDS
-_MAX_SPACINGS = 2
-"""A picture covers the time since the previous one, but at most this long, or this many times the camera's
-usual spacing where that is more."""
 
 
 class FrameCounts:
@@ -32,13 +28,11 @@ class FrameCounts:
         It covers the time of the `unchanged` pictures before it, which were not published, too.
         """
         counts = self._counts[camera_id, minute_of(captured_at)]
-        spacing = self._spacings[camera_id]
-        step = spacing.add(captured_at, unchanged)
-        longest = max(_MAX_STEP_US, _MAX_SPACINGS * spacing.usual_us)
+        step = self._spacings[camera_id].add(captured_at, unchanged)
         counts["analysed"] += 1
         counts["faces"] += faces
         counts["age_sum_us"] += age_us
-        counts["watched_us"] += min(step.time_us, (unchanged + 1) * longest)
+        counts["watched_us"] += step.watched_us
 
     def add_stale(self, camera_id: str, captured_at: int) -> None:
         """Count a frame that was skipped because it was too old."""

@@ -19,7 +19,8 @@ from inference.tracking import Track
 from inference.visits import OpenVisit, VisitBuilder, confirming_faces
 
 SMALL_FACE = 24.0
-"""Size in pixels below which the size is the likely reason for a low score: see `inference.detector`."""
+"""Size in pixels, as the network sees the face, below which the size is the likely reason for a low score:
+see `inference.detector`."""
 _NEW_US = 5 * MICROSECONDS
 """People sway within this time; what did not move in it is probably a picture."""
 
@@ -68,12 +69,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class LookMaker:
-    """Describes the tracks of one camera at one frame, taken at `time_us`, with frames `spacing_us` apart."""
+    """Describes the tracks of one camera at one frame, taken at `time_us`, with frames `spacing_us` apart.
+
+    `scale` is the factor by which the frame was scaled for the detector.
+    """
 
     builder: VisitBuilder
     levels: ScoreLevels
     time_us: int
     spacing_us: int
+    scale: float = 1.0
 
     def find_faces(self, detected: NDArray[np.float32], tracks: Sequence[Track]) -> NDArray[np.float32]:
         """The boxes (n, 4) in which a face is or may be."""
@@ -117,12 +122,20 @@ class LookMaker:
             return "not counted: has not moved for a minute, taken for an object"
         reasons = []
         if unclear := self._explain_score(doubts, evidence.score):
-            size = math.sqrt(float(track.box[2] * track.box[3]))
-            reasons.append(f"too small, {size:.0f} px: {unclear}" if size < SMALL_FACE else unclear)
+            reasons.append(f"{self._explain_size(track)}{unclear}")
         if Doubt.UNMOVED in doubts:
             is_new = self.time_us - track.first_seen < _NEW_US
             reasons.append("has not moved yet" if is_new else "does not move, taken for a picture or poster")
         return f"not counted: {'; '.join(reasons)}"
+
+    def _explain_size(self, track: Track) -> str:
+        """That a face is small as the network sees it; empty where it is not."""
+        size = math.sqrt(float(track.box[2] * track.box[3]))
+        seen = size * self.scale
+        if seen >= SMALL_FACE:
+            return ""
+        scaled = "" if round(seen) == round(size) else f", {seen:.0f} px for the detector"
+        return f"too small, {size:.0f} px{scaled}: "
 
     def _explain_score(self, doubts: Collection[Doubt], score: float) -> str:
         if Doubt.FAINT in doubts:

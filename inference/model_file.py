@@ -26,7 +26,7 @@ from inference.model_metadata import (
     parse_metadata,
 )
 from inference.model_outputs import keep_outputs
-from inference.processor import has_int8_dot_products
+from inference.processor import runs_int8_faster
 
 MODELS = Path(__file__).parent / "models"
 CHECKSUMS = "checksums.json"
@@ -62,7 +62,7 @@ class ModelFile(Generic[M]):
 def shipped(name: str, models: Path = MODELS) -> Path:
     """The path of a shipped model: INT8 if there is one and this processor runs it faster, else float32."""
     int8 = models / f"{name}.int8.onnx"
-    return int8 if int8.is_file() and has_int8_dot_products() else models / f"{name}.onnx"
+    return int8 if int8.is_file() and runs_int8_faster() else models / f"{name}.onnx"
 
 
 @overload

@@ -10,14 +10,19 @@ from bus.messages import MICROSECONDS
 
 LONGEST_US = 10 * MICROSECONDS
 """Spacing at the lowest rate, 0.1 pictures per second."""
+_MAX_STEP_US = 2 * MICROSECONDS
+_MAX_SPACINGS = 2
+"""A picture covers the time since the previous one, but at most this long, or this many times the camera's
+usual spacing where that is more."""
 _STEPS = 9
 """The spacing is the median of so many steps, so that a few lost pictures do not change it."""
 
 
 class Step(NamedTuple):
-    """The time from one picture to the next, in microseconds."""
+    """The step from one picture to the next: parts of the time between them, in microseconds."""
 
-    time_us: int
+    watched_us: int
+    """What the picture and the unchanged ones before it cover; in the rest the camera saw nothing."""
     still_us: int
     """The part of it in which the scene showed no change."""
 
@@ -43,9 +48,10 @@ class Spacing:
             return Step(0, 0)
         step = time_us - self._last
         self._last = time_us
-        each = step // (unchanged + 1)
-        self._steps.append(min(each, LONGEST_US))
-        return Step(step, step - each)
+        self._steps.append(min(step // (unchanged + 1), LONGEST_US))
+        longest = max(_MAX_STEP_US, _MAX_SPACINGS * self.usual_us)
+        watched = min(step, unchanged * self.usual_us + longest)
+        return Step(watched, watched - watched // (unchanged + 1))
 
     @property
     def latest_us(self) -> int:

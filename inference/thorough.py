@@ -36,7 +36,8 @@ class ThoroughDetector:
         scores = np.concatenate([part.scores for part in parts])
         order = np.argsort(-scores, kind="stable")
         best = order[suppress_overlaps(boxes[order], self._detector.overlap)]
-        return Faces(boxes[best], scores[best])
+        height, width = gray.shape
+        return Faces(boxes[best], scores[best], self._detector.scale(min(height, TILE), min(width, TILE)))
 
     def _detect_in_tile(self, gray: NDArray[np.uint8], top: int, left: int, lowest: float | None) -> Faces:
         """The faces of a tile, in pixels of the picture, without those that its inner edges may cut."""

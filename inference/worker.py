@@ -71,6 +71,7 @@ class Worker:
             faster than they were recorded.
         batch: largest number of frames in one write.
         clock: returns microseconds UTC.
+        monotonic: returns seconds; tells how long a camera has sent no frame.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Worker:
         max_ahead_us: int | None = codec.MAX_AHEAD_US,
         batch: int = 16,
         clock: Callable[[], int] = wall_clock_us,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._sink = sink
@@ -91,12 +93,14 @@ class Worker:
         self._max_ahead_us = max_ahead_us
         self._batch = batch
         self._clock = clock
+        self._monotonic = monotonic
         self.stopped_in_outage = False
         """Whether it had to stop with results that are not stored."""
         self._counts = FrameCounts()
         self._order = FrameOrder()
         self._partition_of: dict[str, Partition] = {}
         self._last_frame_at: dict[str, float] = {}
+        self._is_recorded: dict[str, bool] = {}
         self._stored: dict[Partition, int] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -153,7 +157,8 @@ class Worker:
             self._counts.add_superseded(frame.camera_id, frame.captured_at)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
         self._partition_of[frame.camera_id] = record.partition
-        self._last_frame_at[frame.camera_id] = time.monotonic()
+        self._last_frame_at[frame.camera_id] = self._monotonic()
+        self._is_recorded[frame.camera_id] = frame.recorded
         if self._live_limits and record.waited_us(now, frame.captured_at) > self._live_limits.max_age_us:
             self._counts.add_stale(frame.camera_id, frame.captured_at)
             return self._note(frame.camera_id, frame.epoch, frame.seq)
@@ -301,7 +306,7 @@ class Worker:
     def _idle_cameras(self) -> list[str]:
         if self._live_limits is None:
             return []
-        now = time.monotonic()
+        now = self._monotonic()
         return [
             camera
             for camera in self._analyser.cameras
@@ -310,7 +315,10 @@ class Worker:
         ]
 
     def _close(self, cameras: Iterable[str]) -> list[_Part]:
-        return [_Part(self._partition_of[camera], self._analyser.close(camera)) for camera in tuple(cameras)]
+        return [
+            _Part(self._partition_of[camera], self._analyser.close(camera, ended=self._is_recorded[camera]))
+            for camera in tuple(cameras)
+        ]
 
     def _drop_state(self, lost: frozenset[Partition]) -> None:
         if lost:
@@ -320,7 +328,7 @@ class Worker:
         for camera_id, partition in list(self._partition_of.items()):
             if partition in lost:
                 del self._partition_of[camera_id]
-                self._analyser.close(camera_id)
+                self._analyser.close(camera_id, ended=False)
 
 
 def _merge(parts: Iterable[Results]) -> Results:

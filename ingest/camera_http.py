@@ -104,8 +104,9 @@ class CameraHttp:
             if self._keeps_connection_to(address):
                 try:
                     return self._exchange(address, deadline)
-                except ConnectionError:
-                    # The camera may close a connection that is not in use at any moment.
+                except (ConnectionError, http.client.HTTPException):
+                    # The camera may close a connection that is not in use at any moment, or it sent bytes
+                    # behind the last answer, which are no answer to this request.
                     pass
             self.close()
             self._connection = _Connection(address, self._policy, deadline)

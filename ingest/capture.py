@@ -227,7 +227,10 @@ class Capture:
             ), 0.0
         self.health.count_opening()
         reader = self._make_reader(source)
-        reader.start()
+        try:
+            reader.start()
+        except RuntimeError as error:  # The system starts no further thread at present.
+            return SourceLost(str(error)), 0.0
         while not (reader.is_done or reader.is_stuck or self._stop.is_set()):
             self._wake.wait(_CHECK_EVERY)
             self._wake.clear()
@@ -250,6 +253,7 @@ class Capture:
             self._counts,
             settings.jpeg_quality,
             self._policy,
+            recorded=is_recording(source) and not settings.loop,
         )
         read_settings = ReadSettings(
             fps=self.camera.fps,

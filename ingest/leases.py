@@ -73,6 +73,8 @@ class LeaseKeeper:
         self, store: LeaseStore, *, shares: bool, on_change: Callable[[], None] = lambda: None
     ) -> None:
         self.on_change = on_change
+        self.error: Exception | None = None
+        """What ended the keeper's thread, other than `stop`: no lease is taken or renewed any more."""
         self._store = store
         self._shares = shares
         self._wishes = Wishes()
@@ -100,6 +102,11 @@ class LeaseKeeper:
         self._wake.set()
         self._thread.join(timeout)
 
+    def check(self) -> None:
+        """Raise what ended the keeper's thread, if anything did."""
+        if self.error is not None:
+            raise self.error
+
     def update(self, wishes: Wishes) -> None:
         """Set what the captures need; the keeper acts on it in its thread."""
         with self._lock:
@@ -121,6 +128,14 @@ class LeaseKeeper:
             return sight.lease.process if sight and sight.renewed and not sight.lease.expired else None
 
     def _run(self) -> None:
+        try:
+            self._keep_until_stopped()
+            self._leave()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _keep_until_stopped(self) -> None:
         while not self._stop.is_set():
             try:
                 self._keep()
@@ -130,7 +145,6 @@ class LeaseKeeper:
                 self._unavailable = False
             self._wake.wait(self._pause())
             self._wake.clear()
-        self._leave()
 
     def _keep(self) -> None:
         began = time.monotonic()

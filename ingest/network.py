@@ -124,7 +124,7 @@ def connect_by(address: Address, deadline: Deadline, policy: AddressPolicy) -> s
     """
     places = policy.judge(address.host, address.port)
     try:
-        raw = _connect_to_first(places, address.port, deadline)
+        raw = connect_to_first(places, address.port, deadline)
         if address.scheme not in _ENCRYPTED:
             return raw
         return start_tls(raw, address.host, address.certificate, deadline)
@@ -132,7 +132,7 @@ def connect_by(address: Address, deadline: Deadline, policy: AddressPolicy) -> s
         raise SourceLost(explain(error, deadline.seconds)) from error
 
 
-def _connect_to_first(places: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
+def connect_to_first(places: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
     """A connection to the first of the judged addresses that accepts one; raises OSError."""
     failure = OSError("its host name has no address")
     for number, place in enumerate(places):

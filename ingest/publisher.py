@@ -32,6 +32,7 @@ class Publisher:
         counts: count every picture.
         quality: of the JPEG, 1 to 100.
         policy: what is to be estimated.
+        recorded: the source is a recording, which ends.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Publisher:
         counts: CaptureCounts,
         quality: int,
         policy: PolicyInForce,
+        recorded: bool = False,
     ) -> None:
         self.camera_id = camera.id
         self.epoch = lease.next_epoch()
@@ -53,6 +55,7 @@ class Publisher:
         self._quality = quality
         self._thorough = camera.thorough
         self._policy = policy
+        self._recorded = recorded
         self._seq = 0
         self._unchanged = 0
         self._lock = threading.Lock()
@@ -79,6 +82,7 @@ class Publisher:
                 self._unchanged,
                 self._thorough,
                 self._policy.switches,
+                self._recorded,
             )
             self._seq += 1
             self._unchanged = 0

@@ -90,6 +90,7 @@ class SourceReader:
         self._done = threading.Event()
         self._deadline = math.inf
         self._opened_at = 0.0
+        self._recorded_from = 0
         self._decoded_at = 0.0
         self._first_published_at: float | None = None
         self._last_published_at = 0.0
@@ -145,6 +146,8 @@ class SourceReader:
             if self._cancelled.is_set():
                 return
             self._opened_at = self._decoded_at = time.monotonic()
+            # The epoch is a fencing token: it can be far ahead where a clock was wrong before.
+            self._recorded_from = min(self._publisher.epoch, wall_clock_us())
             self._stillness.restart(self._opened_at)
             while not self._cancelled.is_set():
                 with self._deadline_in(self._settings.read_timeout):
@@ -192,7 +195,7 @@ class SourceReader:
         """
         while not self._publisher.wait_for_room(_ROOM_WAIT) and not self._cancelled.is_set():
             pass
-        recorded_at = self._publisher.epoch + round(offset * MICROSECONDS)
+        recorded_at = self._recorded_from + round(offset * MICROSECONDS)
         self._captured_at = max(recorded_at, self._captured_at + 1)
         return self._captured_at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -77,18 +78,23 @@ class PictureFiles(CameraSource):
         self._pictures.close()
 
     def _read_all(self, files: Sequence[Path]) -> Generator[UndecodedPicture]:
-        number = 0
+        number, offset = 0, -math.inf
         for path in files:
             for time_s, decode in _read_file(path):
-                timed = len(files) == 1 and time_s is not None
-                yield UndecodedPicture(time_s if timed else number * self.period, decode)
+                if len(files) == 1 and time_s is not None:
+                    offset = time_s
+                else:
+                    # The damaged end of an animation has no time, and comes after all pictures with a time.
+                    offset = max(number * self.period, offset + self.period)
+                yield UndecodedPicture(offset, decode)
                 number += 1
 
 
 def find_pictures(folder: Path) -> list[Path]:
     """The pictures in a folder, told by their content, in natural order: 2.jpg comes before 10.jpg.
 
-    A file that is named like a picture is one, too: that it is damaged is reported when it is read.
+    A file that is named like a picture is one, too: that it is damaged, or cannot be read, is reported when
+    it is read.
 
     Raises:
         SourceError: the folder cannot be read or holds no pictures.
@@ -112,7 +118,7 @@ def open_recording(path: Path, fps: float) -> VideoFile | PictureFiles:
     Raises:
         SourceError: it cannot be read, or is none of these.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return PictureFiles(find_pictures(path), fps)
     if find_kind(path) in (Kind.PICTURE, Kind.SEQUENCE):
         return PictureFiles([path], fps)
@@ -151,11 +157,22 @@ class LoopedRecording(CameraSource):
         self._recording.close()
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SourceError(f"{printable_name(str(path))}: cannot be read: {error.strerror}") from error
+
+
 def _is_picture(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return find_format(file.read(HEAD_BYTES)) is not None or path.suffix.lower() in PICTURES
+    is_named_like_one = path.suffix.lower() in PICTURES
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return find_format(file.read(HEAD_BYTES)) is not None or is_named_like_one
+    except OSError:
+        return is_named_like_one
 
 
 def _read_file(path: Path) -> Iterator[tuple[float | None, Callable[[], Gray]]]:

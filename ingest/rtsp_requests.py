@@ -12,7 +12,8 @@ import re
 from ingest.login import ASKS_FOR_LOGIN, Login
 from ingest.network import Address
 
-_REQUEST = re.compile(rb"(?<![^\r\n])([A-Z_]{3,20}) (rtsp://\S+|\*) (RTSP/1\.0\r\n)")
+_REQUEST = re.compile(rb"(?<![^\r\n])([A-Z_]{3,20}) (\S+) (RTSP/1\.0\r\n)")
+"""Any target: FFmpeg repeats what the camera calls itself, such as rtsps://..., or only a path."""
 _CHALLENGE = re.compile(rb"^www-authenticate[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,6})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")

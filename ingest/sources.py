@@ -179,7 +179,11 @@ def _unknown_scheme(source: str) -> SourceError:
 
 
 def _check_exists(path: Path) -> None:
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise SourceError(f"{redact_source(str(path))}: cannot be read: {error.strerror}") from error
+    if not exists:
         raise SourceError(f"{redact_source(str(path))}: no such file or folder")
 
 

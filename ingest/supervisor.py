@@ -61,6 +61,8 @@ class Supervisor:
 
         Paused cameras do not matter; a live camera never ends.
         """
+        self.error: Exception | None = None
+        """What ended the supervisor's thread; health and counts are not stored any more."""
         self._list = cameras
         self._leases = leases
         self._writer = writer
@@ -96,10 +98,23 @@ class Supervisor:
         self._wake.set()
         self._thread.join(timeout)
 
+    def check(self) -> None:
+        """Raise what ended the supervisor or the keeper of its leases, if anything did.
+
+        To be called regularly, and once more after `stop`: the captures do not work without either of them.
+        """
+        if self.error is not None:
+            raise self.error
+        self._leases.check()
+
     def failures(self) -> Mapping[str, str]:
         """Recordings that could not be read to their end: the reason by camera id."""
         failed = {key: capture.failure for key, capture in list(self._captures.items()) if capture.failure}
         return failed | dict(self._read_elsewhere)
+
+    def states(self) -> list[CameraState]:
+        """The state of each camera that this process captures now, also of paused and closed ones."""
+        return [capture.health.current.state for capture in list(self._captures.values())]
 
     def captured(self) -> Mapping[str, int]:
         """Number of sampled pictures so far, by camera id."""
@@ -110,10 +125,15 @@ class Supervisor:
             return total
 
     def _run(self) -> None:
-        with ExitStack() as cleanup:
-            cleanup.callback(self.ended.set)
-            cleanup.callback(self._stop_captures)
-            self._supervise()
+        try:
+            with ExitStack() as cleanup:
+                cleanup.callback(self._stop_captures)
+                self._supervise()
+        except Exception as error:
+            self.error = error
+            raise
+        finally:
+            self.ended.set()
 
     def _supervise(self) -> None:
         follow_at = 0.0

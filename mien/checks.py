@@ -179,12 +179,13 @@ def timezone(settings: Settings) -> Check:
 
 
 def port(settings: Settings) -> Check:
-    """Whether the dashboard's port is free."""
+    """Whether the dashboard's address is one of this machine, and its port is free."""
     where = f"{settings.dashboard_address}:{settings.dashboard_port}"
     try:
         check_port(settings.dashboard_address, settings.dashboard_port)
     except StartError as error:
-        return Check("missing", "dashboard port", where, str(error).partition("; ")[2])
+        reason, _, fix = str(error).partition("; ")
+        return Check("missing", "dashboard port", reason, fix)
     return Check("ok", "dashboard port", f"{where} is free")
 
 

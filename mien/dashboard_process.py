@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from common.addresses import as_host, family_of
+from mien.bind_errors import describe_bind_error
 from mien.errors import StartError
 from mien.settings import Settings, environment
 
@@ -132,12 +133,10 @@ def show_until_stopped(dashboard: Dashboard, stop: threading.Event, announce: Ca
 
 
 def check_port(address: str, port: int) -> None:
-    """Raise StartError where another process listens on the port."""
-    with socket.socket(family_of(address)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    """Raise StartError where the address is none of this machine, or another process listens on the port."""
+    try:
+        with socket.socket(family_of(address)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
-        except OSError as error:
-            raise StartError(
-                f"dashboard_port {port}: {error.strerror}; choose another with --port or MIEN_DASHBOARD_PORT"
-            ) from error
+    except (OSError, TypeError) as error:
+        raise StartError(describe_bind_error(error, "dashboard", address, port, "--port")) from error

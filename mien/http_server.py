@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from typing_extensions import override
 
@@ -29,6 +30,10 @@ ALLOW = "mien.allow"
 """Key of the WSGI environment: a function that lets the connection last for so many seconds from now."""
 
 _POLL_S = 0.2
+_LONGEST_LINE = 65536
+"""Bytes of the first line of a request, as in `http.server`."""
+_LOG_EVERY_S = 60.0
+"""Anybody may send requests: of those that fail, one is logged in so many seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +49,31 @@ class Limits:
     connections: int = 16
 
 
+class _Answer(ServerHandler):
+    """Runs the application for one request; `wsgiref` would print a failure to standard error."""
+
+    request_handler: _SilentHandler
+
+    @override
+    def log_exception(self, exc_info: Any) -> None:
+        self.request_handler.server.log_failure(exc_info[1])
+
+
 class _SilentHandler(WSGIRequestHandler):
     server: _BoundedServer
+
+    @override
+    def handle(self) -> None:
+        self.raw_requestline = self.rfile.readline(_LONGEST_LINE + 1)
+        if len(self.raw_requestline) > _LONGEST_LINE:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+        elif self.parse_request():
+            wfile: Any = self.wfile
+            application: Any = self.server.get_app()
+            answer = _Answer(self.rfile, wfile, self.get_stderr(), self.get_environ(), multithread=False)
+            answer.request_handler = self
+            answer.run(application)
 
     @override
     def get_environ(self) -> dict[str, Any]:
@@ -75,6 +103,7 @@ class _BoundedServer(ThreadingMixIn, WSGIServer):
         self._open: dict[socket.socket, float] = {}
         """The connections by age, with the time at which each is ended."""
         self._allowed: set[socket.socket] = set()
+        self._log_from = 0.0
         super().__init__((address, port), _SilentHandler)
 
     @override
@@ -110,6 +139,15 @@ class _BoundedServer(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         _log.debug("HTTP server: a connection ended early: %s", sys.exception())
 
+    def log_failure(self, error: BaseException) -> None:
+        """Log why a request could not be answered, at most once in `_LOG_EVERY_S` seconds."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._log_from:
+                return
+            self._log_from = now + _LOG_EVERY_S
+        _log.error("HTTP server: a request failed: %s", error, exc_info=error)
+
     def allow(self, request: socket.socket, seconds: float) -> None:
         """Let a connection last for so many seconds from now; others do not displace it."""
         with self._lock:
@@ -140,7 +178,7 @@ def serve_application(
 ) -> Iterator[str]:
     """Serve while the block runs, in a thread with that name; yields the URL. Port 0 is any free one.
 
-    Raises OSError where the port cannot be opened.
+    Raises OSError where the address or the port cannot be used, TypeError where no host can have such a name.
     """
     server = _BoundedServer(address, port, limits)
     server.set_app(application)

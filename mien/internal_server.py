@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from common.addresses import as_host
+from mien.bind_errors import describe_bind_error
 from mien.errors import StartError
 from mien.http_server import ALLOW, Application, Limits, serve_application
 from mien.settings import Settings
@@ -84,11 +85,8 @@ def serve_internal(settings: Settings, engine: Database, services: Services) -> 
         server = serve_application(application, address, port, name="internal", limits=Limits())
         try:
             url = stack.enter_context(server)
-        except OSError as error:
-            raise StartError(
-                f"internal_address {address}, internal_port {port}: {error.strerror}; choose others with "
-                "MIEN_INTERNAL_ADDRESS and MIEN_INTERNAL_PORT"
-            ) from error
+        except (OSError, TypeError) as error:
+            raise StartError(describe_bind_error(error, "internal", address, port)) from error
         registration = _Registration(entry, _reachable(url))
         registration.start()
         stack.callback(registration.stop)

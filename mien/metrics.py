@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -86,7 +87,6 @@ class Metrics:
         self.alerts_firing = Gauge(
             "mien_alerts_firing", "Cameras and sites for which a rule fires", registry=registry
         )
-        self._states: dict[str, CameraState] = {}
         self._captured: dict[str, int] = {}
         self._clock = clock
         self._last_heartbeat = clock()
@@ -115,11 +115,14 @@ class Metrics:
                 self.frames.labels(camera_id, "captured").inc(more)
                 self._captured[camera_id] = total
 
-    def update_state(self, health: CameraHealth) -> None:
-        """Set a camera's state."""
-        self._states[health.camera_id] = health.state
+    def follow_states(self, read: Callable[[], Iterable[CameraState]]) -> None:
+        """Count cameras by state whenever the metrics are read; `read` returns the state of each camera."""
         for state in CameraState:
-            self.cameras.labels(state.value).set(sum(each is state for each in self._states.values()))
+            self.cameras.labels(state.value).set_function(partial(_count, read, state))
+
+
+def _count(read: Callable[[], Iterable[CameraState]], state: CameraState) -> int:
+    return sum(each is state for each in read())
 
 
 class MeasuredStore(Store):
@@ -150,7 +153,6 @@ class MeasuredStore(Store):
     def report(self, health: CameraHealth) -> None:
         self._metrics.record_heartbeat()  # The supervisor's loop calls this.
         self._store.report(health)
-        self._metrics.update_state(health)
 
     @override
     def count(self, minute: CameraMinute) -> None:
@@ -187,6 +189,8 @@ class MeasuredReader(FrameReader):
         self._max_age_us = max_age_us
         self._clock = clock
         self._read: deque[tuple[Record, int]] = deque()
+        self._lags: frozenset[int] = frozenset()
+        """The partitions whose lag is among the metrics."""
 
     @override
     def poll(self, limit: int, timeout: float) -> Batch:
@@ -200,8 +204,7 @@ class MeasuredReader(FrameReader):
         if self._read and batch.records:
             record, captured_at = self._read[-1]
             self._metrics.frame_age.set(record.age_us(now, captured_at) / MICROSECONDS)
-        for partition, waiting in self._reader.lag().items():
-            self._metrics.lag.labels(str(partition.number)).set(waiting)
+        self._update_lags({partition.number: count for partition, count in self._reader.lag().items()})
         return batch
 
     @override
@@ -232,7 +235,16 @@ class MeasuredReader(FrameReader):
 
     @override
     def close(self) -> None:
+        self._update_lags({})
         self._reader.close()
+
+    def _update_lags(self, lags: Mapping[int, int]) -> None:
+        """Set the lag of this reader's partitions, and forget that of partitions that it has lost."""
+        for number in self._lags - lags.keys():
+            self._metrics.lag.remove(str(number))
+        for number, count in lags.items():
+            self._metrics.lag.labels(str(number)).set(count)
+        self._lags = frozenset(lags)
 
 
 def _valid_camera(record: Record) -> str:

@@ -98,7 +98,7 @@ def _check_database(settings: Settings, everything: bool) -> Iterator[Look]:
             if scan.found or scan.problem:
                 yield _describe_table(scan)
         rows, columns = sum(each.rows for each in scans), sum(each.columns for each in scans)
-        sampled = [each.table for each in scans if each.total is not None and each.rows < each.total]
+        sampled = [each.table for each in scans if each.has_more]
         note = f"; the newest rows of {', '.join(sampled)}, --all reads every row" if sampled else ""
         clean = not any(each.found or each.problem for each in scans)
         yield Look(

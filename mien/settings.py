@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -35,6 +36,7 @@ from ingest.cameras import DEFAULT_VARIABLES
 from mien.alerts.addresses import SHORTEST_SECRET, parse_mqtt, parse_webhook
 from mien.errors import SettingsError
 from mien.settings_file import read_settings_file
+from mien.unknown_variables import describe_unknown_variable
 from storage.errors import StorageError
 from storage.open_hours import parse_open_hours
 
@@ -70,6 +72,13 @@ def _known_timezone(name: str) -> str:
             "expected an IANA time zone such as Europe/Berlin, a file or a rule of one"
         ) from None
     return name
+
+
+def _usable_address(address: str) -> str:
+    """An address to listen on; an empty one would be every address of this machine."""
+    if not address.strip():
+        raise ValueError("expected an address of this machine such as 127.0.0.1, or 0.0.0.0 for all of them")
+    return address.strip()
 
 
 def streamlit_path() -> str:
@@ -175,6 +184,21 @@ class CameraSettings(BaseModel):
     gender: bool | None = None
 
 
+def _with_unique_ids(cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
+    known: set[str] = set()
+    for index, camera in enumerate(cameras):
+        if camera.id in known:
+            problem = PydanticCustomError("repeated_id", "expected an id that no other camera has")
+            raise ValidationError.from_exception_data(
+                "cameras", [InitErrorDetails(type=problem, loc=(index, "id"), input=camera.id)]
+            )
+        known.add(camera.id)
+    return cameras
+
+
+_Address = Annotated[str, AfterValidator(_usable_address)]
+
+
 class Settings(BaseSettings):
     """The settings of one process; see `load` for where they come from."""
 
@@ -182,7 +206,7 @@ class Settings(BaseSettings):
 
     database: str = "sqlite:///mien.db"
     bus: Annotated[str, AfterValidator(_known_bus)] = EMBEDDED
-    cameras: tuple[CameraSettings, ...] = ()
+    cameras: Annotated[tuple[CameraSettings, ...], AfterValidator(_with_unique_ids)] = ()
     source_networks: Annotated[tuple[str, ...], AfterValidator(_known_networks)] = DEFAULT_NETWORKS
     source_variables: tuple[str, ...] = DEFAULT_VARIABLES
     source_parameters: Annotated[tuple[str, ...], AfterValidator(_in_lower_case)] = ()
@@ -210,7 +234,7 @@ class Settings(BaseSettings):
     keep_coverage_days: int = Field(default=400, ge=1)
     keep_audit_days: int = Field(default=400, ge=1)
 
-    dashboard_address: str = "127.0.0.1"
+    dashboard_address: _Address = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
     dashboard_trusted_network: bool = False
     dashboard_base_path: Annotated[str, AfterValidator(_usable_path)] = Field(default_factory=streamlit_path)
@@ -231,7 +255,7 @@ class Settings(BaseSettings):
         default_factory=lambda: find_local_timezone().name
     )
 
-    internal_address: str = "127.0.0.1"
+    internal_address: _Address = "127.0.0.1"
     internal_port: int = Field(default=0, ge=0, le=65535)
     live_unblurred: bool = False
 
@@ -246,7 +270,7 @@ class Settings(BaseSettings):
     contact: str = Field(default="", max_length=200)
     log_files: tuple[str, ...] = ()
 
-    health_address: str = "127.0.0.1"
+    health_address: _Address = "127.0.0.1"
     health_port: int | None = Field(default=None, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -287,7 +311,7 @@ def load(file: Path | None = None, **given: Any) -> Settings:
                 raise SettingsError(
                     f"{path}: {name}: expected in the environment alone, as {PREFIX}{name.upper()}"
                 )
-        return _with_file(in_file)(**given)
+        settings = _with_file(in_file)(**given)
     except ValidationError as error:
         raise SettingsError(_first(error, path, given)) from None
     except (UnreadableSetting, RecursionError) as error:
@@ -295,6 +319,12 @@ def load(file: Path | None = None, **given: Any) -> Settings:
         raise SettingsError(f"environment: {reason}: expected JSON") from None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    unknown = describe_unknown_variable(
+        os.environ, PREFIX, Settings.model_fields.keys(), settings.source_variables, settings.bus
+    )
+    if unknown:
+        raise SettingsError(f"environment: {unknown}")
+    return settings
 
 
 def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:

@@ -14,12 +14,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that the first signal sets; for a second signal the previous handlers are in force again."""
+    """An event that the first signal sets; for a second signal the previous handlers are in force again.
+
+    A closed terminal (SIGHUP) stays without effect where the process was started so, as by `nohup`.
+    """
     stop = threading.Event()
     # A handler interrupts the main thread anywhere, also within `stop.wait`, which holds the lock that
     # `stop.set` needs: a deadlock. Only the queue's `put` is safe there.
     received: SimpleQueue[bool] = SimpleQueue()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]  # `nohup` asks to go on after the terminal is closed.
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         received.put(True)
@@ -35,7 +40,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     listener.start()
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, on_signal)
     try:
         yield stop

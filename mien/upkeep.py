@@ -23,6 +23,24 @@ _TICK_S = 1.0
 
 _log = logging.getLogger(__name__)
 
+Progress = Callable[[], None]
+"""Called between two transactions of an upkeep; it raises UpkeepEnded to end the upkeep there."""
+
+
+class UpkeepEnded(Exception):
+    """An upkeep ended between two transactions, because the process is to stop; the next one continues."""
+
+
+def until_stopped(stop: threading.Event, note: Callable[[], None]) -> Progress:
+    """A progress that calls `note`, and ends the upkeep once `stop` is set."""
+
+    def progress() -> None:
+        note()
+        if stop.is_set():
+            raise UpkeepEnded
+
+    return progress
+
 
 def read_retention(engine: Database, settings: Settings) -> Retention:
     """How long rows are kept now: as the settings say, or shorter where operators chose that.
@@ -38,27 +56,31 @@ def read_retention(engine: Database, settings: Settings) -> Retention:
     )
 
 
-def maintain_if_owner(engine: Database, settings: Settings) -> None:
+def maintain_if_owner(engine: Database, settings: Settings, progress: Progress) -> None:
     """Maintain the database where this process owns its tables; elsewhere `mien db maintain` does it.
 
-    Raises SinkUnavailable while the database is unavailable.
+    Raises SinkUnavailable while the database is unavailable, and what `progress` raises.
     """
     if is_owner(engine):
-        maintenance.maintain(engine, read_retention(engine, settings), wall_clock_us())
-        roll_up(engine, wall_clock_us(), settings.timezone)
+        maintenance.maintain(engine, read_retention(engine, settings), wall_clock_us(), progress)
+        roll_up(engine, wall_clock_us(), settings.timezone, lambda _: progress())
 
 
 def repeat(
-    maintain: Callable[[], None], every: float, stop: threading.Event, heartbeat: Callable[[], None]
+    maintain: Callable[[Progress], None], every: float, stop: threading.Event, heartbeat: Callable[[], None]
 ) -> None:
     """Call `maintain` every `every` seconds until `stop` is set, and `heartbeat` each second in between.
 
-    While the database is unavailable the next attempt comes sooner. Any other exception ends the loop.
+    During an upkeep the heart beats between its transactions. While the database is unavailable the next
+    attempt comes sooner. Any other exception ends the loop.
     """
+    progress = until_stopped(stop, heartbeat)
     while not stop.is_set():
         pause = every
         try:
-            maintain()
+            maintain(progress)
+        except UpkeepEnded:
+            return
         except SinkUnavailable as error:
             pause = min(every, _RETRY_S)
             reason = str(error).partition("\n")[0]

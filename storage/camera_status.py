@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraState, minute_of
 from common.masks import parse_masks
+from common.source_identity import path_of
 from common.timezones import find_local_timezone, open_timezone
 from storage import tables
 from storage.leases import database_clock_us, read_leases
@@ -26,7 +27,8 @@ RECENT_US = 60 * MINUTE_US
 class Condition(StrEnum):
     """The condition of a camera: the state of its newest report, or NOT_RUNNING without a recent report.
 
-    Outside of its opening hours a camera is NOT_SCHEDULED, whether a process runs or not.
+    ENDED is a recording that is over; any other camera whose capture has ended is NOT_RUNNING. Outside of its
+    opening hours a camera is NOT_SCHEDULED, whether a process runs or not.
     """
 
     ONLINE = "online"
@@ -160,11 +162,22 @@ def _status(
     )
 
 
+def is_over(source: str, state: str | None, reason: str) -> bool:
+    """Whether a camera is a recording whose capture has ended, so that no more pictures are expected.
+
+    The capture of a live camera ends, too: when Mien is stopped, or when the source cannot be used. Whether a
+    source that begins with a variable is a recording is not known here; only recordings end without a reason.
+    """
+    is_recording = path_of(source) is not None and not (source.startswith("${") and reason)
+    return state == CameraState.ENDED and is_recording
+
+
 def _condition(row: sa.RowMapping, now: int, zone: ZoneInfo) -> tuple[Condition, str, int | None]:
     """The condition of a camera, the reason for it, and its start."""
     if not row["enabled"]:
         return Condition.PAUSED, row["pause_reason"], row["changed_at"]
-    if row["state"] != CameraState.ENDED and (closed := describe_closed(row["open_hours"], now, zone)):
+    over = is_over(row["source"], row["state"], row["reported_reason"])
+    if not over and (closed := describe_closed(row["open_hours"], now, zone)):
         reported = row["since"] if row["state"] == CameraState.NOT_SCHEDULED else None
         return Condition.NOT_SCHEDULED, closed, reported
     return _reported_condition(row, now)
@@ -179,7 +192,8 @@ def _reported_condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, i
             None,
         )
     if row["state"] == CameraState.ENDED:
-        return Condition.ENDED, row["reported_reason"], row["since"]
+        over = is_over(row["source"], row["state"], row["reported_reason"])
+        return Condition.ENDED if over else Condition.NOT_RUNNING, row["reported_reason"], row["since"]
     if now - row["reported_at"] > REPORT_TIMEOUT_US:
         return (
             Condition.NOT_RUNNING,

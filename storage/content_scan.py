@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
 
 from common.picture_traces import SHORTEST, VECTOR, find_in_value
 from storage import tables
+from storage.day_partitions import (
+    PARTITION_COLUMNS,
+    DayPartition,
+    has_day_partitions,
+    read_day_partitions,
+)
 from storage.engine import sqlite_file
 from storage.errors import DatabaseError
 
@@ -29,13 +36,14 @@ _NUMBERS = (sa.Integer, sa.Float, sa.Boolean, sa.Numeric, sa.Date, sa.DateTime, 
 class TableScan:
     """What was read of one table, and what was found: the column and the trace.
 
-    `rows` are those that were read, of `total` (None where it is not known); `problem` says why not more.
+    `rows` are those that were read; `has_more` if there are more, since a sample was asked for. `problem`
+    says why not all that was asked for is read.
     """
 
     table: str
     columns: int
     rows: int
-    total: int | None
+    has_more: bool
     found: tuple[tuple[str, str], ...]
     problem: str = ""
 
@@ -76,34 +84,79 @@ def _scan_table(
     if engine.dialect.name == "sqlite":
         wanted = list(columns)  # Any column of SQLite holds any value.
     if not wanted:
-        return TableScan(shown, 0, 0, None, wide)
+        return TableScan(shown, 0, 0, False, wide)
     table = sa.table(name, *(sa.column(each) for each in columns), schema=schema)
-    query = sa.select(*(table.c[each] for each in wanted))
-    if not everything:
-        newest = next((each for each in _TIMES if each in columns), None)
-        query = query.limit(SAMPLE_ROWS)
-        if newest:
-            query = query.order_by(table.c[newest].desc())
+    most = None if everything else SAMPLE_ROWS
     found = dict.fromkeys(wide)
     rows = 0
+    has_more = False
     try:
         with engine.connect() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(table))
             _limit_time(connection, everything)
-            streamed = connection.execution_options(stream_results=True, yield_per=_BATCH).execute(query)
-            for row in streamed:
+            # A row more than the sample tells that there are more; to count them, all would be read.
+            for row in _read_rows(connection, table, wanted, None if most is None else most + 1):
+                if rows == most:
+                    has_more = True
+                    continue
                 rows += 1
                 for column, value in zip(wanted, row, strict=True):
                     if _could_hold(value):
                         found |= dict.fromkeys((column, trace) for trace in find_in_value(value))
     except DatabaseError as error:
-        return TableScan(shown, len(wanted), rows, None, tuple(found), str(error))
-    return TableScan(shown, len(wanted), rows, total, tuple(found))
+        return TableScan(shown, len(wanted), rows, False, tuple(found), str(error))
+    return TableScan(shown, len(wanted), rows, has_more, tuple(found))
 
 
 def _limit_time(connection: sa.Connection, everything: bool) -> None:
-    if connection.dialect.name == "postgresql" and not everything:
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
+    """Limit each statement; the limit of readers is too short for a large table."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {0 if everything else STATEMENT_MS}")
+
+
+def _read_rows(
+    connection: sa.Connection, table: sa.TableClause, columns: Sequence[str], most: int | None
+) -> Iterator[Sequence[Any]]:
+    """The columns of the `most` newest rows, or of all rows in any order."""
+    query = sa.select(*(table.c[each] for each in columns))
+    streaming = connection.execution_options(stream_results=True, yield_per=_BATCH)
+    if most is None:
+        yield from streaming.execute(query)
+        return
+    newest = next((table.c[each] for each in _TIMES if each in table.c), None)
+    if newest is None:
+        yield from streaming.execute(query.limit(most))
+        return
+    for period in _periods(connection, table, newest):
+        read = 0
+        for row in streaming.execute(query.where(*period).order_by(newest.desc()).limit(most)):
+            read += 1
+            yield row
+        most -= read
+        if not most:
+            return
+
+
+def _periods(
+    connection: sa.Connection, table: sa.TableClause, time: sa.ColumnClause[Any]
+) -> Iterator[list[sa.ColumnElement[bool]]]:
+    """The conditions of periods that together have all rows, the newest first.
+
+    A table with day partitions has no index by which all its rows are in order: they would be read and sorted
+    at once. So each day is a period; a row without a day partition is in that of the day partition before it.
+    """
+    partitioned = next((each for each in PARTITION_COLUMNS if _is_of(each, table, time)), None)
+    days: list[DayPartition] = []
+    if partitioned is not None and has_day_partitions(connection.engine):
+        days = read_day_partitions(connection, partitioned)
+    starts = [day.start for day in days]
+    for start, end in reversed(list(pairwise((None, *starts, None)))):
+        after = [time >= start] if start is not None else []
+        before = [time < end] if end is not None else []
+        yield [*after, *before]
+
+
+def _is_of(column: sa.Column[int], table: sa.TableClause, time: sa.ColumnClause[Any]) -> bool:
+    return (column.table.description, column.name) == (table.name, time.name)
 
 
 def _could_hold(value: object) -> bool:
@@ -126,9 +179,9 @@ def _scan_large_objects(engine: sa.Engine) -> TableScan:
         with engine.connect() as connection:
             count = connection.scalar(sa.text("SELECT count(*) FROM pg_largeobject_metadata")) or 0
     except DatabaseError as error:
-        return TableScan("large objects", 1, 0, None, (), str(error))
+        return TableScan("large objects", 1, 0, False, (), str(error))
     found = (("large objects", f"{count} large objects of unknown content"),) if count else ()
-    return TableScan("large objects", 1, count, count, found)
+    return TableScan("large objects", 1, count, False, found)
 
 
 def uses_broker(engine: sa.Engine) -> bool:

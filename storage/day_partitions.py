@@ -2,6 +2,9 @@
 
 Day partitions are created in advance. A row whose day has none is stored in the default partition, so that
 no row is refused, and moves when the day partition is created. Retention drops old day partitions as a whole.
+
+Only the owner has privileges on a day partition itself. The other roles use its rows through the table, whose
+privileges are the ones that count then.
 """
 
 from __future__ import annotations
@@ -69,18 +72,26 @@ def read_day_partitions(connection: sa.Connection, time: sa.Column[int]) -> list
 
 
 def read_oldest_time(
-    connection: sa.Connection, time: sa.Column[int], *conditions: sa.ColumnElement[bool]
+    connection: sa.Connection,
+    time: sa.Column[int],
+    *conditions: sa.ColumnElement[bool],
+    start: int | None = None,
+    end: int | None = None,
 ) -> int | None:
-    """The oldest `time` of the rows that meet the conditions, None without such rows.
+    """The oldest `time` from `start` to before `end` of the rows that meet the conditions, None without one.
 
     Ever longer periods are searched, from the oldest day on: a query over a year of partitions takes longer
     to plan than to execute.
     """
-    days = [day.start for day in read_day_partitions(connection, time)]
+    days = [
+        day.start
+        for day in read_day_partitions(connection, time)
+        if (start is None or day.start > start) and (end is None or day.start < end)
+    ]
     doubling = [days[2**power - 1] for power in range(len(days).bit_length())]
-    for start, end in pairwise((None, *doubling, None)):
-        after = [time >= start] if start is not None else []
-        before = [time < end] if end is not None else []
+    for first, last in pairwise((start, *doubling, end)):
+        after = [time >= first] if first is not None else []
+        before = [time < last] if last is not None else []
         oldest = connection.scalar(sa.select(sa.func.min(time)).where(*after, *before, *conditions))
         if oldest is not None:
             return int(oldest)
@@ -132,6 +143,16 @@ def drop_before(engine: sa.Engine, time: sa.Column[int], before_us: int) -> int:
     return sum(_drop(engine, time, day) for day in old)
 
 
+def revoke_direct_privileges(connection: sa.Connection) -> None:
+    """Revoke the privileges that roles other than the owner have on day partitions themselves.
+
+    PostgreSQL does not pass a REVOKE on a table on to its partitions, so a role could still use them.
+    """
+    _lock(connection)
+    found = [read_day_partitions(connection, time) for time in PARTITION_COLUMNS]
+    _revoke_privileges(connection, [day.name for days in found for day in days])
+
+
 def _create(engine: sa.Engine, time: sa.Column[int], start: int) -> DayPartition | None:
     """Create a day partition and move its rows into it; None where another process just did."""
     table, default = time.table.description, default_partition(time)
@@ -150,6 +171,8 @@ def _create(engine: sa.Engine, time: sa.Column[int], start: int) -> DayPartition
             f"INSERT INTO {day.name} SELECT * FROM moved",
             f"ALTER TABLE {table} ATTACH PARTITION {day.name} FOR VALUES FROM ({day.start}) TO ({day.end})",
         )
+        # The default privileges for new tables (`storage.roles`) hold for this one, too.
+        _revoke_privileges(connection, [day.name])
     return day
 
 
@@ -169,9 +192,26 @@ def _drop(engine: sa.Engine, time: sa.Column[int], day: DayPartition) -> int:
 
 def _begin_change(connection: sa.Connection) -> None:
     """Let one change run at a time, with a limited wait for locks."""
-    _execute(
-        connection, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'", f"SELECT pg_advisory_xact_lock({_LOCK})"
+    _execute(connection, f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+    _lock(connection)
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Let no other process create or drop a day partition until the end of the transaction."""
+    _execute(connection, f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+
+def _revoke_privileges(connection: sa.Connection, names: Sequence[str]) -> None:
+    """Leave the privileges on these tables to their owner alone."""
+    query = sa.text(
+        "SELECT relname, string_agg(DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' "
+        "ELSE quote_ident(pg_get_userbyid(grantee)) END, ', ') "
+        "FROM pg_class CROSS JOIN aclexplode(relacl) WHERE grantee <> relowner "
+        "AND pg_class.oid = ANY (SELECT to_regclass(name) FROM unnest(CAST(:names AS text[])) AS name) "
+        "GROUP BY relname"
     )
+    found = connection.execute(query, {"names": list(names)}).all()
+    _execute(connection, *(f"REVOKE ALL ON {name} FROM {roles}" for name, roles in found))
 
 
 def _execute(connection: sa.Connection, *statements: str) -> None:

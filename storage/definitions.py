@@ -16,28 +16,35 @@ MOOD_INDEX = (
 EXPRESSION_MIX = (
     "The share of visits by estimated expression: the most probable one, pooled over the visit, or "
     "unknown where the model's confidence is below its threshold. It is an estimate of how a face looks, "
-    "not of what a person feels. 95 % Wilson intervals, without the classifier's own error."
+    "not of what a person feels. From four days on the 95 % intervals take days as the sampling unit, "
+    "within fewer days visits (Wilson). The classifier's own error is not included."
 )
 GENDER_MIX = (
     "The share of perceived women and men (a model's estimate, for aggregates only) among the visits that"
-    " the model could label; the other visits are not labelled. 95 % Wilson intervals, without the "
-    "classifier's own error."
+    " the model could label; the other visits are not labelled. From four days on the 95 % intervals take "
+    "days as the sampling unit, within fewer days visits (Wilson). The classifier's own error is not "
+    "included."
 )
 CAMERAS_ONLINE = (
-    "The cameras that deliver pictures now, of all registered cameras that are not paused or ended."
+    "The cameras that deliver pictures now, of the selected cameras that are neither paused nor ended nor "
+    "outside of their opening hours."
 )
 COVERAGE = (
     "The part of the scheduled time in which the cameras watched. A camera is scheduled from its first "
     "picture on. Below 90 % visits are missing; time without observation is grey, never zero."
 )
 DWELL = (
-    "How long a visit lasts: from the first to the last frame of its face. Mean with its 95 % interval, "
-    "and median from a histogram."
+    "How long a visit lasts: from the first to the last frame of its face. Mean and median (from a "
+    "histogram) with their 95 % intervals; from four days on days are the sampling unit."
 )
-ENGAGEMENT = "The share of visits that last at least 10 seconds, with its 95 % Wilson interval."
+ENGAGEMENT = (
+    "The share of visits that last at least 10 seconds, with its 95 % interval; from four days on days are "
+    "the sampling unit."
+)
 HOURS_OF_WEEK = (
-    "Visits per observed hour by weekday and hour, in the shop's time zone. Hours that were never "
-    "observed are grey; hours with too few visits to show are marked."
+    "Visits per camera and hour by weekday and hour, in the shop's time zone: all visits divided by the "
+    "sum of the hours that the cameras watched. Hours that were never observed are grey; hours with too few "
+    "visits to show are marked."
 )
 CROSS = (
     "The expression mix of the visits that the model labelled as perceived women, as perceived men, and "
@@ -47,7 +54,10 @@ COMPARISON = (
     "A against B. The 95 % interval of a difference takes days as the sampling unit. The verdict is "
     "corrected for the number of comparisons by Holm's method: up or down where the adjusted p-value is "
     "under 0.05, else no clear change. Each side needs at least 4 days and 30 visits. The classifier's "
-    "own error is not included."
+    "own error is not included. Visits per camera and hour are all visits divided by the sum of the hours "
+    "that the cameras watched: two cameras that watch for an hour are two hours. Where both sides are the "
+    "same cameras at different times, only those that were scheduled on both sides are compared. Where the "
+    "sides are different cameras, their figures differ also because of where the cameras hang."
 )
 UPLIFT = (
     "The period of an event against a baseline with the same weekdays and hours: the baseline's value of "
@@ -62,7 +72,8 @@ FRAMES = (
 STORED = (
     "Rows are deleted after a number of full days (UTC), which the settings keep_visits_days, "
     "keep_observations_days, keep_coverage_days and keep_audit_days name; operators may choose fewer for all "
-    "but the audit log."
+    "but the audit log. Coverage by hour and day is kept as long as visits, coverage by minute for "
+    "keep_coverage_days."
 )
 FACE_SIZES = (
     "Visits by the mean size of their face in the picture, in pixels, in full days (UTC) that are over. "

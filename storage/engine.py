@@ -12,6 +12,8 @@ from storage.errors import DatabaseError, StorageError
 from storage.sqlite_file import SqliteFile
 
 _PORT = 5432
+_FORM = "sqlite:///FILE or postgresql://HOST:PORT/NAME, with USER:PASSWORD and @ before HOST"
+"""Login and host are apart: messages are shown without the logins of addresses."""
 
 Database = sa.Engine
 """An open database, the argument of most functions of this package. `dispose` closes it."""
@@ -97,13 +99,11 @@ def _parse(url: str) -> sa.URL:
     except (sa.exc.ArgumentError, ValueError):
         # The error may quote a part of the password.
         raise StorageError(
-            "database URL cannot be read; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME, "
-            "with %40 for @, %2F for / and %3A for : in a password"
+            f"database (MIEN_DATABASE or --database): the URL cannot be read; write {_FORM}, with %40 for @, "
+            "%2F for / and %3A for : in a password"
         ) from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StorageError(
-            f"database {parsed.drivername}: write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        )
+        raise StorageError(f"database {parsed.drivername}: write {_FORM}")
     return parsed
 
 

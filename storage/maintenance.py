@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -27,8 +27,12 @@ class MaintenanceReport:
     closed: int
 
 
-def maintain(engine: sa.Engine, retention: Retention, now_us: int) -> MaintenanceReport:
+def maintain(
+    engine: sa.Engine, retention: Retention, now_us: int, progress: Callable[[], None] = lambda: None
+) -> MaintenanceReport:
     """Run all maintenance. Any number of processes may do so at any time, while others read and write.
+
+    `progress` is called between transactions; what it raises ends the maintenance there.
 
     Raises:
         StorageError: the user does not own the tables.
@@ -36,10 +40,11 @@ def maintain(engine: sa.Engine, retention: Retention, now_us: int) -> Maintenanc
     """
     require_owner(engine)
     closed = Writer(engine).close_abandoned(now_us - ABANDONED_US)
-    deleted = purge(engine, retention.cutoffs(now_us))
+    deleted = purge(engine, retention.cutoffs(now_us), progress)
     created = create_day_partitions(engine, now_us)
     if not day_partitions.has_day_partitions(engine):
-        with engine.connect() as connection:
+        # The statistics are rows of a table, so they are committed.
+        with engine.begin() as connection:
             connection.exec_driver_sql("PRAGMA optimize")
     return MaintenanceReport(deleted, created, closed)
 

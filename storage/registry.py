@@ -26,6 +26,7 @@ from storage.camera_identities import assign_id, claim_identity, read_identity
 from storage.errors import DataRefused, StorageError
 from storage.open_hours import parse_open_hours
 from storage.partition_assignment import assign_missing
+from storage.pauses import begin_pause, end_pause
 
 _TEXTS = ("name", "site", "zone", "source", "pause_reason", "open_hours", "purpose")
 _EDITABLE = frozenset({"name", "site", "zone", "source", "fps", "thorough", "purpose", "notice_at"})
@@ -137,6 +138,8 @@ class CameraRegistry:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(tables.cameras), [row])
+                if not camera.enabled:
+                    begin_pause(connection, camera.id, now)
                 # A process may have reported a camera of this id for seconds after it was removed.
                 _forget_state(connection, camera.id)
                 if partitions:
@@ -268,6 +271,7 @@ class CameraRegistry:
         camera = self.get(camera_id)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(tables.cameras).where(tables.cameras.c.id == camera_id))
+            end_pause(connection, camera_id, wall_clock_us())
             _forget_state(connection, camera_id)
             audit.record(connection, actor, "camera.remove", camera_id, _describe(camera))
 
@@ -290,12 +294,15 @@ class CameraRegistry:
         changed = {name: value for name, value in _row(after).items() if old[name] != new[name]}
         if not changed:
             return
-        if {"enabled"} & changed.keys():
-            changed["changed_at"] = wall_clock_us()
+        now = wall_clock_us()
+        if "enabled" in changed:
+            changed["changed_at"] = now
         with self._engine.begin() as connection:
             change = sa.update(tables.cameras).where(tables.cameras.c.id == camera_id)
             if not connection.execute(change.values(**changed)).rowcount:
                 raise _not_registered(camera_id)  # Another process has just removed it.
+            if "enabled" in changed:
+                (end_pause if after.enabled else begin_pause)(connection, camera_id, now)
             if "source" in changed:
                 claim_identity(connection, camera_id, after.source, continue_history)
             shown_before, shown_after = _describe(before), _describe(after)

@@ -5,7 +5,7 @@ On PostgreSQL day partitions of visits and observations are dropped; other rows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -40,6 +40,8 @@ _TIME_COLUMNS: tuple[sa.Column[int], ...] = (
     tables.camera_minutes.c.minute,
     tables.camera_drops.c.minute,
     tables.dead_letters.c.hour,
+    # A pause that lasts has no end, so it is kept.
+    tables.camera_pauses.c.end_at,
 )
 
 
@@ -55,7 +57,9 @@ class Retention:
     def cutoffs(self, now_us: int) -> Cutoffs:
         """The cutoffs at the time `now_us`."""
         observations = min(self.observations, self.visits)
-        kept = (*([self.visits] * 6), observations, *([self.coverage] * 3))
+        # Pauses tell what was scheduled, as long as any row tells what was watched.
+        pauses = max(self.visits, self.coverage)
+        kept = (*([self.visits] * 6), observations, *([self.coverage] * 3), pauses)
         days = dict(zip(_TIME_COLUMNS, kept, strict=True)) | dict.fromkeys(_POSITION_TIMES, _POSITION_DAYS)
         days[tables.audit_log.c.at] = self.audit
         return {time: start_of_day(now_us) - number * DAY_US for time, number in days.items()}
@@ -66,17 +70,21 @@ def cutoffs_before(time_us: int) -> Cutoffs:
     return dict.fromkeys(_TIME_COLUMNS, start_of_day(time_us))
 
 
-def purge(engine: sa.Engine, cutoffs: Cutoffs) -> dict[str, int]:
+def purge(engine: sa.Engine, cutoffs: Cutoffs, progress: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Delete the rows before the cutoffs; the number of deleted rows by table.
+
+    `progress` is called between transactions; what it raises ends the deletion there.
 
     Raises:
         StorageError: the user does not own the tables.
         DatabaseUnavailable: the database is unavailable or in use for too long; call again later.
     """
     require_owner(engine)
-    deleted = {time.table.description: _purge(engine, time, before) for time, before in cutoffs.items()}
+    deleted = {
+        time.table.description: _purge(engine, time, before, progress) for time, before in cutoffs.items()
+    }
     observations = tables.observations.name
-    deleted[observations] += _purge_orphans(engine, cutoffs[tables.visits.c.first_seen])
+    deleted[observations] += _purge_orphans(engine, cutoffs[tables.visits.c.first_seen], progress)
     return deleted
 
 
@@ -92,23 +100,28 @@ def count_expired(engine: sa.Engine, cutoffs: Cutoffs) -> dict[str, int]:
         }
 
 
-def _purge(engine: sa.Engine, time: sa.Column[int], before: int) -> int:
+def _purge(engine: sa.Engine, time: sa.Column[int], before: int, progress: Callable[[], None]) -> int:
     deleted = 0
     if day_partitions.has_day_partitions(engine) and time in day_partitions.PARTITION_COLUMNS:
         deleted = day_partitions.drop_before(engine, time, before)
-    return deleted + sum(_delete(engine, time.table, time < before))
+    return deleted + sum(_delete(engine, time.table, time < before, progress))
 
 
-def _purge_orphans(engine: sa.Engine, before: int) -> int:
+def _purge_orphans(engine: sa.Engine, before: int, progress: Callable[[], None]) -> int:
     """Delete later observations of visits that started before `before` and lasted beyond it."""
     seen, visits = tables.observations.c, tables.visits.c
     later = seen.observed_at.between(before, before + DAY_US)
     kept = visits.first_seen.between(before, before + DAY_US + MICROSECONDS)
     visit = sa.exists().where(visits.visit_id == seen.visit_id, kept)
-    return sum(_delete(engine, tables.observations, later & ~visit))
+    return sum(_delete(engine, tables.observations, later & ~visit, progress))
 
 
-def _delete(engine: sa.Engine, table: sa.FromClause, expired: sa.ColumnElement[bool]) -> Iterator[int]:
+def _delete(
+    engine: sa.Engine,
+    table: sa.FromClause,
+    expired: sa.ColumnElement[bool],
+    progress: Callable[[], None],
+) -> Iterator[int]:
     """Delete rows in batches, each in its own transaction; yields the number of rows of each batch."""
     assert isinstance(table, sa.Table)
     key = (
@@ -119,4 +132,5 @@ def _delete(engine: sa.Engine, table: sa.FromClause, expired: sa.ColumnElement[b
     while count == _BATCH:
         with engine.begin() as connection:
             count = connection.execute(sa.delete(table).where(expired, key.in_(batch))).rowcount
+        progress()
         yield count

@@ -3,8 +3,8 @@
 The owner creates and alters the tables, a writer stores rows, a reader reads them, an operator reads them and
 changes what people change at the dashboard, an analyst reads the views of `storage.analyst_views` alone.
 `grant` replaces all privileges that a role had on the tables. A privilege on a partitioned table covers its
-day partitions, since rows are accessed through the table; default privileges cover the tables of later
-versions.
+day partitions, since rows are accessed through the table; on a day partition itself no role has privileges.
+Default privileges cover the tables of later versions.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _DELETABLE = {
 _CHANGED_BY_OPERATORS = {
     tables.cameras.name: "INSERT, UPDATE, DELETE",
     tables.camera_identities.name: "INSERT, UPDATE",
+    tables.camera_pauses.name: "INSERT, UPDATE",
     tables.camera_states.name: "DELETE",
     tables.events.name: "INSERT, UPDATE, DELETE",
     tables.event_cameras.name: "INSERT, DELETE",
@@ -118,6 +119,7 @@ def grant(engine: sa.Engine, roles: Roles, suppress_below: int) -> list[str]:
         with engine.begin() as connection:
             _refuse_unsafe_owner(connection)
             _revoke_public_privileges(connection)
+            day_partitions.revoke_direct_privileges(connection)
             if roles.writer:
                 _create_role(connection, roles.writer, {})
                 _set_privileges(connection, roles.writer, _writer_privileges(), "SELECT, INSERT, UPDATE")

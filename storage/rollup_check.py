@@ -36,7 +36,11 @@ def count_wrong_hours(connection: sa.Connection) -> int:
 
 
 def count_wrong_days(connection: sa.Connection) -> int:
-    """Days of a camera whose roll-up differs from the sum of its hours."""
+    """Days of a camera whose roll-up differs from the sum of its hours.
+
+    A day that starts before the oldest hour is left out. Retention ends at a midnight of UTC, mostly within a
+    local day: it deletes the row of that day, and some of its hours remain.
+    """
     zone, _ = _read_state(connection)
     if zone is None:
         return 0
@@ -86,15 +90,17 @@ def _read_stored(connection: sa.Connection, start: int, end: int) -> Cells:
 
 
 def _rolled_up_days(connection: sa.Connection, zone: ZoneInfo) -> list[tuple[int, int]]:
-    """Start and end of each local day that has hours or a roll-up of its own."""
+    """Start and end of each local day from the oldest hour on that has hours or a roll-up of its own."""
     days, hours, state = tables.camera_days.c.day, tables.camera_hours.c.hour, tables.rollup_state.c
     until = connection.scalar(sa.select(state.until).where(state.level == "day")) or 0
     times = {
         *connection.scalars(sa.select(hours).where(hours < until).distinct()),
         *connection.scalars(sa.select(days).distinct()),
     }
+    oldest = connection.scalar(sa.select(sa.func.min(hours))) or 0
     found = sorted({date_of(time, zone) for time in times})
-    return [(day_start(day, zone), day_start(day + timedelta(days=1), zone)) for day in found]
+    limits = [(day_start(day, zone), day_start(day + timedelta(days=1), zone)) for day in found]
+    return [(start, end) for start, end in limits if start >= oldest]
 
 
 def _read_day(connection: sa.Connection, start: int) -> dict[str, NDArray[np.float64]]:

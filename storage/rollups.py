@@ -8,13 +8,15 @@ are built again.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from common.timezones import open_timezone
 from storage import tables
@@ -27,9 +29,17 @@ SETTLED_US = 2 * HOUR_US
 LATE_US = HOUR_US
 """The age from which on a row notes its hour when it is stored; less than `SETTLED_US`, so none is missed."""
 
+_COVERAGE = slice(ALL_COLUMNS.index(tables.COVERAGE_SUMS[0]), None)
+"""The places of the coverage in `ALL_COLUMNS`, at its end."""
+
+_WATCHED, _SCHEDULED = (ALL_COLUMNS.index(name) for name in ("watched_us", "scheduled_us"))
+
 _LOCK = 0x6D696572
 _OFFSET_STEP_US = 28 * 24 * HOUR_US
 """Between two changes of a clock there are months."""
+
+_Rows = dict[tuple[int, str], NDArray[np.float64]]
+"""By hour and camera, the sums of `ALL_COLUMNS`."""
 
 
 def roll_up(
@@ -37,7 +47,8 @@ def roll_up(
 ) -> int:
     """Bring the roll-ups up to date, one local day in each transaction; the number of hours written.
 
-    `report` is called with each day that is complete. Any number of processes may call this.
+    `report` is called with each day that is complete, between transactions; what it raises ends the work
+    there. Any number of processes may call this.
 
     Raises DatabaseUnavailable while the database cannot be written.
     """
@@ -52,7 +63,7 @@ def roll_up(
         with engine.begin() as connection:
             written += _advance(connection, day, target, now_us, zone)
         report(day)
-    return written + _repeat_changed(engine, now_us, zone)
+    return written + _repeat_changed(engine, zone, report)
 
 
 def read_until(connection: sa.Connection, timezone: str) -> tuple[int, int]:
@@ -122,11 +133,13 @@ def _advance(connection: sa.Connection, day: date, target: int, now_us: int, zon
     """Roll up the complete hours of a day that are missing, and the day once all its hours are."""
     _lock(connection)
     hour_until, day_until = read_until(connection, zone.key)
+    if not hour_until:  # Another process has just built the roll-ups of another time zone.
+        return 0
     edges = hour_edges(day, zone)
     missing = [edge for edge in edges if max(edges[0], hour_until) <= edge <= target]
     written = 0
     if len(missing) > 1:
-        written = _store_hours(connection, missing, now_us, zone)
+        written = _store_hours(connection, missing, _sum_hours(connection, missing, now_us, zone))
         _set_until(connection, "hour", missing[-1])
     if edges[-1] <= target and day_until <= edges[0]:
         _store_day(connection, edges[0], edges[-1])
@@ -134,54 +147,111 @@ def _advance(connection: sa.Connection, day: date, target: int, now_us: int, zon
     return written
 
 
-def _repeat_changed(engine: sa.Engine, now_us: int, zone: ZoneInfo) -> int:
-    """Roll up again the hours of which rows were stored late."""
+def _repeat_changed(engine: sa.Engine, zone: ZoneInfo, report: Callable[[date], None]) -> int:
+    """Roll up again the local days of the hours of which rows were stored late."""
     changes = tables.rollup_changes
     with engine.connect() as connection:
         hours = connection.scalars(sa.select(changes.c.hour).order_by(changes.c.hour)).all()
+    by_day: defaultdict[date, list[int]] = defaultdict(list)
+    for hour in hours:
+        by_day[date_of(hour, zone)].append(hour)
     written = 0
-    for day in sorted({date_of(time, zone) for hour in hours for time in (hour, hour + HOUR_US - 1)}):
+    for day, changed in by_day.items():
         with engine.begin() as connection:
-            written += _repeat_day(connection, day, now_us, zone)
+            written += _repeat_hours(connection, changed, zone)
+        report(day)
     return written
 
 
-def _repeat_day(connection: sa.Connection, day: date, now_us: int, zone: ZoneInfo) -> int:
+def _repeat_hours(connection: sa.Connection, hours: Iterable[int], zone: ZoneInfo) -> int:
+    """Roll up again the local days that contain a part of one of these UTC hours."""
     _lock(connection)
-    changes = tables.rollup_changes
     hour_until, day_until = read_until(connection, zone.key)
+    if not hour_until:  # Another process has just built the roll-ups of another time zone.
+        return 0
+    changed = [hour for hour in _take_changes(connection, hours) if hour < hour_until]
+    # Where the offset is not of full hours, the hour of midnight is in two days.
+    days = sorted({date_of(time, zone) for hour in changed for time in (hour, hour + HOUR_US - 1)})
+    return sum(_repeat_day(connection, day, hour_until, day_until, zone) for day in days)
+
+
+def _take_changes(connection: sa.Connection, hours: Iterable[int]) -> list[int]:
+    """Delete the notes of these hours and return the hours, before any row of theirs is read.
+
+    A writer that has noted one of them is waited for, so what it stored is read; one that comes later notes
+    its hour again. Notes are locked in the order in which writers lock them, so nobody waits in a circle.
+    """
+    hour = tables.rollup_changes.c.hour
+    noted = sa.select(hour).where(hour.in_(list(hours))).order_by(hour).with_for_update()
+    found = list(connection.scalars(noted))
+    connection.execute(sa.delete(tables.rollup_changes).where(hour.in_(found)))
+    return found
+
+
+def _repeat_day(connection: sa.Connection, day: date, hour_until: int, day_until: int, zone: ZoneInfo) -> int:
     edges = [edge for edge in hour_edges(day, zone) if edge <= hour_until]
-    if len(edges) > 1:
-        _store_hours(connection, edges, now_us, zone)
-    if edges and edges[0] < day_until:
+    if len(edges) < 2:
+        return 0
+    _store_hours(connection, edges, _sum_again(connection, edges[0], edges[-1]))
+    if edges[0] < day_until:
         _store_day(connection, edges[0], edges[-1])
-    inside = changes.c.hour.between(day_start(day, zone), day_start(day + timedelta(days=1), zone) - HOUR_US)
-    connection.execute(sa.delete(changes).where(inside | (changes.c.hour >= hour_until)))
-    return len(edges)
+    return len(edges) - 1
 
 
-def _store_hours(connection: sa.Connection, edges: list[int], now_us: int, zone: ZoneInfo) -> int:
-    """Replace the rows of the hours between neighbouring edges, all of one day; the number of hours."""
+def _sum_hours(connection: sa.Connection, edges: list[int], now_us: int, zone: ZoneInfo) -> _Rows:
+    """The sums of the hours between neighbouring edges, from single visits and minutes."""
     start, end = edges[0], edges[-1]
     coverage = read_coverage(connection, start, end, HOUR_US)
-    parts = (
-        read_visit_sums(connection, start, end, HOUR_US, which="closed"),
-        coverage.sums,
-        read_scheduled_sums(connection, edges, now_us, zone, coverage),
+    return _merge(
+        (
+            read_visit_sums(connection, start, end, HOUR_US, which="closed"),
+            coverage.sums,
+            read_scheduled_sums(connection, edges, now_us, zone, coverage),
+        )
     )
-    rows = [
-        {"hour": hour, "camera_id": camera, **_typed(values)}
-        for (hour, camera), values in _merge(parts).items()
-    ]
+
+
+def _sum_again(connection: sa.Connection, start: int, end: int) -> _Rows:
+    """The sums of hours from `start` to `end` that were rolled up before.
+
+    Late rows only add to the coverage, so where it is smaller than before, retention has deleted minutes and
+    the stored coverage stays. The scheduled time stays as well, since the registry tells only how cameras are
+    scheduled now; it is at least the watched time.
+    """
+    merged = _merge(
+        (
+            read_visit_sums(connection, start, end, HOUR_US, which="closed"),
+            read_coverage(connection, start, end, HOUR_US).sums,
+        )
+    )
+    for key, coverage in _read_coverage(connection, start, end).items():
+        row = merged.setdefault(key, np.zeros(len(ALL_COLUMNS)))
+        row[_COVERAGE] = np.maximum(row[_COVERAGE], coverage)
+    for row in merged.values():
+        row[_SCHEDULED] = max(row[_SCHEDULED], row[_WATCHED])
+    return merged
+
+
+def _read_coverage(connection: sa.Connection, start: int, end: int) -> _Rows:
+    """The stored coverage by hour and camera, the sums of `COVERAGE_SUMS` alone."""
+    hours = tables.camera_hours.c
+    columns = [hours[name] for name in tables.COVERAGE_SUMS]
+    query = sa.select(hours.hour, hours.camera_id, *columns).where(hours.hour >= start, hours.hour < end)
+    return {(row[0], row[1]): np.asarray(row[2:], np.float64) for row in connection.execute(query)}
+
+
+def _store_hours(connection: sa.Connection, edges: list[int], sums: _Rows) -> int:
+    """Replace the rows of the hours between neighbouring edges, all of one day; the number of hours."""
+    rows = [{"hour": hour, "camera_id": camera, **_typed(values)} for (hour, camera), values in sums.items()]
     hours = tables.camera_hours
-    connection.execute(sa.delete(hours).where(hours.c.hour >= start, hours.c.hour < end))
+    connection.execute(sa.delete(hours).where(hours.c.hour >= edges[0], hours.c.hour < edges[-1]))
     if rows:
         connection.execute(sa.insert(hours), rows)
     return len(edges) - 1
 
 
-def _merge(parts: Iterable[Sums]) -> dict[tuple[int, str], Any]:
-    merged: dict[tuple[int, str], Any] = {}
+def _merge(parts: Iterable[Sums]) -> _Rows:
+    merged: _Rows = {}
     for part in parts:
         places = [ALL_COLUMNS.index(name) for name in part.columns]
         for start, camera, values in zip(part.starts.tolist(), part.cameras, part.values, strict=True):

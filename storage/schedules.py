@@ -1,7 +1,7 @@
 """Scheduled time: when a camera should have watched, so that gaps can be told from closed shops.
 
-A camera is scheduled in its open hours, from its registration (or its first coverage) until its source ended,
-it was paused, or until now. Time in which it watched counts as scheduled as well.
+A camera is scheduled in its open hours, from its registration (or its first coverage) until its recording
+was over or until now, except in its pauses. Time in which it watched counts as scheduled as well.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from bus.messages import CameraState, minute_of
+from bus.messages import minute_of
 from storage import tables
+from storage.camera_status import is_over
 from storage.local_time import date_of, dates
 from storage.open_hours import open_intervals
+from storage.pauses import read_pauses
 
 SETTLING_US = 5_000_000
 """Frames of the last seconds may not be stored yet, so this time is not scheduled yet."""
@@ -25,38 +27,43 @@ SETTLING_US = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """When a registered camera should watch: between `begin` and `finish`, in its open hours."""
+    """When a registered camera should watch: from `begin` to `finish`, in its open hours, not in pauses."""
 
     camera_id: str
     begin: int
     finish: int
     open_hours: str
+    pauses: Sequence[tuple[int, int]]
 
 
-def read_scheduled(connection: sa.Connection, now: int, first_watched: Mapping[str, int]) -> list[Scheduled]:
-    """The schedule of every registered camera; `first_watched` has first minutes of coverage, by camera."""
+def read_scheduled(
+    connection: sa.Connection, start: int, end: int, now: int, first_watched: Mapping[str, int]
+) -> list[Scheduled]:
+    """The schedule of every registered camera, with its pauses between `start` and `end`.
+
+    `first_watched` has first minutes of coverage, by camera.
+    """
     cameras, states = tables.cameras.c, tables.camera_states.c
     rows = connection.execute(
         sa.select(
             cameras.id,
             cameras.created_at,
-            cameras.changed_at,
-            cameras.enabled,
             cameras.open_hours,
+            cameras.source,
             states.state,
+            states.reason,
             states.since,
         ).outerjoin_from(tables.cameras, tables.camera_states, cameras.id == states.camera_id)
     )
+    pauses = read_pauses(connection, start, end)
     result = []
     for row in rows:
         first = first_watched.get(row.id, row.created_at)
         begin = first if first < minute_of(row.created_at) else row.created_at
         finish = now - SETTLING_US
-        if not row.enabled:
-            finish = min(finish, row.changed_at)
-        elif row.state == CameraState.ENDED:
+        if is_over(row.source, row.state, row.reason):
             finish = min(finish, row.since)
-        result.append(Scheduled(row.id, begin, finish, row.open_hours))
+        result.append(Scheduled(row.id, begin, finish, row.open_hours, pauses.get(row.id, ())))
     return result
 
 
@@ -76,7 +83,11 @@ def scheduled_time(
         if not camera.open_hours:
             intervals = np.asarray([(edges[0], edges[-1])], np.int64)
         limited = np.clip(intervals, camera.begin, max(camera.finish, camera.begin))
-        result[camera.camera_id] = np.diff(_time_before(limited, points))
+        before = _time_before(limited, points)
+        for begin, finish in camera.pauses:
+            until_finish = _time_before(limited, np.minimum(points, finish))
+            before -= until_finish - _time_before(limited, np.minimum(points, begin))
+        result[camera.camera_id] = np.diff(before)
     return result
 
 

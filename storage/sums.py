@@ -79,7 +79,7 @@ def read_scheduled_sums(
     connection: sa.Connection, edges: Sequence[int], now: int, zone: ZoneInfo, coverage: Coverage
 ) -> Sums:
     """The scheduled time between neighbouring `edges`, at least the watched time, so coverage is a share."""
-    cameras = schedules.read_scheduled(connection, now, coverage.first)
+    cameras = schedules.read_scheduled(connection, edges[0], edges[-1], now, coverage.first)
     column = coverage.sums.columns.index("watched_us")
     times = {
         (start, camera): time

@@ -73,6 +73,15 @@ cameras = sa.Table(
 )
 """`changed_at` is when the camera was added, paused or resumed."""
 
+camera_pauses = sa.Table(
+    "camera_pauses",
+    metadata,
+    sa.Column("camera_id", sa.String(64), primary_key=True),
+    sa.Column("start_at", sa.BigInteger, primary_key=True),
+    sa.Column("end_at", sa.BigInteger),
+)
+"""When cameras were paused, also removed ones; `end_at` is NULL while a pause lasts."""
+
 camera_identities = sa.Table(
     "camera_identities",
     metadata,

@@ -131,7 +131,7 @@ class Writer(Store):
         abandoned = sa.select(visits).where(~visits.c.closed, visits.c.last_seen < before_us)
         with self._lock, self._engine.begin() as connection:
             rows = [{**row, "closed": True} for row in connection.execute(abandoned).mappings()]
-            self._store_visits(connection, rows)
+            self._note_late(connection, self._store_visits(connection, rows))
         return len(rows)
 
     def _write(self, results: Results, positions: Positions) -> Results:
@@ -142,9 +142,10 @@ class Writer(Store):
             # First of all, so that of two writers of one partition the later one waits here.
             if self._fence.move(connection, positions):
                 self._store_frames(connection, results.last_frames, positions)
-                self._store_visits(connection, visits)
+                closed = self._store_visits(connection, visits)
                 _execute(connection, self._statements.observations, observations)
                 self._add_minutes(connection, results.minutes)
+                self._note_late(connection, [*closed, *(each.minute for each in results.minutes)])
                 self._fence.note_committing(positions)
                 self._committing.update(dict.fromkeys(positions, results))
         self._fence.note_committed(positions)
@@ -161,15 +162,19 @@ class Writer(Store):
             self._fence.refuse(positions)
             raise
 
-    def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        """Upsert visits, and add those that this statement closes to the rollup: each exactly once."""
+    def _store_visits(self, connection: sa.Connection, rows: Sequence[Row]) -> list[int]:
+        """Upsert visits, and add those that this statement closes to the rollup: each exactly once.
+
+        Returns the start of each visit that it closes, in UTC microseconds.
+        """
         _execute(connection, self._statements.visits, [row for row in rows if not row["closed"]])
         closing = {row["visit_id"]: row for row in rows if row["closed"]}
-        if closing:
-            closed = connection.scalars(self._statements.closed_visits, list(closing.values()))
-            rows = [closing[visit_id] for visit_id in closed]
-            self._roll_up(connection, rows)
-            self._note_late(connection, (row["first_seen"] for row in rows))
+        if not closing:
+            return []
+        closed = connection.scalars(self._statements.closed_visits, list(closing.values()))
+        rows = [closing[visit_id] for visit_id in closed]
+        self._roll_up(connection, rows)
+        return [row["first_seen"] for row in rows]
 
     def _roll_up(self, connection: sa.Connection, closed: Sequence[Row]) -> None:
         sums: dict[tuple[int, str, str, str], Row] = {}
@@ -204,10 +209,13 @@ class Writer(Store):
             for (m, c, reason), frames in drops.items()
         ]
         _execute(connection, self._statements.camera_drops, dropped)
-        self._note_late(connection, (row["minute"] for row in rows))
 
     def _note_late(self, connection: sa.Connection, times: Iterable[int]) -> None:
-        """Note the hours that `storage.rollups` has to roll up again."""
+        """Note the hours that `storage.rollups` has to roll up again.
+
+        Once in a transaction and at its end: a note stays locked until the commit, and all writers lock notes
+        in the same order.
+        """
         late = [{"hour": hour} for hour in sorted(late_hours(times, wall_clock_us()))]
         _execute(connection, self._statements.rollup_changes, late)
 
@@ -218,7 +226,7 @@ class _Statements:
     def __init__(self, dialect: ModuleType) -> None:
         self._insert = dialect.insert
         self.observations = self._insert(tables.observations).on_conflict_do_nothing()
-        self.rollup_changes = self._insert(tables.rollup_changes).on_conflict_do_nothing()
+        self.rollup_changes = self._note()
         self.camera_states = self._upsert(tables.camera_states, _new)
         self.camera_minutes = self._upsert(tables.camera_minutes, _sum)
         self.camera_drops = self._upsert(tables.camera_drops, _sum)
@@ -226,6 +234,11 @@ class _Statements:
         self.visit_classes = self._upsert(tables.visit_classes, _sum)
         self.visits = self._upsert(tables.visits, _new, _is_newer)
         self.closed_visits = self.visits.returning(tables.visits.c.visit_id)
+
+    def _note(self) -> Any:
+        """Insert hours; one that is there is locked, so that no roll-up deletes it before the commit."""
+        insert = self._insert(tables.rollup_changes)
+        return insert.on_conflict_do_update(index_elements=["hour"], set_={"hour": insert.excluded.hour})
 
     def _upsert(self, table: sa.Table, merge: Merge, where: Merge | None = None) -> Any:
         """Insert rows; `merge` all columns but the key of existing ones, if `where` holds."""

@@ -31,6 +31,13 @@ ROLES = {
     "inference": "writer",
     "dashboard": "operator",
 }
+READERS = {
+    "MIEN_TIMEZONE": {"ingest", "inference", "maintain", "dashboard"},
+    "MIEN_SUPPRESS_BELOW": {"migrate", "ingest", "inference", "dashboard"},
+    "MIEN_FPS": {"ingest", "dashboard"},
+}
+"""The services whose commands read a setting of `.env`: opening hours, roll-ups and pages need the time zone;
+the views for analysts, alerts and pages k; captures and the page Cameras the frame rate."""
 NEEDED = re.compile(r"\$\{([A-Z_]+):\?[^}]+\}")
 OPTIONAL = re.compile(r"\$\{([A-Z_]+):-([^}]*)\}")
 
@@ -195,6 +202,18 @@ def test_every_setting_exists_and_has_a_valid_value(
         assert isinstance(value, str)
         monkeypatch.setenv(variable, OPTIONAL.sub(lambda found: found[2], value))
     load()
+
+
+def test_a_setting_of_the_env_file_is_the_same_in_every_service_that_reads_it() -> None:
+    found: dict[str, dict[str, str]] = {}
+    for name, _ in own_services():
+        for variable, value in environment(name).items():
+            if variable.startswith(PREFIX) and OPTIONAL.search(value):
+                found.setdefault(variable, {})[name] = value
+    assert found.keys() == READERS.keys()
+    for variable, readers in READERS.items():
+        assert readers <= found[variable].keys(), f"{variable} is missing in a service"
+        assert len(set(found[variable].values())) == 1
 
 
 def test_the_demo_profile_has_the_same_cameras_as_mien_demo() -> None:

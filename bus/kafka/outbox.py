@@ -28,9 +28,13 @@ class Outbox:
     A frame is waiting, then in flight, then acknowledged or dropped. Only the broker knows whether it has a
     frame in flight: none counts as dropped before the broker refuses it.
 
+    The frame that the sender took last is in its hands until it takes the next one: the sender may still put
+    it back.
+
     Args:
         capacity: how many frames of one camera may wait, and how many may be in flight.
-        in_flight_bytes: JPEG bytes in flight of all cameras; one frame is always allowed.
+        in_flight_bytes: JPEG bytes in flight of all cameras; one frame of each camera is always allowed, so
+            that cameras whose broker does not answer cannot block the others.
     """
 
     def __init__(self, capacity: int, in_flight_bytes: int) -> None:
@@ -43,6 +47,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._cameras: dict[str, _Camera] = {}
         self._bytes = 0
+        self._in_hands: _Camera | None = None
         self._turn = 0
         self._acknowledged = 0
         self._closed = False
@@ -75,10 +80,12 @@ class Outbox:
     def take(self) -> Frame | None:
         """The next frame, from the cameras in turn, once one may be in flight; None after `close`."""
         with self._changed:
+            self._in_hands = None
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._stopped or self._ready())
             if self._stopped:
                 return None
-            camera = min(self._ready(), key=lambda each: each.turn)
+            self._in_hands = camera = min(self._ready(), key=lambda each: each.turn)
             self._turn = camera.turn = self._turn + 1
             frame = camera.waiting.popleft()
             camera.in_flight += 1
@@ -89,6 +96,7 @@ class Outbox:
     def put_back(self, frame: Frame) -> None:
         """Return a frame that could not be sent: it is the camera's oldest again."""
         with self._changed:
+            self._in_hands = None
             camera = self._remove_in_flight(frame.camera_id, len(frame.jpeg))
             if camera is None:
                 return
@@ -115,10 +123,20 @@ class Outbox:
             self._remove_in_flight(camera_id, size)
 
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
-        """Wait until `put` would drop no frame of this camera; False after `timeout` seconds."""
+        """Wait until `put` would drop no frame of this camera; False after `timeout` seconds.
+
+        Then there is also room for the frame in the sender's hands, should it be put back.
+        """
         with self._changed:
             camera = self._camera(camera_id)
-            return self._changed.wait_for(lambda: len(camera.waiting) < self._capacity, timeout)
+            return self._changed.wait_for(
+                lambda: len(camera.waiting) + (camera is self._in_hands) < self._capacity, timeout
+            )
+
+    def wait_until_empty(self, timeout: float) -> bool:
+        """Wait until no frame waits or is in flight; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(self._is_empty, timeout)
 
     def take_drops(self, camera_id: str) -> Mapping[str, int]:
         """Frames of this camera that were dropped since the last call, by reason."""
@@ -135,8 +153,8 @@ class Outbox:
         """
         with self._changed:
             self._closed = True
+            self._changed.wait_for(self._is_empty, grace)
             cameras = self._cameras.values()
-            self._changed.wait_for(lambda: not any(c.waiting or c.in_flight for c in cameras), grace)
             for camera in cameras:
                 camera.drops += Counter({NOT_SENT: len(camera.waiting)})
                 camera.waiting.clear()
@@ -152,6 +170,9 @@ class Outbox:
     def _camera(self, camera_id: str) -> _Camera:
         return self._cameras.setdefault(camera_id, _Camera())
 
+    def _is_empty(self) -> bool:
+        return not any(camera.waiting or camera.in_flight for camera in self._cameras.values())
+
     def _ready(self) -> list[_Camera]:
         """The cameras whose next frame may be sent."""
         room = self._in_flight_bytes - self._bytes
@@ -160,7 +181,7 @@ class Outbox:
             for camera in self._cameras.values()
             if camera.waiting
             and camera.in_flight < self._capacity
-            and (self._bytes == 0 or len(camera.waiting[0].jpeg) <= room)
+            and (camera.in_flight == 0 or len(camera.waiting[0].jpeg) <= room)
         ]
 
     def _remove_in_flight(self, camera_id: str, size: int) -> _Camera | None:

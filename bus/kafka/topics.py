@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -44,7 +44,8 @@ def create_topics(
     Frames are pictures of people: they can be read for `retention_minutes`, then Kafka deletes them; sooner
     where a partition exceeds `partition_bytes`; `bus.kafka.retention` says how long they lie on disks. Dead
     letters are kept for a day. The number of partitions never changes, since cameras would move to other
-    partitions while frames wait.
+    partitions while frames wait. Nor does the number of copies, which only Kafka's own tools change; a topic
+    with more copies than `replication` keeps them.
 
     Args:
         settings: where.
@@ -58,21 +59,26 @@ def create_topics(
 
     Raises:
         AdvertisedNameError, BrokerRefused, BrokerUnavailable: see `open_client`.
-        TopicError: the topic exists with fewer partitions, or the cluster has fewer brokers than copies.
+        TopicError: a topic exists with fewer partitions or copies, or the cluster has fewer brokers than
+            copies.
     """
-    wanted = {
-        settings.topic: _topic(
-            partitions, replication, retention_minutes, partition_bytes, 64 << 20, MAX_RECORD_BYTES
-        ),
-        settings.dead_letters: _topic(
-            1, replication, _DEAD_LETTER_MINUTES, 256 << 20, 16 << 20, DEAD_LETTER_BYTES
-        ),
-    }
+    names = frames, letters = settings.topic, settings.dead_letters
     with closing(open_client(KafkaAdminClient, settings)) as admin:
         try:
-            existing = _partition_counts(admin, wanted)
+            existing = _find_topics(admin, names)
+            _check_topics(settings, existing, partitions, replication)
+            copies = dict.fromkeys(names, replication) | {
+                name: topic.copies for name, topic in existing.items()
+            }
+            wanted = {
+                frames: _topic(
+                    partitions, copies[frames], retention_minutes, partition_bytes, 64 << 20, MAX_RECORD_BYTES
+                ),
+                letters: _topic(
+                    1, copies[letters], _DEAD_LETTER_MINUTES, 256 << 20, 16 << 20, DEAD_LETTER_BYTES
+                ),
+            }
             missing = tuple(name for name in wanted if name not in existing)
-            _check_count(settings, existing.get(settings.topic, partitions), partitions)
             _configure(admin, {name: wanted[name] for name in existing})
             for name in missing:
                 _create(admin, name, wanted[name])
@@ -98,12 +104,12 @@ def partition_count(settings: KafkaSettings) -> int:
     """
     with closing(open_client(KafkaAdminClient, settings)) as admin:
         try:
-            counts = _partition_counts(admin, [settings.topic])
+            found = _find_topics(admin, [settings.topic])
         except KafkaError as error:
             raise BrokerUnavailable(f"{settings.where}: topics cannot be read: {error}") from None
-    if settings.topic not in counts:
+    if settings.topic not in found:
         raise missing_topic(settings, settings.topic)
-    return counts[settings.topic]
+    return found[settings.topic].partitions
 
 
 def disk_times(settings: KafkaSettings, patience_s: float = 0.0) -> tuple[DiskTime, DiskTime]:
@@ -120,7 +126,7 @@ def disk_times(settings: KafkaSettings, patience_s: float = 0.0) -> tuple[DiskTi
     deadline = time.monotonic() + patience_s
     with closing(open_client(KafkaAdminClient, settings)) as admin:
         try:
-            while missing := [topic for topic in topics if topic not in _partition_counts(admin, topics)]:
+            while missing := [topic for topic in topics if topic not in _find_topics(admin, topics)]:
                 if time.monotonic() >= deadline:
                     raise missing_topic(settings, missing[0])
                 time.sleep(_LOOK_EVERY_S)
@@ -153,25 +159,45 @@ def _topic(
     }
 
 
-def _partition_counts(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
-    """The number of partitions of those topics that exist."""
-    counts = {}
+class _Found(NamedTuple):
+    """A topic that exists: its number of partitions, and the copies that every one of them has."""
+
+    partitions: int
+    copies: int
+
+
+def _find_topics(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, _Found]:
+    """Those topics that exist."""
+    found = {}
     for topic in admin.describe_topics(list(names)):
         error = for_code(topic["error_code"])
         if error is UnknownTopicOrPartitionError:
             continue
         if topic["error_code"]:
             raise error(topic["name"])
-        counts[topic["name"]] = len(topic["partitions"])
-    return counts
+        copies = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+        found[topic["name"]] = _Found(len(topic["partitions"]), copies)
+    return found
 
 
-def _check_count(settings: KafkaSettings, found: int, wanted: int) -> None:
-    if found < wanted:
+def _check_topics(
+    settings: KafkaSettings, existing: Mapping[str, _Found], partitions: int, copies: int
+) -> None:
+    """Check what cannot be changed while frames flow."""
+    frames = existing.get(settings.topic)
+    if frames and frames.partitions < partitions:
         raise TopicError(
-            f"{settings.where}: topic {settings.topic} has {found} partitions, {wanted} are wanted: "
-            f"run at most {found} workers, or stop everything, delete the topic and create it again"
+            f"{settings.where}: topic {settings.topic} has {frames.partitions} partitions, {partitions} are "
+            f"wanted: run at most {frames.partitions} workers, or stop everything, delete the topic and "
+            "create it again"
         )
+    for name, topic in existing.items():
+        if topic.copies < copies:
+            raise TopicError(
+                f"{settings.where}: topic {name}: copies of each partition: {topic.copies}, {copies} are "
+                f"wanted: set topic_copies to {topic.copies}, add copies with kafka-reassign-partitions.sh, "
+                "or stop everything, delete the topic and create it again"
+            )
 
 
 def _configure(admin: KafkaAdminClient, topics: Mapping[str, Mapping[str, Any]]) -> None:

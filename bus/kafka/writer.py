@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from kafka import KafkaProducer
 from kafka.errors import (
+    AuthorizationError,
     BrokerResponseError,
     KafkaError,
     KafkaTimeoutError,
@@ -63,7 +64,8 @@ class KafkaWriter(FrameWriter):
         partition_of: the partition of a camera, by its id; fast, and never raises.
         clock: returns microseconds UTC.
         capacity: frames of one camera that may wait before the oldest is dropped.
-        in_flight_bytes: JPEG bytes of all cameras that are sent and not acknowledged.
+        in_flight_bytes: JPEG bytes of all cameras that are sent and not acknowledged; one frame of each
+            camera is always allowed.
         grace: seconds that `close` waits for the remaining frames.
         on_acknowledged: called on another thread with camera id, epoch and seq of every acknowledged frame.
 
@@ -128,6 +130,10 @@ class KafkaWriter(FrameWriter):
             _log.error("Kafka: closed, whether the last %d frames arrived is unknown", unknown)
         self._thread.join(timeout=1)
 
+    def wait_until_empty(self, timeout: float) -> bool:
+        """Wait until a broker has every published frame; False after `timeout` seconds."""
+        return self._outbox.wait_until_empty(timeout)
+
     def wait_until_connected(self, timeout: float) -> bool:
         """Whether the topic is found on a broker, after at most `timeout` seconds."""
         return self._connected.wait(timeout)
@@ -174,6 +180,11 @@ class KafkaWriter(FrameWriter):
         )
         try:
             producer.partitions_for(self._settings.topic)
+        except AuthorizationError as error:
+            _close(producer)
+            raise BrokerRefused(
+                f"{self._settings.where}: user {self._settings.user!r} has no permission: {error}"
+            ) from None
         except KafkaError:
             _close(producer)
             raise missing_topic(self._settings, self._settings.topic) from None
@@ -193,9 +204,12 @@ class KafkaWriter(FrameWriter):
             future = producer.send(topic, value, key, list(headers), partition)
         except MessageSizeTooLargeError as error:
             self._drop(camera_id, size, TOO_LARGE, error)
-        except (KafkaTimeoutError, ValueError) as error:  # The leaders of the partitions are unknown.
-            self._report_problem(_CONNECTION, f"frames wait: {error}")
+        except (KafkaError, ValueError) as error:
+            # The leaders of the partitions are unknown, or a permission is missing at present. No error of a
+            # broker may end this thread: the cameras would lose every later frame.
+            self._report_problem(_CONNECTION, f"frames wait: {error}", kind=type(error).__name__)
             self._outbox.put_back(frame)
+            self._outbox.wait_until_stopped(_RETRY_SECONDS)
         else:
             future.add_callback(lambda stored: self._note_time(sent_at, stored.timestamp))
             future.add_callback(lambda _: self._acknowledge(camera_id, epoch, seq, size))

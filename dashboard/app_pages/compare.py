@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from common.timezones import open_timezone
-from dashboard import comparison_table, components, page, queries
+from dashboard import comparison_table, components, formats, page, queries
+from dashboard.event_baseline import BASELINE_DAYS, compared_days, find_baseline, overlapping_events
 from dashboard.page import View
 from dashboard.selection import comparison_text
+from dashboard.verdicts import left_out_text
 from storage import definitions
 from storage.events import Event
 from storage.figures.comparison import Chosen, Comparison
-from storage.figures.timeline import MOST_DAYS, Unit, day_timeline, shifted
+from storage.figures.timeline import Unit, day_timeline, shifted
 from storage.local_time import date_of
 
 PERIODS, CAMERAS, SITES, EVENT = "Periods", "Cameras", "Sites", "Before and after an event"
-_BASELINE_DAYS = 56
-"""The longest baseline of an event: days before it, without other events at the same cameras."""
+_MOST_NAMES = 6
+"""The greatest number of cameras that are named one by one."""
 
 
 def draw_page(view: View) -> None:
@@ -77,7 +78,6 @@ def draw_sites(view: View) -> None:
 
 def draw_event(view: View) -> None:
     """The days of an event against a baseline before it, matched by weekday and hour."""
-    zone = open_timezone(view.settings.timezone)
     events = [event for event in view.status.events if event.start < view.status.now]
     if not events:
         st.info("No event has started yet. The page Events adds one.")
@@ -90,34 +90,61 @@ def draw_event(view: View) -> None:
         key="event",
         bind="query-params",
     )
-    event = by_id.get(chosen or events[0].id, events[0])
-    last = min(date_of(event.end - 1, zone), date_of(view.status.now, zone))
-    first = max(date_of(event.start, zone), last - timedelta(days=MOST_DAYS - 1))
-    baseline_end = first - timedelta(days=1)
-    baseline_start = max(first - timedelta(days=_BASELINE_DAYS), _last_end(view, event, events))
-    if baseline_start > baseline_end:
-        st.info("Another event ended directly before this one, so there is no baseline.")
+    _draw_event(view, by_id.get(chosen or events[0].id, events[0]))
+
+
+def _draw_event(view: View, event: Event) -> None:
+    zone, now = open_timezone(view.settings.timezone), view.status.now
+    names = components.camera_names(view.status.cameras)
+    cameras = _cameras_of(event, view)
+    if cameras is not None and not cameras:
+        places = _list_names(event.cameras, names)
+        st.info(formats.as_plain_text(f"The event is at {places}: choose one of these cameras in the bar."))
         return
-    now, cameras = view.status.now, event.cameras or view.selection.cameras
+    days = first, last = compared_days(event, now, zone)
+    baseline = find_baseline(event, view.status.events, cameras, zone)
+    if baseline is None:
+        st.info(
+            f"There is no baseline: other events at these cameras take all of the {BASELINE_DAYS} days "
+            "before this event."
+        )
+        return
+    for other in overlapping_events(event, view.status.events, cameras, days, zone):
+        other_days = f"{date_of(other.start, zone)} to {date_of(other.end - 1, zone)}"
+        st.warning(
+            formats.as_plain_text(
+                f"{other.name}, {other_days}, overlaps this event: a difference may be an effect of either."
+            ),
+            icon=":material/warning:",
+        )
     found = queries.read_comparison(
         view.settings,
         view.actor,
         Chosen(day_timeline(first, last, Unit.DAY, now, zone), cameras),
-        Chosen(day_timeline(baseline_start, baseline_end, Unit.DAY, now, zone), cameras),
+        Chosen(day_timeline(*baseline, Unit.DAY, now, zone), cameras),
         matched=True,
     )
-    show(view, found, f"{event.name}, {first} to {last}", f"baseline {baseline_start} to {baseline_end}")
+    place = "" if cameras is None else f", at {_list_names(cameras, names)}"
+    show(
+        view,
+        found,
+        f"{event.name}, {first} to {last}{place}",
+        f"baseline {baseline[0]} to {baseline[1]}{place}",
+    )
 
 
-def _last_end(view: View, event: Event, events: Sequence[Event]) -> date:
-    """The first day after the last earlier event that concerns the same cameras."""
-    zone = open_timezone(view.settings.timezone)
-    ends = [
-        date_of(other.end, zone)
-        for other in events
-        if other.id != event.id and other.end <= event.start and other.concerns(event.cameras or None)
-    ]
-    return max(ends, default=date_of(event.start, zone) - timedelta(days=_BASELINE_DAYS))
+def _cameras_of(event: Event, view: View) -> frozenset[str] | None:
+    """The cameras of an event that are selected, None for all."""
+    selected = view.selection.cameras
+    if not event.cameras:
+        return selected
+    return event.cameras if selected is None else event.cameras & selected
+
+
+def _list_names(cameras: frozenset[str], names: Mapping[str, str]) -> str:
+    if len(cameras) > _MOST_NAMES:
+        return f"{len(cameras)} cameras"
+    return ", ".join(sorted(names.get(each, each) for each in cameras))
 
 
 def _pick_sides(options: list[str], names: dict[str, str]) -> list[frozenset[str]] | None:
@@ -156,8 +183,12 @@ def show(view: View, found: Comparison, a: str, b: str) -> None:
         help_text = f"{definitions.COMPARISON} {definitions.UPLIFT if found.matched else ''}"
         matched = "matched by weekday and hour" if found.matched else "not matched"
         components.show_heading("A against B", f"{matched}; p-values adjusted by Holm's method", help_text)
-        st.html(comparison_table.sides(found, a, b))
-        st.html(comparison_table.table(found))
+        if found.comparable:
+            st.html(comparison_table.sides(found, a, b))
+            st.html(comparison_table.table(found))
+        left_out = left_out_text(found, components.camera_names(view.status.cameras))
+        if left_out:
+            st.caption(formats.as_plain_text(left_out))
 
 
 page.show(draw_page, refresh=False)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 import streamlit as st
 
-from common.access import AccessDenied
+from common.access import Actor
 from common.timezones import open_timezone
-from dashboard import components, formats, page, queries, sign_in
+from dashboard import components, formats, page, queries
+from dashboard.database_change import make_change
 from dashboard.page import View
-from storage.errors import StorageError
+from storage.engine import Database
 from storage.events import NAME_LENGTH, Event, add_event, remove_event
 from storage.local_time import date_of, day_start
 
@@ -41,13 +42,9 @@ def draw_events(view: View) -> None:
                 f":small[:gray[{first:%a %d %b %Y} to {last:%a %d %b %Y} · {escaped}]]",
                 width="stretch",
             )
-            st.button(
-                "Remove",
-                key=f"remove-{event.id}",
-                icon=":material/delete:",
-                on_click=_remove,
-                args=(view, event),
-            )
+            removed = st.button("Remove", key=f"remove-{event.id}", icon=":material/delete:")
+        if removed:
+            _remove(view, event)
 
 
 def draw_form(view: View) -> None:
@@ -72,30 +69,18 @@ def _add(view: View, name: str, dates: object, cameras: Sequence[str]) -> None:
     start, end = day_start(picked[0], zone), day_start(picked[1] + timedelta(days=1), zone)
     if not view.actor.reads_all_sites:
         cameras = cameras or [each.camera_id for each in view.status.cameras]
-    try:
-        database = queries.writable_database(view.settings)
-        try:
-            add_event(database, view.actor, name, start, end, cameras)
-        finally:
-            database.dispose()
-    except (StorageError, AccessDenied) as error:
-        st.error(formats.escape_markdown(str(error)))
-        return
-    queries.forget_status()
-    st.rerun()
+    _change(view, lambda database, actor: add_event(database, actor, name, start, end, cameras))
 
 
 def _remove(view: View, event: Event) -> None:
-    try:
-        database = queries.writable_database(view.settings)
-        try:
-            # Callbacks run before the page is drawn again: the session may have ended since.
-            remove_event(database, sign_in.current_actor(), event.id)
-        finally:
-            database.dispose()
-    except (StorageError, AccessDenied) as error:
-        st.error(formats.escape_markdown(str(error)))
-    queries.forget_status()
+    _change(view, lambda database, actor: remove_event(database, actor, event.id))
+
+
+def _change(view: View, change: Callable[[Database, Actor], object]) -> None:
+    """Change the events and draw the page again; or say why it was refused."""
+    if make_change(view.settings, change):
+        queries.forget_status()
+        st.rerun()
 
 
 page.show(draw_page, needs_results=False, refresh=False)

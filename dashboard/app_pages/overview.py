@@ -9,10 +9,11 @@ import streamlit as st
 
 from common.timezones import open_timezone
 from dashboard import changes, charts, components, drawings, formats, notices, page, queries, theme
+from dashboard.missing_estimates import why_no_expressions, why_no_genders
 from dashboard.page import View
 from dashboard.scales import scale_of
 from dashboard.selection import comparison_text
-from dashboard.tiles import Tile, change_in_percent, change_in_points, show_tiles, sparkline
+from dashboard.tiles import Tile, change_in_points, show_tiles, sparkline, visits_detail
 from mien.settings import Settings
 from storage import definitions
 from storage.camera_status import CameraStatus, Condition
@@ -25,8 +26,12 @@ _UNKNOWN = "unknown"
 
 
 def draw_header(view: View) -> None:
-    """Draw the name of the page, how fresh it is, and which cameras are down."""
+    """Draw the name of the page, how fresh it is, and which cameras are down.
+
+    Raises WrongPeriod, since this part of the page explains why there are no figures.
+    """
     page.show_header(view, "Overview")
+    queries.ask(view.settings, view.selection).timeline()
 
 
 def draw_figures(view: View) -> None:
@@ -35,10 +40,14 @@ def draw_figures(view: View) -> None:
     timeline, trend = queries.read_figures(settings, view.actor, question)
     days = view.selection.shift_days(timeline.now, timeline.zone)
     earlier = queries.read_earlier(settings, view.actor, question, days) if days else None
-    draw_tiles(trend, earlier, view.status.cameras, settings)
+    change = queries.read_visit_change(settings, view.actor, question, days) if days else None
+    chosen = view.selection.cameras
+    cameras = [each for each in view.status.cameras if chosen is None or each.camera_id in chosen]
+    draw_tiles(trend, visits_detail(trend, timeline, change), earlier, cameras)
     if days:
         st.caption(
-            f"Changes are against the same time {comparison_text(days)}, on the same weekdays.",
+            f"Changes are against the same time {comparison_text(days)}, on the same weekdays; that of "
+            "visits is over the time whose visits can be shown on both sides."
         )
     if trend.whole.state is not State.SHOWN:
         notices.show_no_figures(trend.whole.state, settings.suppress_below)
@@ -49,7 +58,7 @@ def draw_figures(view: View) -> None:
     with left:
         draw_genders(trend, timeline, zone, settings)
     with right:
-        draw_mood(trend, timeline, zone)
+        draw_mood(trend, timeline, zone, settings)
     if days:
         changes.show_changes(view, question, days)
     if view.status.simulated:
@@ -59,12 +68,14 @@ def draw_figures(view: View) -> None:
         )
 
 
-def draw_tiles(
-    trend: Trend, earlier: Trend | None, cameras: Sequence[CameraStatus], settings: Settings
-) -> None:
-    """The figures of the whole period, each with its course and its change."""
+def draw_tiles(trend: Trend, visits: str, earlier: Trend | None, cameras: Sequence[CameraStatus]) -> None:
+    """The figures of the whole period, each with its course and its change.
+
+    `visits` is what is written below the number of visits.
+    """
     whole, before = trend.whole, earlier.whole if earlier else None
-    few = f"< {settings.suppress_below}" if whole.state is State.SUPPRESSED else None
+    # Not "fewer than k": that is what each day or group of minutes may have, and the period more.
+    hidden = "hidden" if whole.state is State.SUPPRESSED else None
     labelled = {label: share for label, share in whole.expressions.items() if label != _UNKNOWN}
     top = max(labelled, key=lambda label: labelled[label].value, default=None)
     expected = [camera for camera in cameras if camera.condition.expected]
@@ -75,8 +86,8 @@ def draw_tiles(
         [
             Tile(
                 "Visits",
-                few if whole.visits is None else formats.count(whole.visits),
-                change_in_percent(whole.visits, before.visits if before else None) or "faces, not people",
+                hidden if whole.visits is None else formats.count(whole.visits),
+                visits,
                 definitions.VISITS,
                 sparkline(trend, lambda figures: figures.visits),
             ),
@@ -133,6 +144,9 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
         subtitle = f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}"
         help_text = with_suppression(definitions.EXPRESSION_MIX, view.settings)
         components.show_heading("Estimated expression", subtitle, help_text)
+        if missing := why_no_expressions(trend.whole, view.settings.suppress_below):
+            st.caption(missing)
+            return
         wide, narrow = st.columns([62, 38], gap="large")
         with wide:
             drawings.show_chart(
@@ -164,9 +178,8 @@ def draw_genders(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Set
             f"share of labelled visits, by {scale.slot_name}",
             with_suppression(definitions.GENDER_MIX, settings),
         )
-        if trend.whole.gender_unknown is None:
-            k = settings.suppress_below
-            st.caption(f"Too few labelled visits to show: figures appear from {k} labelled visits on.")
+        if missing := why_no_genders(trend.whole, settings.suppress_below):
+            st.caption(missing)
             return
         drawings.show_chart(
             trend,
@@ -178,16 +191,20 @@ def draw_genders(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Set
             lambda: charts.shares_of_period(trend.whole.genders, GENDERS, row_height=28),
             "Perceived gender of the period",
         )
-        st.caption(f"Not labelled: {formats.percent(trend.whole.gender_unknown.value)} of visits")
+        if trend.whole.gender_unknown:
+            st.caption(f"Not labelled: {formats.percent(trend.whole.gender_unknown.value)} of visits")
 
 
-def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo) -> None:
+def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Settings) -> None:
     """The mood index over time."""
     scale = scale_of(timeline)
     with st.container(border=True, height="stretch"):
         components.show_heading(
             "Mood index", f"mean and 95 % interval, by {scale.slot_name}", definitions.MOOD_INDEX
         )
+        if missing := why_no_expressions(trend.whole, settings.suppress_below):
+            st.caption(missing)
+            return
         drawings.show_chart(
             trend, lambda: charts.mood_over_time(trend.slots, zone, scale), "Mood index over time"
         )

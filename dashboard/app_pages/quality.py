@@ -97,8 +97,6 @@ def draw_cameras(view: View, question: queries.Question) -> None:
 def draw_classes(view: View, question: queries.Question) -> None:
     """Visits by face size and by the model's confidence."""
     classes = queries.read_visit_classes(view.settings, view.actor, question)
-    hidden = f", {classes.hidden_days} hidden" if classes.hidden_days else ""
-    about = f"full days (UTC): {classes.days} counted{hidden}"
     left, right = st.columns(2)
     parts = (
         (left, "Face size", classes.sizes, edge_labels(SIZE_EDGES, " px"), 2, definitions.FACE_SIZES),
@@ -111,11 +109,13 @@ def draw_classes(view: View, question: queries.Question) -> None:
             definitions.CONFIDENCE,
         ),
     )
-    for column, title, counts, labels, faint, help_text in parts:
+    for column, title, found, labels, faint, help_text in parts:
+        hidden = f", {found.hidden_days} hidden" if found.hidden_days else ""
+        about = f"full days (UTC): {found.days} counted{hidden}"
         with column, st.container(border=True, height="stretch"):
             components.show_heading(title, about, help_text)
-            if sum(counts):
-                st.html(quality_tables.class_bars(counts, labels, faint))
+            if sum(found.counts):
+                st.html(quality_tables.class_bars(found.counts, labels, faint))
             else:
                 st.caption(
                     f"No full day with at least {view.settings.suppress_below} visits in this period. Choose "

@@ -8,7 +8,20 @@ import streamlit as st
 from typing_extensions import TypedDict, Unpack
 
 from common.timezones import open_timezone
-from dashboard import charts, components, drawings, exports, notices, page, queries, theme, trend_charts
+from dashboard import (
+    charts,
+    components,
+    drawings,
+    exports,
+    formats,
+    notices,
+    page,
+    pattern_tables,
+    queries,
+    theme,
+    trend_charts,
+)
+from dashboard.missing_estimates import SWITCHED_OFF, why_no_expressions, why_no_genders
 from dashboard.page import View
 from dashboard.queries import Question
 from dashboard.scales import Scale, scale_of
@@ -42,8 +55,8 @@ def draw_page(view: View) -> None:
         return
     zone, scale = open_timezone(view.settings.timezone), scale_of(timeline)
     draw_expressions(view, timeline, trend, zone, scale)
-    draw_each_expression(trend, zone, scale)
-    draw_other_figures(trend, zone, scale)
+    draw_each_expression(view, trend, zone, scale)
+    draw_other_figures(view, trend, zone, scale)
     draw_patterns(view, question)
     exports.show_downloads(view, timeline, trend)
 
@@ -76,6 +89,9 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
             f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}",
             definitions.EXPRESSION_MIX,
         )
+        if missing := why_no_expressions(trend.whole, view.settings.suppress_below):
+            st.caption(missing)
+            return
         drawings.show_chart(
             trend,
             lambda: charts.expressions_over_time(trend.slots, zone, scale, events),
@@ -84,8 +100,10 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
         )
 
 
-def draw_each_expression(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
-    """Each expression on its own, all with one axis."""
+def draw_each_expression(view: View, trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
+    """Each expression on its own, all with one axis; nothing where the chart above has none."""
+    if why_no_expressions(trend.whole, view.settings.suppress_below):
+        return
     top = trend_charts.highest(trend.slots, theme.EXPRESSIONS)
     with st.container(border=True):
         components.show_heading(
@@ -112,18 +130,22 @@ def draw_each_expression(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
                     )
 
 
-def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
+def draw_other_figures(view: View, trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
     """Visits, mood, dwell, engagement and perceived gender."""
+    k = view.settings.suppress_below
     by = f"by {scale.slot_name}"
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
-        components.show_heading("Visits", f"number, {by}; faint: still running", definitions.VISITS)
+        components.show_heading("Visits", f"number, {by}; faint: not a full slot", definitions.VISITS)
         drawings.show_chart(
             trend, lambda: trend_charts.visits_over_time(trend.slots, zone, scale), "Visits over time"
         )
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Mood index", f"mean with 95 % interval, {by}", definitions.MOOD_INDEX)
-        show_line("Mood index over time", trend, zone, scale, lambda figures: figures.mood, signed=True)
+        if missing := why_no_expressions(trend.whole, k):
+            st.caption(missing)
+        else:
+            show_line("Mood index over time", trend, zone, scale, lambda figures: figures.mood, signed=True)
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
@@ -144,6 +166,9 @@ def draw_other_figures(trend: Trend, zone: ZoneInfo, scale: Scale) -> None:
             f"share of women among labelled visits with 95 % interval, {by}",
             definitions.GENDER_MIX,
         )
+        if missing := why_no_genders(trend.whole, k):
+            st.caption(missing)
+            return
         show_line(
             "Share of perceived women over time",
             trend,
@@ -173,16 +198,34 @@ def draw_patterns(view: View, question: Question) -> None:
         most = max((each.rate for each in week if each.rate is not None), default=0.0)
         darkest = f", the darkest {most:,.1f}" if most else ""
         components.show_heading(
-            "Hours of the week", f"visits per observed hour{darkest}", definitions.HOURS_OF_WEEK
+            "Hours of the week", f"visits per camera and hour{darkest}", definitions.HOURS_OF_WEEK
         )
-        drawings.show_chart(week, lambda: trend_charts.week_heat_map(week), "Visits by weekday and hour")
+        drawings.show_chart(
+            week,
+            lambda: trend_charts.week_heat_map(week),
+            "Visits by weekday and hour; the table below has the numbers",
+        )
+        with st.expander("Hours of the week as numbers"):
+            st.html(pattern_tables.hours_of_week(week))
+            st.caption(f"{pattern_tables.FEW}: too few to show. {formats.NO_VALUE}: not observed.")
     with right, st.container(border=True, height="stretch"):
         components.show_heading("Expression by perceived gender", "share of visits", definitions.CROSS)
         mixes = queries.read_expressions_by_gender(view.settings, view.actor, question)
+        if not any(mix.visits != 0 for mix in mixes):
+            st.caption(SWITCHED_OFF)
+            return
         drawings.show_chart(
-            mixes, lambda: trend_charts.expressions_by_gender(mixes), "Expressions by perceived gender"
+            mixes,
+            lambda: trend_charts.expressions_by_gender(mixes),
+            "Expressions by perceived gender; the table below has the numbers",
         )
         components.show_series(theme.EXPRESSIONS)
+        with st.expander("Expression by perceived gender as numbers"):
+            st.html(pattern_tables.expressions_by_gender(mixes))
+            st.caption(
+                f"Share of visits with 95 % interval. {pattern_tables.FEW}: too few to show. "
+                f"{formats.NO_VALUE}: nobody."
+            )
 
 
 page.show(draw_page, least_s=page.SLOWLY_S)

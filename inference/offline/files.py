@@ -46,12 +46,14 @@ def find_files(paths: Sequence[Path], exclude: Path | None = None) -> FoundFiles
     """The files among `paths` and all pictures and videos in the folders among them, sorted by folder.
 
     What a file is is told by its content. In folders, numbers in names are sorted by value; hidden files,
-    stores of thumbnails and the folder `exclude` are skipped. Raises InputError if a path does not exist or
-    if nothing is found.
+    stores of thumbnails and the folder `exclude` are skipped, and named pipes and devices are not read.
+    Raises InputError if a path does not exist or is neither a file nor a folder, or if nothing is found.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
+        if not path.is_dir() and _is_stream(path):
+            raise InputError(f"{path}: neither a file nor a folder; save the pictures in a file first")
     found: dict[Path, tuple[Path, Kind]] = {}
     others = 0
     for path in paths:
@@ -59,7 +61,9 @@ def find_files(paths: Sequence[Path], exclude: Path | None = None) -> FoundFiles
             real = file.resolve()
             if real in found:
                 continue
-            kind = find_kind(file) or _meant_kind(file) or (None if path.is_dir() else Kind.PICTURE)
+            kind = None
+            if not _is_stream(file):
+                kind = find_kind(file) or _meant_kind(file) or (None if path.is_dir() else Kind.PICTURE)
             if kind:
                 found[real] = file, kind
             else:
@@ -72,6 +76,11 @@ def find_files(paths: Sequence[Path], exclude: Path | None = None) -> FoundFiles
         InputFile(file, str(file), _relative_path(real, top), kind) for real, (file, kind) in found.items()
     ]
     return FoundFiles(files, others)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether what is at a path is no file, such as a named pipe: opening it waits for who writes into it."""
+    return path.exists() and not path.is_file()
 
 
 def _meant_kind(path: Path) -> Kind | None:

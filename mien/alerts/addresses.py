@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlsplit
 
 from common.addresses import as_host
 
@@ -13,11 +13,13 @@ SHORTEST_SECRET = 16
 _WEBHOOK_PORTS = {"http": 80, "https": 443}
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _LONGEST_TOPIC = 200
+_KEPT = "/?%:@!$&'()*+,;=[]~"
+"""Characters that have a meaning in a path and a query, or are percent-encoded already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a receiver listens; `path` may contain a secret."""
+    """Where a receiver listens; `host` is in ASCII (IDNA), and `path` may contain a secret."""
 
     scheme: str
     host: str
@@ -38,7 +40,7 @@ def _parse(url: str, ports: dict[str, int], encrypted: str) -> Address:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
     except ValueError:
         raise ValueError("expected an address with a host and a port") from None
     if parts.scheme not in ports or not host:
@@ -52,8 +54,12 @@ def _parse(url: str, ports: dict[str, int], encrypted: str) -> Address:
 
 
 def parse_webhook(url: str) -> Address:
-    """Read the address of a webhook. Raises ValueError, whose message does not contain it."""
-    return _parse(url, _WEBHOOK_PORTS, "https")
+    """Read the address of a webhook; what a request line cannot hold in its path is percent-encoded.
+
+    Raises ValueError, whose message does not contain the address.
+    """
+    address = _parse(url, _WEBHOOK_PORTS, "https")
+    return replace(address, path=quote(address.path, safe=_KEPT))
 
 
 def parse_mqtt(url: str) -> Address:

@@ -156,11 +156,13 @@ def _describe(compared: Compared, comparison: Comparison, rule: AlertRule) -> st
     found = compared.difference
     assert found  # A clear verdict has a difference.
     days = rule.minutes // DAY_MINUTES
+    count = len(comparison.left_out)
+    left_out = f"; cameras left out, since not scheduled on both sides: {count}" if count else ""
     return (
         f"{compared.measure.name.lower()} {compared.verdict}: {found.a:.1f} in the last {days} days, "
         f"{found.b:.1f} expected from the same weekdays and hours of the {BASELINE_DAYS} days before "
         f"(difference {found.value:+.1f}, 95 % interval {found.low:+.1f} to {found.high:+.1f}; "
-        f"{comparison.a.visits} and {comparison.b.visits} visits)"
+        f"{comparison.a.visits} and {comparison.b.visits} visits{left_out})"
     )
 
 

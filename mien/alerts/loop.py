@@ -7,6 +7,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -79,10 +80,13 @@ def create_receivers(settings: Settings) -> list[Receiver]:
 
 
 @contextmanager
-def send_alerts(engine: Database, settings: Settings, metrics: Metrics) -> Iterator[None]:
+def send_alerts(
+    engine: Database, settings: Settings, metrics: Metrics, stop: threading.Event
+) -> Iterator[None]:
     """Judge rules and send alerts in a thread while the block runs; nothing without a receiver.
 
-    Raises SettingsError where a receiver is incomplete.
+    `stop` is set where an unexpected exception ends the thread, so that the process ends as well, and the
+    exception is raised at the end of the block. Raises SettingsError where a receiver is incomplete.
     """
     receivers = create_receivers(settings)
     if not receivers:
@@ -91,14 +95,26 @@ def send_alerts(engine: Database, settings: Settings, metrics: Metrics) -> Itera
     loop = AlertLoop(
         engine, receivers, Rules(settings.suppress_below, open_timezone(settings.timezone)), metrics
     )
-    stop = threading.Event()
-    thread = threading.Thread(target=loop.run, args=(stop,), name="alerts", daemon=True)
+    ended, outcome = threading.Event(), Future[None]()
+
+    def run() -> None:
+        try:
+            loop.run(ended)
+            outcome.set_result(None)
+        except BaseException as error:
+            outcome.set_exception(error)
+            stop.set()
+            raise
+
+    thread = threading.Thread(target=run, name="alerts", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        stop.set()
+        ended.set()
         thread.join(_STOP_S)
+        if outcome.done():
+            outcome.result()
 
 
 @dataclass(slots=True)
@@ -139,12 +155,10 @@ class AlertLoop:
         shown = json.dumps({each.channel: each.shown[:200] for each in receivers})
         self._lease = TaskLease(engine, TASK, shown, LEASE_S)
         self._judged: dict[str, _Judged] = {}
+        self._holds = False
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; while the database is unavailable, wait for it."""
-        with suppress(DatabaseError):  # They stay on the page as waiting.
-            if self._lease.hold():
-                fail_other_channels(self._engine, self._receivers, self._clock())
         while not stop.is_set():
             try:
                 self.work_once(stop)
@@ -159,7 +173,7 @@ class AlertLoop:
 
         Raises DatabaseError.
         """
-        if not self._lease.hold():
+        if not self._hold():
             self._metrics.alerts_firing.set(0)
             return False
         self._judge()
@@ -167,10 +181,20 @@ class AlertLoop:
             self._send_due(receiver, stop)
         return True
 
+    def _hold(self) -> bool:
+        """Take or renew the lease; False where another process holds it."""
+        held, self._holds = self._holds, False
+        if not self._lease.hold():
+            return False
+        if not held:  # The process that sent before may have had other receivers.
+            fail_other_channels(self._engine, self._receivers, self._clock())
+        self._holds = True
+        return True
+
     def _send_due(self, receiver: Receiver, stop: threading.Event) -> None:
         """Send what is due until an attempt fails: judging does not wait for a receiver that hangs."""
         for delivery in read_due(self._engine, receiver.channel, self._clock()):
-            if stop.is_set() or not self._lease.hold() or not self._deliver(receiver, delivery):
+            if stop.is_set() or not self._hold() or not self._deliver(receiver, delivery):
                 return
 
     def _judge(self) -> None:
@@ -218,19 +242,27 @@ class AlertLoop:
         return replace(self._rules, suppress_below=max(self._rules.suppress_below, chosen))
 
     def _deliver(self, receiver: Receiver, delivery: Delivery) -> bool:
-        error, retry_at = None, None
+        """Make one attempt; whether it succeeded. An unexpected exception is a failed attempt, too."""
+        error: str | None = "the attempt ended unexpectedly: see the log"
         try:
             receiver.send(delivery.id, delivery.body.encode())
+            error = None
         except DeliveryError as failure:
             error = str(failure)
-            if delivery.attempts + 1 < MOST_ATTEMPTS:
-                retry_at = self._clock() + round(back_off_s(delivery.attempts) * MICROSECONDS)
+        finally:
+            self._note(delivery, error)
+        return error is None
+
+    def _note(self, delivery: Delivery, error: str | None) -> None:
+        """Store the outcome of an attempt, and when the next one is due."""
+        retry_at = None
+        if error is not None and delivery.attempts + 1 < MOST_ATTEMPTS:
+            retry_at = self._clock() + round(back_off_s(delivery.attempts) * MICROSECONDS)
         outcome = "delivered" if error is None else "retried" if retry_at else "failed"
         if error:
             _log.warning("alert %s by %s %s: %s", delivery.id, delivery.channel, outcome, error)
         self._metrics.alert_deliveries.labels(delivery.channel, outcome).inc()
         note_attempt(self._engine, delivery, self._clock(), error, retry_at)
-        return error is None
 
 
 def back_off_s(attempts: int) -> float:

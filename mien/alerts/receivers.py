@@ -1,17 +1,17 @@
 """Receivers of alerts: what a webhook and an MQTT broker have in common.
 
 A message goes to the configured address alone: the name is resolved once for each attempt, its addresses are
-judged, the connection is made to one of these, and neither redirects nor proxies are followed.
+judged, the connection is made to the first of these that accepts one, and neither redirects nor proxies are
+followed.
 """
 
 from __future__ import annotations
 
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-from ingest.address_policy import AddressPolicy, parse_networks
+from ingest.address_policy import DEFAULT_POLICY, AddressPolicy, parse_networks
 from ingest.errors import IngestError
 from mien.alerts.addresses import Address
 
@@ -44,22 +44,32 @@ class Receiver(Protocol):
         """
 
 
-def judge_address(address: Address) -> str:
-    """The IP address to connect to now.
+def judge_addresses(address: Address) -> tuple[str, ...]:
+    """The IP addresses of which one is to be connected to now, at least one, in the order of the resolver.
 
     Raises DeliveryError where the name cannot be resolved, leads to an address that is never allowed, or to
     another network without encryption.
     """
     try:
-        found = _POLICY.judge(address.host, address.port)[0]
+        found = _POLICY.judge(address.host, address.port)
     except IngestError:
         raise DeliveryError(
             f"{address.origin}: cannot be resolved, or leads to an address that is not allowed"
         ) from None
-    target = ip_address(found)
-    if not address.encrypted and not (target.is_private or target.is_loopback):
-        raise DeliveryError(f"{address.origin}: is outside of private networks and not encrypted; use TLS")
-    return found
+    if address.encrypted:
+        return found
+    if private := tuple(each for each in found if _is_private(each, address.port)):
+        return private
+    raise DeliveryError(f"{address.origin}: is outside of private networks and not encrypted; use TLS")
+
+
+def _is_private(place: str, port: int) -> bool:
+    """Whether an IP address is in a private network, or of this machine (`DEFAULT_NETWORKS`)."""
+    try:
+        DEFAULT_POLICY.judge(place, port)
+    except IngestError:
+        return False
+    return True
 
 
 def tls_context(authorities: Path | None) -> ssl.SSLContext:

@@ -13,13 +13,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from typing_extensions import override
 
+from ingest.deadline import Deadline
+from ingest.network import connect_to_first
 from mien.alerts.addresses import Address
-from mien.alerts.receivers import ATTEMPT_S, DeliveryError, Receiver, explain, judge_address
+from mien.alerts.receivers import ATTEMPT_S, DeliveryError, Receiver, explain, judge_addresses
 
 ID, TIMESTAMP, SIGNATURE = "Mien-Id", "Mien-Timestamp", "Mien-Signature"
 """The headers of a request; docs/operations.md shows how to verify the signature."""
@@ -68,9 +70,9 @@ class Webhook(Receiver):
 
     @override
     def send(self, message_id: str, body: bytes) -> None:
-        target = judge_address(self._address)
+        places = judge_addresses(self._address)
         try:
-            status = self._post(target, message_id, body)
+            status = self._post(places, message_id, body)
         except OSError as error:
             raise DeliveryError(f"{self.shown}: {explain(error)}") from None
         except http.client.HTTPException as error:
@@ -80,32 +82,15 @@ class Webhook(Receiver):
         if not 200 <= status < 300:
             raise DeliveryError(f"{self.shown}: answered {status}")
 
-    def _post(self, target: str, message_id: str, body: bytes) -> int:
-        deadline = time.monotonic() + self._attempt_s
-        raw = socket.create_connection((target, self._address.port), self._attempt_s)
-        # Limits the whole attempt: a receiver that sends a byte now and then resets every other limit.
-        expired = threading.Event()
-        guard = threading.Timer(max(deadline - time.monotonic(), 0), _abort, (raw, expired))
-        guard.daemon = True
-        guard.start()
-        connection: socket.socket = raw
-        try:
+    def _post(self, places: Sequence[str], message_id: str, body: bytes) -> int:
+        deadline = Deadline(self._attempt_s)
+        with _limited(connect_to_first(places, self._address.port, deadline), deadline) as connection:
             if self._address.encrypted:
-                connection = self._context.wrap_socket(raw, server_hostname=self._address.host)
+                connection.start_tls(self._context, self._address.host)
             client = http.client.HTTPConnection(self._address.host, self._address.port)
-            client.sock = connection  # Neither a look-up nor a proxy: the address was judged.
+            client.sock = connection.socket  # Neither a look-up nor a proxy: the addresses were judged.
             client.request("POST", self._address.path, body, self._headers(message_id, body))
-            status = client.getresponse().status  # The body of the answer is not read.
-            if expired.is_set():
-                raise TimeoutError  # The client takes an answer that was cut off for a short one.
-            return status
-        except (OSError, http.client.HTTPException):
-            if expired.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            guard.cancel()
-            connection.close()
+            return client.getresponse().status  # The body of the answer is not read.
 
     def _headers(self, message_id: str, body: bytes) -> dict[str, str]:
         timestamp = f"{self._clock():.0f}"
@@ -119,7 +104,50 @@ class Webhook(Receiver):
         }
 
 
-def _abort(connection: socket.socket, expired: threading.Event) -> None:
-    expired.set()
-    with suppress(OSError):  # It has ended already.
-        connection.shutdown(socket.SHUT_RDWR)
+class _Connection:
+    """A connection that another thread may abort; `socket` is the one in use, with TLS once that started."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self.socket = raw
+        self._aborted = threading.Event()
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Start TLS to a host of that name. Raises OSError where the handshake fails or was aborted."""
+        # Before the handshake, because `wrap_socket` leaves nothing of the raw socket to be aborted.
+        secured = context.wrap_socket(self.socket, server_hostname=host, do_handshake_on_connect=False)
+        self.socket = secured
+        self.check()
+        secured.do_handshake()
+
+    def abort(self) -> None:
+        """End the connection; a thread that waits for it continues."""
+        self._aborted.set()
+        with suppress(OSError):  # It has ended already.
+            # Not the method of TLS, after which the other thread would send without encryption.
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """Raise TimeoutError where the connection was aborted."""
+        if self._aborted.is_set():
+            raise TimeoutError
+
+
+@contextmanager
+def _limited(raw: socket.socket, deadline: Deadline) -> Iterator[_Connection]:
+    """A connection that is aborted at the deadline, which is then a TimeoutError, and closed after the block.
+
+    It limits the whole attempt: a receiver that sends a byte now and then resets every other limit.
+    """
+    connection = _Connection(raw)
+    guard = threading.Timer(deadline.left(), connection.abort)
+    guard.daemon = True
+    guard.start()
+    try:
+        yield connection
+        connection.check()  # The client takes an answer that was cut off for a short one.
+    except (OSError, http.client.HTTPException):
+        connection.check()
+        raise
+    finally:
+        guard.cancel()
+        connection.socket.close()

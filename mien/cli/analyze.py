@@ -53,6 +53,13 @@ def analyze(
             "--thorough", help="Find small faces in pictures of more than 640 pixels: many times slower."
         ),
     ] = False,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="ONNX file of another detector, such as `mien train detector export-teacher` writes.",
+        ),
+    ] = None,
     every: Annotated[
         float,
         typer.Option(
@@ -64,7 +71,7 @@ def analyze(
 
     Prints a table. Exit code 1: a file could not be read; all others were analysed.
     """
-    from inference.errors import OutputError
+    from inference.errors import InputError, OutputError
     from inference.offline.analyse_files import FaceAnalyser
     from inference.offline.copies import AnnotatedCopies
     from inference.offline.files import find_files
@@ -76,6 +83,11 @@ def analyze(
         raise OutputError(
             "--blur hides faces in annotated copies: name a folder for them with --annotate DIR"
         )
+    if faces and detector is not None:
+        raise InputError(
+            f"--detector {detector}: with --faces each picture is one face and none is looked for; "
+            "leave one of the two out"
+        )
     if out:
         check_suffix(out)
     found = find_files(paths, exclude=annotate)
@@ -84,7 +96,7 @@ def analyze(
         raise OutputError(f"{out}: would overwrite a file to be read")
     classifier = create_classifier()
     create = create_thorough_detector if thorough else create_detector
-    analyser = FaceAnalyser(classifier, None if faces else create())
+    analyser = FaceAnalyser(classifier, None if faces else create(detector))
     with RecordFile(out, classifier.expression_head.labels) if out else nullcontext() as records:
         summaries = list(_analysed(found.files, analyser, every, copies, records))
     console = Console()
@@ -145,7 +157,7 @@ def _progress() -> Progress:
     """A progress bar on standard error; none where no terminal is attached."""
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

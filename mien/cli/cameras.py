@@ -161,8 +161,8 @@ def check_camera(
 ) -> None:
     """Read a camera for some seconds and check its frame rate, brightness and face sizes. Stores nothing.
 
-    The regions that are masked are left out. Exit code 1: it delivers no picture, or none that can be
-    analysed.
+    The regions that are masked are left out, and faces are searched as they are for this camera: thoroughly
+    or not. Exit code 1: it delivers no picture, or none that can be analysed.
     """
     import json
 
@@ -175,13 +175,15 @@ def check_camera(
     with open_registry(settings) as registry:
         known = {row.id: row for row in registry.cameras()}.get(camera)
     source, masks = (known.source, known.masks) if known else (camera, ())
-    report = probe(source, seconds, create_source_rules(settings), masks)
+    thorough = known is not None and known.thorough
+    report = probe(source, seconds, create_source_rules(settings), masks, thorough=thorough)
     console = Console()
     verdicts = judge(report)
     if as_json:
         print(json.dumps(to_json(report)))  # noqa: T201 - for programs
     for fine, line in () if as_json else verdicts:
-        console.print(f"[{'green' if fine else 'red'}]{'ok' if fine else 'no'}[/]  {line}", highlight=False)
+        mark = "[green]ok[/]" if fine else "[red]no[/]"
+        console.print(f"{mark}  {escape(line)}", highlight=False)
     if not all(fine for fine, _ in verdicts):
         raise typer.Exit(UNUSABLE)
 

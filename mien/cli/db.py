@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mien.cli.options import Config, Database
 
@@ -122,9 +123,9 @@ def maintain_database(
 
     with _opened(config, database) as (engine, settings):
 
-        def maintain_once() -> None:
-            done = maintain(engine, read_retention(engine, settings), wall_clock_us())
-            hours = roll_up(engine, wall_clock_us(), settings.timezone)
+        def maintain_once(progress: Callable[[], None] = lambda: None) -> None:
+            done = maintain(engine, read_retention(engine, settings), wall_clock_us(), progress)
+            hours = roll_up(engine, wall_clock_us(), settings.timezone, lambda _: progress())
             _print(
                 _format_rows("deleted", done.deleted),
                 *_format_days(done.created),
@@ -192,7 +193,8 @@ def check(config: Config = None, database: Database = None) -> None:
     console = Console()
     for each in findings:
         mark = "[green]ok[/]" if each.passed else "[red]no[/]"
-        console.print(f"{mark}  {each.subject}: {each.details}", highlight=False, soft_wrap=True)
+        line = escape(f"{each.subject}: {each.details}")
+        console.print(f"{mark}  {line}", highlight=False, soft_wrap=True)
     if not all(each.passed for each in findings):
         raise typer.Exit(UNSOUND)
 

@@ -58,9 +58,8 @@ def demo(
 
 def _seed(settings: Settings, console: Console) -> None:
     """Store a simulated history of the demo's cameras where the database has no visits yet."""
-    from zoneinfo import ZoneInfo
-
     from common.clock import wall_clock_us
+    from common.timezones import open_timezone
     from mien.wiring.registry import open_settings_database
     from storage.local_time import date_of
     from storage.registry import CameraRegistry
@@ -74,7 +73,7 @@ def _seed(settings: Settings, console: Console) -> None:
             return
         console.print("Simulating a history of 13 weeks ...", highlight=False)
         now = wall_clock_us()
-        today = date_of(now, ZoneInfo(settings.timezone))
+        today = date_of(now, open_timezone(settings.timezone))
         scenario = create_demo_scenario(list(CAMERAS.items()), SITE, HISTORY_DAYS, today)
         load_history(engine, scenario, settings.timezone, now)
     finally:

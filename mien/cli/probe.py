@@ -19,13 +19,16 @@ from inference.annotation.live_picture import draw_live_picture, encode_jpeg
 from inference.detector import LONGEST_SIDE, Faces, scale_of
 from inference.look import Look
 from inference.recall_by_size import RecallBySize
+from inference.thorough import TILE
 from ingest.camera_source import UndecodedPicture
 from ingest.cameras import CameraPolicy
+from ingest.encoding import LONGEST_SIDE as LONGEST_PUBLISHED
+from ingest.encoding import to_gray
 from ingest.policy import PolicyInForce
 from ingest.sources import SourceRules, open_source
 from media.errors import ImageError
 from media.native import configure_opencv
-from mien.wiring.models import create_detector
+from mien.wiring.models import create_detector, create_thorough_detector
 from mien.wiring.previews import BLUR_FROM
 
 _DARK, _BRIGHT = 40, 215
@@ -42,6 +45,11 @@ _DARK_FACE = 60
 """Mean grey below which a face counts as dark in the detector's card, which finds half of these."""
 _LEAST_FPS = 2.0
 _SEARCH_EVERY = 5
+_MOST_SEARCHED = 16
+"""Pictures in which faces are searched, after the camera has been read: the search takes longer than the
+reading, which would then seem slow."""
+_MOST_SEARCHED_THOROUGHLY = 6
+"""The same for a thorough camera: its large pictures take seconds each."""
 _WARM_UP = 1.0
 """Seconds at the start that do not count for the rate: a camera first sends what it has in store."""
 
@@ -61,6 +69,7 @@ class Verdict(StrEnum):
 class Report:
     """Size, number and duration of the pictures, their mean greys, sizes in pixels and mean greys of faces.
 
+    `thorough` says whether faces are searched in unreduced tiles, too, and not in the reduced picture alone.
     `shown` is the picture with the most faces, the latest of several, with the masked regions blanked.
     `arrivals` are the seconds from the start at which pictures arrived, `damaged` is how many could not be
     decoded, `damage` why the first could not.
@@ -70,6 +79,7 @@ class Report:
     height: int = 0
     pictures: int = 0
     seconds: float = 0.0
+    thorough: bool = False
     greys: list[float] = field(default_factory=list)
     faces: list[float] = field(default_factory=list)
     face_greys: list[float] = field(default_factory=list)
@@ -78,6 +88,8 @@ class Report:
     arrivals: list[float] = field(default_factory=list)
     damaged: int = 0
     damage: str = ""
+    _samples: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    _sample_every: int = _SEARCH_EVERY
 
     @property
     def fps(self) -> float:
@@ -88,30 +100,47 @@ class Report:
 
     @property
     def scale(self) -> float:
-        """The factor by which the detector scales these pictures."""
+        """The factor by which a face of these pictures is scaled for the detector."""
+        longest = max(self.height, self.width)
+        if self.thorough and longest > TILE:
+            return min(1.0, LONGEST_PUBLISHED / longest)
         return scale_of(self.height, self.width, LONGEST_SIDE)
 
-    def add(self, gray: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Faces]) -> None:
-        """Add one grey picture (height, width) uint8; faces are detected in every fifth."""
-        if self.pictures % _SEARCH_EVERY == 0:
-            boxes = detect(gray).boxes
-            self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
-            self.face_greys.extend(_mean_grey(gray, box) for box in boxes)
-            if self.shown is None or len(boxes) >= self.faces_shown:
-                self.shown, self.faces_shown = gray, len(boxes)
+    def add(self, gray: NDArray[np.uint8]) -> None:
+        """Add one grey picture (height, width) uint8; some are kept for `search`, spread over the time."""
+        if self.pictures % self._sample_every == 0:
+            if len(self._samples) == (_MOST_SEARCHED_THOROUGHLY if self.thorough else _MOST_SEARCHED):
+                self._samples = self._samples[::2]
+                self._sample_every *= 2
+            if self.pictures % self._sample_every == 0:
+                self._samples.append(gray)
         self.pictures += 1
         self.height, self.width = gray.shape
         self.greys.append(float(gray.mean()))
 
+    def search(self, detect: Callable[[NDArray[np.uint8]], Faces]) -> None:
+        """Detect the faces of the pictures that were kept, as large as workers get them."""
+        for gray in self._samples:
+            published = to_gray(gray, LONGEST_PUBLISHED)
+            boxes = detect(published).boxes * np.float32(gray.shape[1] / published.shape[1])
+            self.faces.extend(np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist())
+            self.face_greys.extend(_mean_grey(gray, box) for box in boxes)
+            if self.shown is None or len(boxes) >= self.faces_shown:
+                self.shown, self.faces_shown = gray, len(boxes)
+        self._samples = []
 
-def probe(source: str, seconds: float, rules: SourceRules, masks: Masks = ()) -> Report:
+
+def probe(
+    source: str, seconds: float, rules: SourceRules, masks: Masks = (), *, thorough: bool = False
+) -> Report:
     """Read a source for some seconds, without its masked regions; nothing is stored.
 
-    Raises IngestError where it cannot be opened or breaks.
+    Faces are searched as workers search those of a camera with this value of `thorough`. Raises IngestError
+    where the source cannot be opened or breaks.
     """
     configure_opencv()
-    detector = create_detector()
-    report = Report()
+    detector = create_thorough_detector() if thorough else create_detector()
+    report = Report(thorough=thorough)
     policy = PolicyInForce(CameraPolicy(masks))
     opened = open_source(rules.expand(whole_source(source)), policy=rules.policy)
     try:
@@ -129,9 +158,10 @@ def probe(source: str, seconds: float, rules: SourceRules, masks: Masks = ()) ->
                 report.damaged += 1
                 report.damage = report.damage or str(error)
             else:
-                report.add(policy.blank(gray), detector.detect)
+                report.add(policy.blank(gray))
     finally:
         opened.close()
+    report.search(detector.detect)
     return report
 
 
@@ -157,6 +187,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "verdict": find_verdict(report).value,
         "width": report.width,
         "height": report.height,
+        "thorough": report.thorough,
         "fps": round(report.fps, 2),
         "brightness": round(float(np.mean(report.greys)) / 255, 3) if seen else None,
         "faces": len(report.faces),
@@ -188,7 +219,7 @@ def judge(report: Report) -> list[tuple[bool, str]]:
     fps = report.fps
     grey = float(np.mean(report.greys))
     lines = [
-        (True, f"{report.width} x {report.height} pixels"),
+        (True, f"{report.width} x {report.height} pixels; {_describe_search(report)}"),
         (fps >= _LEAST_FPS, f"{fps:.1f} pictures per second"),
         (_DARK <= grey <= _BRIGHT, f"mean brightness {grey / 2.55:.0f} %"),
     ]
@@ -199,6 +230,13 @@ def judge(report: Report) -> list[tuple[bool, str]]:
     else:
         lines.append((True, "no face was found; to check face sizes, let somebody look into the camera"))
     return lines
+
+
+def _describe_search(report: Report) -> str:
+    """The profile of the camera."""
+    if report.thorough:
+        return f"thorough: faces are searched in tiles of {TILE} pixels, too"
+    return f"not thorough: faces are searched in the picture scaled to at most {LONGEST_SIDE} pixels"
 
 
 def _judge_sizes(report: Report) -> list[tuple[bool, str]]:
@@ -212,8 +250,8 @@ def _judge_sizes(report: Report) -> list[tuple[bool, str]]:
         (size >= _SMALL, f"faces of {size:.0f} pixels{far}"),
         (
             share >= _LEAST_SHARE,
-            f"{seen:.0f} pixels in the detector's picture of {LONGEST_SIDE}: it finds {share:.0%} of such "
-            f"faces in a single picture{closer}",
+            f"{seen:.0f} pixels in the detector's {'tiles' if report.thorough else 'picture'} of "
+            f"{LONGEST_SIDE}: it finds {share:.0%} of such faces in a single picture{closer}",
         ),
     ]
 

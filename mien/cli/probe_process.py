@@ -29,7 +29,8 @@ def main() -> None:
     if request["from_browser"]:
         rules = replace(rules, policy=rules.policy.without_this_machine())
     try:
-        answer = to_json(probe(request["source"], request["seconds"], rules, make_masks(request["masks"])))
+        masks, thorough = make_masks(request["masks"]), request["thorough"]
+        answer = to_json(probe(request["source"], request["seconds"], rules, masks, thorough=thorough))
     except IngestError as error:
         answer = {"problem": describe_to_browser(error)}
     except MemoryError:

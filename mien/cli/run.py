@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mien.cli.options import Config, Database, Fps, Loop, NoDashboard, Port, Sources
 
@@ -89,4 +90,5 @@ def create_dashboard(settings: Settings) -> Dashboard:
 
 def print_address(url: str) -> None:
     """Print where the dashboard is shown."""
-    Console().print(f"Dashboard: [bold]{url}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)
+    shown = escape(url)  # An IPv6 address is in brackets.
+    Console().print(f"Dashboard: [bold]{shown}[/]   (Ctrl-C stops)", highlight=False, soft_wrap=True)

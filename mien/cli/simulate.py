@@ -30,9 +30,8 @@ def simulate(
 
     It is labelled as simulated wherever it is shown. Then `mien dashboard` shows it.
     """
-    from zoneinfo import ZoneInfo
-
     from common.clock import wall_clock_us
+    from common.timezones import open_timezone
     from mien.errors import SettingsError
     from mien.settings import load
     from mien.wiring.registry import open_settings_database
@@ -50,7 +49,7 @@ def simulate(
                 "another database or add --force"
             )
         now = wall_clock_us()
-        scenario = create_scenario(days, cameras, seed, date_of(now, ZoneInfo(settings.timezone)))
+        scenario = create_scenario(days, cameras, seed, date_of(now, open_timezone(settings.timezone)))
         console = Console()
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task(f"{days} days of {cameras} cameras", total=2 * days)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from common.access import LOCAL, Actor, Role
@@ -79,7 +80,7 @@ def show_users(config: Config = None) -> None:
     table = Table("Name", "Role", Column("Sites", overflow="fold"))
     for user in users:
         sites = "all" if user.sites is None else ", ".join(sorted(user.sites))
-        table.add_row(user.name, str(user.role), sites)
+        table.add_row(*map(escape, (user.name, str(user.role), sites)))
     Console().print(table if users else "no users yet; add one with `mien users add NAME`")
 
 

@@ -58,6 +58,7 @@ def _wait_for_leases(leases: LeaseKeeper, ids: Collection[str], stop: threading.
     open_ids = set(ids)
     elsewhere: set[str] = set()
     while open_ids and not stop.is_set():
+        leases.check()
         elsewhere |= {camera for camera in open_ids if leases.holder_of(camera)}
         open_ids -= elsewhere | {camera for camera in open_ids if leases.lease_of(camera)}
         if open_ids:

@@ -46,22 +46,29 @@ def run_ingestion(settings: Settings, cameras: Sequence[CameraRow], options: Run
         parts = scaled.create_ingest_parts(settings, engine, options, leases, partitions, metrics)
         services = Services(captures=True, analyses=False, routes=Probes(settings, registry).routes)
         with serve_internal(settings, engine, services):
-            _capture(parts, metrics, stop)
+            capture(parts, metrics, stop, drain=options.fast)
         totals = with_captured(parts.store.totals(), parts.supervisor.captured())
         return RunResult(totals, dict(parts.supervisor.failures()))
 
 
-def _capture(parts: scaled.IngestParts, metrics: Metrics, stop: threading.Event) -> None:
-    """Capture until `stop` is set or every recording has been read and its frames are acknowledged."""
+def capture(parts: scaled.IngestParts, metrics: Metrics, stop: threading.Event, drain: bool) -> None:
+    """Capture until `stop` is set or every recording has been read and, with `drain`, Kafka has its frames.
+
+    Raises what ended the supervisor or the leases.
+    """
     parts.supervisor.start()
     try:
         while not (stop.is_set() or parts.supervisor.ended.is_set()):
+            parts.supervisor.check()
             metrics.update_captured(parts.supervisor.captured())
             stop.wait(_TICK_S)
+        while drain and not (stop.is_set() or parts.frames.wait_until_empty(_TICK_S)):
+            parts.supervisor.check()
     finally:
         parts.supervisor.stop(CAPTURES_STOP_S)
         parts.frames.close()
         _count_last_drops(parts)
+    parts.supervisor.check()
 
 
 def _count_last_drops(parts: scaled.IngestParts) -> None:

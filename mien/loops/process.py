@@ -30,14 +30,15 @@ class ScaledProcess(NamedTuple):
 def open_process(settings: Settings) -> Iterator[ScaledProcess]:
     """Open everything but the parts of the pipeline, and close it after the block.
 
-    Raises SettingsError or AddressError for the setting `bus`, and the errors of the parts that cannot start.
+    Raises SettingsError or AddressError for the setting `bus`, the errors of the parts that cannot start, and
+    the exception that ended the alerts.
     """
     scaled.kafka_settings(settings)
     metrics = Metrics()
     with stop_on_signal() as stop, serve_health(metrics, settings):
         engine = open_settings_database(settings)
         try:
-            with abort_hung_connections(engine, stop), send_alerts(engine, settings, metrics):
+            with abort_hung_connections(engine, stop), send_alerts(engine, settings, metrics, stop):
                 yield ScaledProcess(stop, metrics, engine)
         finally:
             engine.dispose()

@@ -25,6 +25,7 @@ from mien.preview_window import PreviewWindow
 from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
+from mien.upkeep import Progress, UpkeepEnded, until_stopped
 from mien.wiring import embedded
 from mien.wiring.parts import keep_leases
 from mien.wiring.probes import Probes
@@ -53,7 +54,7 @@ def run_pipeline(
 
     `announce` is called with the dashboard's address once the dashboard answers; without it everything else
     continues. With `show` a window has the live picture of the only camera; call `require_display` before.
-    Raises the errors of the parts that cannot start.
+    Raises the errors of the parts that cannot start, and the exception that ended a worker or the alerts.
     """
     if settings.bus != EMBEDDED:
         raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
@@ -83,7 +84,7 @@ def run_pipeline(
         stack.enter_context(serve_internal(settings, engine, services))
         pipeline = Pipeline(parts.supervisor, parts.frames, WorkerPool(parts.workers), parts.maintain)
         if not options.fast:
-            stack.enter_context(send_alerts(engine, settings, metrics))
+            stack.enter_context(send_alerts(engine, settings, metrics, stop))
         ticks: list[Callable[[], None]] = [lambda: metrics.update_captured(parts.supervisor.captured())]
         if dashboard:
             stack.enter_context(dashboard)
@@ -131,10 +132,15 @@ class Pipeline:
         frames: the writer that captures publish to; closed once they have stopped, so that workers drain it.
         workers: analyse the frames.
         maintain: called at the start and every quarter of an hour; `SinkUnavailable` is logged, not raised.
+            It ends between two transactions when the run is to stop.
     """
 
     def __init__(
-        self, supervisor: Supervisor, frames: FrameWriter, workers: WorkerPool, maintain: Callable[[], None]
+        self,
+        supervisor: Supervisor,
+        frames: FrameWriter,
+        workers: WorkerPool,
+        maintain: Callable[[Progress], None],
     ) -> None:
         self._supervisor = supervisor
         self._frames = frames
@@ -145,7 +151,7 @@ class Pipeline:
         """Run until `stop` is set or every recording has been read and stored.
 
         `tick` is called several times a second. Returns the recordings that could not be read to their end,
-        with the reason, by camera id. Raises the exception that ended a worker.
+        with the reason, by camera id. Raises the exception that ended a worker, the supervisor or the leases.
         """
         try:
             self._workers.start()
@@ -155,6 +161,7 @@ class Pipeline:
             finally:
                 self._supervisor.stop(CAPTURES_STOP_S)
                 self._frames.close()
+            self._supervisor.check()
             self._workers.drain(stop)
         finally:
             self._workers.stop()
@@ -163,14 +170,16 @@ class Pipeline:
     def _wait(self, stop: threading.Event, tick: Callable[[], None]) -> None:
         upkeep_due = time.monotonic()
         while not (stop.is_set() or self._supervisor.ended.is_set() or self._workers.any_finished):
+            self._supervisor.check()
             if time.monotonic() >= upkeep_due:
-                self._try_to_maintain()
+                self._try_to_maintain(until_stopped(stop, tick))
                 upkeep_due = time.monotonic() + UPKEEP_EVERY_S
             tick()
             stop.wait(_TICK_S)
 
-    def _try_to_maintain(self) -> None:
+    def _try_to_maintain(self, progress: Progress) -> None:
         try:
-            self._maintain()
+            with suppress(UpkeepEnded):
+                self._maintain(progress)
         except SinkUnavailable as error:
             _log.error("upkeep of the database failed and is tried again later: %s", error)

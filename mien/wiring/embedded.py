@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bus.codec import MAX_AHEAD_US
 from bus.embedded import EmbeddedBus
 from bus.transport import FrameWriter
 from inference.worker import Worker
@@ -15,7 +14,7 @@ from ingest.supervisor import Supervisor
 from mien.metrics import MeasuredReader, MeasuredStore, Metrics
 from mien.settings import Settings
 from mien.totals import CountingStore
-from mien.upkeep import maintain_if_owner
+from mien.upkeep import Progress, maintain_if_owner
 from mien.wiring.parts import (
     AnalyserFactory,
     RegisteredCameras,
@@ -39,8 +38,8 @@ class EmbeddedParts:
     frames: FrameWriter
     """The writer that the captures publish to."""
     workers: list[Worker]
-    maintain: Callable[[], None]
-    """Maintains the database; raises SinkUnavailable."""
+    maintain: Callable[[Progress], None]
+    """Maintains the database; raises SinkUnavailable and what the progress raises."""
     store: CountingStore
     previews: Previews
     """Draws live pictures of the cameras."""
@@ -70,13 +69,18 @@ def create_parts(
             store,
             analysers.create_measured(metrics),
             options.fast,
-            max_ahead_us=None if options.fast else MAX_AHEAD_US,  # The times of fast recordings run ahead.
         )
         for number in range(settings.workers)
     ]
     previews = analysers.create_previews(settings)
     cameras = RegisteredCameras(CameraRegistry(engine), options, settings)
     supervisor = create_supervisor(settings, cameras, leases, frames, store, options)
+    metrics.follow_states(supervisor.states)
     return EmbeddedParts(
-        supervisor, frames, workers, lambda: maintain_if_owner(engine, settings), store, previews
+        supervisor,
+        frames,
+        workers,
+        lambda progress: maintain_if_owner(engine, settings, progress),
+        store,
+        previews,
     )

@@ -113,16 +113,24 @@ def create_worker(
     sink: ResultSink,
     analyser: Analyser,
     every_frame: bool,
-    max_ahead_us: int | None = MAX_AHEAD_US,
 ) -> Worker:
-    """Create a worker on one reader; with `every_frame` no frame is too old to be analysed."""
-    live_limits = None if every_frame else LiveLimits(max_age_us=max_frame_age_us(settings))
-    return Worker(reader, sink, analyser, live_limits=live_limits, max_ahead_us=max_ahead_us)
+    """Create a worker on one reader.
+
+    With `every_frame` no frame is too old to be analysed, or too far in the future: the times of recordings
+    that are read fast run ahead.
+    """
+    if every_frame:
+        return Worker(reader, sink, analyser, live_limits=None, max_ahead_us=None)
+    live_limits = LiveLimits(max_age_us=max_frame_age_us(settings))
+    return Worker(reader, sink, analyser, live_limits=live_limits, max_ahead_us=MAX_AHEAD_US)
 
 
 @contextmanager
 def keep_leases(engine: Database, options: RunOptions) -> Iterator[LeaseKeeper]:
-    """Keep the leases of this process's cameras, and release them after the block."""
+    """Keep the leases of this process's cameras, and release them after the block.
+
+    Raises what ended the keeper's thread, which `LeaseKeeper.check` raises before.
+    """
     shares = options.only is None
     keeper = LeaseKeeper(CameraLeases(engine, shares=shares), shares=shares)
     keeper.start()
@@ -130,6 +138,7 @@ def keep_leases(engine: Database, options: RunOptions) -> Iterator[LeaseKeeper]:
         yield keeper
     finally:
         keeper.stop(LEASES_STOP_S)
+    keeper.check()
 
 
 def create_supervisor(

@@ -94,11 +94,13 @@ class Probes:
         if "camera" in wanted:
             camera = self._registry.get(str(wanted["camera"]))
             chosen = camera.masks if masks is None else masks
-            return {"source": camera.source, "masks": chosen, "from_browser": False, "check": False}
+            found = {"source": camera.source, "masks": chosen, "thorough": camera.thorough}
+            return {**found, "from_browser": False, "check": False}
         source = whole_source(str(wanted.get("source", "")).strip())
         check_browser_source(source, self._rules)
         check = bool(wanted.get("check"))
-        return {"source": source, "masks": masks or (), "from_browser": True, "check": check}
+        found = {"source": source, "masks": masks or (), "thorough": False}
+        return {**found, "from_browser": True, "check": check}
 
     def _run(self, request: str) -> Answer:
         try:

@@ -15,7 +15,6 @@ from bus.kafka.settings import KafkaSettings, parse_url
 from bus.kafka.topics import partition_count
 from bus.kafka.writer import KafkaWriter
 from bus.messages import MICROSECONDS
-from bus.transport import FrameWriter
 from inference.worker import Worker
 from ingest.cameras import Camera, CameraList
 from ingest.leases import LeaseKeeper
@@ -123,7 +122,7 @@ class IngestParts:
     """Everything between cameras and Kafka, not started yet."""
 
     supervisor: Supervisor
-    frames: FrameWriter
+    frames: KafkaWriter
     """The writer that the captures publish to."""
     registry: CameraRegistry
     store: CountingStore
@@ -147,6 +146,7 @@ def create_ingest_parts(
     metrics.clock_offset.set_function(lambda: frames.clock_offset_us / MICROSECONDS)
     store = CountingStore(MeasuredStore(Writer(engine), metrics))
     supervisor = create_supervisor(settings, cameras, leases, frames, store, options)
+    metrics.follow_states(supervisor.states)
     return IngestParts(supervisor, frames, registry, store)
 
 

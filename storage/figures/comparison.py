@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from storage.figures.cells import Cells, read_cells, snapshot
+from storage.figures.common_cameras import find_common_cameras
 from storage.figures.difference import ALL, Difference, Side, adjust_holm, difference
 from storage.figures.groups import COVERAGE_FLOOR
 from storage.figures.measures import COLUMNS, MEASURES, Measure
@@ -64,12 +65,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Side A against side B: what both consist of, and each measure."""
+    """Side A against side B: what both consist of, and each measure.
+
+    `left_out` are the ids of the chosen cameras that are not compared, since they were not scheduled on both
+    sides; `comparable` is False where no camera was.
+    """
 
     a: Part
     b: Part
     matched: bool
     measures: tuple[Compared, ...]
+    left_out: tuple[str, ...] = ()
+    comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +92,28 @@ def compare(
 ) -> Comparison:
     """Compare two sides; if `matched`, B is weighted to the weekdays and hours of A.
 
-    In a matched comparison hours with a coverage below 90 % are left out of both sides.
+    In a matched comparison hours with a coverage below 90 % are left out of both sides. Where both sides are
+    the same choice of cameras, only those that were scheduled on both sides are compared.
 
     Raises DatabaseError where the database cannot be read.
     """
     unit = Unit.HOUR if matched else Unit.DAY
+    left_out: tuple[str, ...] = ()
+    comparable = True
     with snapshot(engine) as connection:
+        if a.cameras == b.cameras:
+            common = find_common_cameras(connection, a.timeline, b.timeline, a.cameras)
+            left_out, comparable = common.left_out, bool(common.both) or not common.left_out
+            if left_out:
+                a, b = replace(a, cameras=common.both), replace(b, cameras=common.both)
         hidden = _is_hidden(connection, a, b, suppress_below)
         cells = [
             read_cells(connection, each.timeline.refined(unit), _NEEDED, only=each.cameras, merged=True)
             for each in (a, b)
         ]
     sides = [_Rows.of(each, matched) for each in cells]
+    # Without the hours that are left out, few visits may remain of many.
+    hidden = hidden or any(0 < rows.visits < suppress_below for rows in sides)
     parts = [rows.part(hidden) for rows in sides]
     enough = all(
         part.days >= FEWEST_DAYS and rows.visits >= FEWEST_VISITS
@@ -108,7 +125,8 @@ def compare(
         else difference(sides[0].side(measure), sides[1].side(measure))
         for measure in MEASURES
     ]
-    return Comparison(parts[0], parts[1], matched, tuple(_judge(found, enough)))
+    judged = tuple(_judge(found, enough))
+    return Comparison(parts[0], parts[1], matched, judged, left_out, comparable)
 
 
 def _is_hidden(connection: sa.Connection, a: Chosen, b: Chosen, suppress_below: int) -> bool:

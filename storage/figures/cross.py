@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from storage import suppression
 from storage.figures.cells import read_cells, snapshot
-from storage.figures.groups import GENDER_LABELS, GROUP_COLUMNS, LABELS, State, cross_counts
+from storage.figures.estimate import Array, shares_over_days
+from storage.figures.groups import GENDER_LABELS, LABELS, State, cross_counts
 from storage.figures.selection import Choice, hidden_groups
-from storage.figures.timeline import Timeline
-from storage.intervals import Interval, share_interval
+from storage.figures.timeline import Timeline, Unit
+from storage.intervals import Interval
+from storage.tables import CROSS_COUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +31,26 @@ def read_cross(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[Ge
 
     Raises DatabaseError where the database cannot be read.
     """
+    whole = timeline.whole()
+    by_day = replace(timeline.refined(Unit.DAY), unit=whole.unit)
     with snapshot(engine) as connection:
-        cells = read_cells(connection, timeline.whole(), GROUP_COLUMNS)
+        cells = read_cells(connection, whole, CROSS_COUNTS)
+        days = read_cells(connection, by_day, CROSS_COUNTS, only=choice.cameras, merged=True)
     by_camera = cross_counts(cells.values[0])
-    chosen = [place for place, camera in enumerate(cells.cameras) if choice.has(camera)]
-    counts = by_camera[chosen].sum(axis=0).round().astype(int)
+    counts = cross_counts(days.chosen(choice.cameras))
     # Every gender is a group by camera, and the genders together make up the visits of the choice.
     hidden = hidden_groups(by_camera.sum(axis=1).T, cells.cameras, choice)
-    hidden = suppression.find_hidden(counts.sum(axis=0).tolist(), choice.suppress_below, hidden)
-    return [
-        _mix(gender, counts[:, place].tolist(), place in hidden) for place, gender in enumerate(GENDER_LABELS)
-    ]
+    totals = counts.sum(axis=(0, 1)).round().astype(int).tolist()
+    hidden = suppression.find_hidden(totals, choice.suppress_below, hidden)
+    return [_mix(gender, counts[..., place], place in hidden) for place, gender in enumerate(GENDER_LABELS)]
 
 
-def _mix(gender: str, counts: list[int], hidden: bool) -> GenderMix:
-    n = sum(counts)
+def _mix(gender: str, counts: Array, hidden: bool) -> GenderMix:
+    """The mix of one gender from its visits by day and expression, of the shape (days, expressions)."""
+    n = round(float(counts.sum()))
     if not n:
         return GenderMix(gender, State.NOBODY, 0, {})
     if hidden:
         return GenderMix(gender, State.SUPPRESSED, None, {})
-    shares = {label: share_interval(count, n) for label, count in zip(LABELS, counts, strict=True)}
-    return GenderMix(gender, State.SHOWN, n, shares)
+    shares = shares_over_days(counts, counts.sum(axis=1))
+    return GenderMix(gender, State.SHOWN, n, dict(zip(LABELS, shares, strict=True)))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.messages import MICROSECONDS, UNKNOWN
-from storage.figures.estimate import mean_over_days, median_of_bins
-from storage.intervals import Interval, share_interval
+from storage.figures.estimate import mean_over_days, median_over_days, shares_over_days
+from storage.intervals import Interval
 from storage.tables import (
     ALL_GENDER_LABELS,
     ALL_LABELS,
@@ -64,6 +64,7 @@ class Figures:
     of the estimated ones that were not labelled. Nothing is estimated where a camera's switch is off.
     `coverage` is 0 to 1. `dwell` and `dwell_median` are seconds, `engagement` is the share of
     visits of at least `ENGAGED_S` seconds. `simulated` tells whether simulated visits are among them.
+    `expressions_off` and `genders_off` tell that no visit has such an estimate, since it was switched off.
     """
 
     state: State
@@ -77,28 +78,33 @@ class Figures:
     dwell_median: Interval | None = None
     engagement: Interval | None = None
     simulated: bool = False
+    expressions_off: bool = False
+    genders_off: bool = False
 
 
 def cross_counts(sums: Array) -> Array:
-    """The visits of which both were estimated, of the shape (..., expressions, genders), unknown last."""
-    return _all_counts(sums)[..., : len(LABELS), : len(GENDER_LABELS)]
+    """The visits of which both were estimated, of the shape (..., expressions, genders), unknown last.
+
+    `sums` are those of `CROSS_COUNTS` alone, of the shape (..., columns).
+    """
+    return _by_labels(sums)[..., : len(LABELS), : len(GENDER_LABELS)]
 
 
 def expression_counts(sums: Array) -> Array:
     """The visits by estimated expression, of the shape (..., expressions), unknown last."""
-    counts: Array = _all_counts(sums).sum(axis=-1)[..., : len(LABELS)]
+    counts: Array = _by_labels(sums[..., _CROSS]).sum(axis=-1)[..., : len(LABELS)]
     return counts
 
 
 def gender_counts(sums: Array) -> Array:
     """The visits by perceived gender, of the shape (..., genders), unknown last."""
-    counts: Array = _all_counts(sums).sum(axis=-2)[..., : len(GENDER_LABELS)]
+    counts: Array = _by_labels(sums[..., _CROSS]).sum(axis=-2)[..., : len(GENDER_LABELS)]
     return counts
 
 
-def _all_counts(sums: Array) -> Array:
-    """The visits by all labels: the last of each kind is that of visits without an estimate."""
-    return sums[..., _CROSS].reshape(*sums.shape[:-1], len(ALL_LABELS), len(ALL_GENDER_LABELS))
+def _by_labels(sums: Array) -> Array:
+    """Sums of `CROSS_COUNTS` by all labels: the last of each kind is that of visits without an estimate."""
+    return sums.reshape(*sums.shape[:-1], len(ALL_LABELS), len(ALL_GENDER_LABELS))
 
 
 def column(sums: Array, name: str) -> Array:
@@ -134,23 +140,26 @@ def figures_of(
 
 
 def _shown(days: Array, sums: Array, visits: int, coverage: float | None) -> Figures:
-    by_gender = gender_counts(sums)
+    by_expression, by_gender = expression_counts(days), gender_counts(days)
     counts = column(days, "visits")
     seconds = column(days, "dwell_us") / MICROSECONDS
     dwell = mean_over_days(seconds, counts, float(column(sums, "dwell_squared")))
-    engaged = sums[_BINS][DWELL_EDGES_S.index(ENGAGED_S) + 1 :].sum()
+    bins = days[:, _BINS]
+    engaged = bins[:, DWELL_EDGES_S.index(ENGAGED_S) + 1 :].sum(axis=1, keepdims=True)
     return Figures(
         State.SHOWN,
         coverage,
         visits=visits,
         mood=_mood(days, sums),
-        expressions=_shares(expression_counts(sums), LABELS),
-        genders=_shares(by_gender[:-1], GENDERS),
+        expressions=_shares(by_expression, LABELS),
+        genders=_shares(by_gender[:, :-1], GENDERS),
         gender_unknown=_shares(by_gender, GENDER_LABELS).get(UNKNOWN),
         dwell=replace(dwell, low=max(dwell.low, 0.0)),
-        dwell_median=median_of_bins(sums[_BINS], np.asarray(DWELL_EDGES_S, np.float64)),
-        engagement=share_interval(round(float(engaged)), visits),
+        dwell_median=median_over_days(bins, np.asarray(DWELL_EDGES_S, np.float64)),
+        engagement=shares_over_days(engaged, counts)[0],
         simulated=bool(column(sums, "simulated")),
+        expressions_off=not by_expression.any(),
+        genders_off=not by_gender.any(),
     )
 
 
@@ -164,9 +173,8 @@ def _mood(days: Array, sums: Array) -> Interval | None:
 
 
 def _shares(counts: Array, labels: Sequence[str]) -> dict[str, Interval]:
-    n = round(float(counts.sum()))
-    if not n:
+    """The share of each label in the visits of each day, of the shape (days, labels); empty without any."""
+    by_day = counts.sum(axis=1)
+    if not by_day.any():
         return {}
-    return {
-        label: share_interval(round(float(count)), n) for label, count in zip(labels, counts, strict=True)
-    }
+    return dict(zip(labels, shares_over_days(counts, by_day), strict=True))

@@ -15,7 +15,7 @@ Kind = Literal["rate", "share", "index", "seconds"]
 class Measure:
     """A ratio: `scale` times the sum of `above` divided by the sum of `below`.
 
-    The kind tells how it is written: a rate per watched hour, a share, an index, or seconds.
+    The kind tells how it is written: a rate per camera and watched hour, a share, an index, or seconds.
     """
 
     key: str
@@ -35,7 +35,7 @@ def _cross(expression: str | None, gender: str | None) -> tuple[str, ...]:
 _ESTIMATED = tuple(name for label in LABELS for name in _cross(label, None))
 """The visits whose expression was estimated."""
 
-VISITS = Measure("visits", "Visits per hour", "rate", ("visits",), ("watched_us",), 3600e6)
+VISITS = Measure("visits", "Visits per camera and hour", "rate", ("visits",), ("watched_us",), 3600e6)
 MOOD = Measure("mood", "Mood index", "index", ("mood",), _ESTIMATED, 100.0)
 DWELL = Measure("dwell", "Mean dwell", "seconds", ("dwell_us",), ("visits",), 1e-6)
 ENGAGEMENT = Measure(

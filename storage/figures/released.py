@@ -20,10 +20,10 @@ from storage.figures.groups import (
     figures_of,
     gender_counts,
 )
-from storage.figures.release import Counts, Group, find_groups
+from storage.figures.release import SETTLING_US, Counts, Group, find_groups
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit
-from storage.local_time import date_of
+from storage.local_time import date_of, day_start
 from storage.sums import VISIT_COLUMNS
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ class ReleasedFigures:
         self._all = cells.chosen(choice.cameras)
         self._without_visits = self._all.copy()
         self._without_visits[:, _OF_VISITS] = 0
-        self._groups = find_groups(_reader(connection, choice), cells.timeline, choice)
+        self._groups = find_released_groups(connection, cells.timeline, choice)
         edges = set(cells.timeline.edges)
         self._short = [each for each in self._groups if not {each.start, each.end} <= edges]
         self._sums = self._read_sums(connection)
@@ -78,6 +78,16 @@ class ReleasedFigures:
         short = any(self._groups[each] in self._short for each in groups)
         return short or start <= self._timeline.now < end
 
+    def count_hidden(self) -> int:
+        """The slots with visits that are in no group, of days that are over: they never will be in one."""
+        edges, zone = np.asarray(self._timeline.edges), self._timeline.zone
+        hidden = self._all[:, _VISITS] > 0
+        for group in self._groups:
+            first = np.searchsorted(edges, group.start, side="right") - 1
+            hidden[first : np.searchsorted(edges, group.end)] = False
+        settled = day_start(date_of(self._timeline.now - SETTLING_US, zone), zone)
+        return int(hidden[edges[1:] <= settled].sum())
+
     def _groups_between(self, start: int, end: int) -> range:
         """The numbers of the groups inside a period; groups are in order and do not overlap."""
         first = bisect_left(self._groups, start, key=lambda group: group.start)
@@ -98,6 +108,14 @@ class ReleasedFigures:
             first, last = np.searchsorted(starts, [group.start, group.end])
             sums[number, _OF_VISITS] = values[first:last, _OF_VISITS].sum(axis=0)
         return sums
+
+
+def find_released_groups(connection: sa.Connection, timeline: Timeline, choice: Choice) -> list[Group]:
+    """The groups of a choice of cameras in a period, in order.
+
+    Raises DatabaseError where the database cannot be read.
+    """
+    return find_groups(_reader(connection, choice), timeline, choice)
 
 
 def _edges_of(groups: Sequence[Group], timeline: Timeline, unit: Unit) -> tuple[int, ...]:

@@ -135,7 +135,8 @@ def _checked(edges: Sequence[int], unit: Unit, now: int, zone: ZoneInfo) -> Time
 def shifted(timeline: Timeline, days: int) -> Timeline:
     """The period `days` local days earlier, in days, or in one slot of the same unit where that is minutes.
 
-    The running part of the timeline is cut off at the same time of day, so that both parts are equally long.
+    The running part of the timeline is cut off at the same time of day, at the end of the running minute, or
+    of the running hour where the slots are hours, days or weeks.
     """
     now, zone = timeline.now, timeline.zone
     if (timeline.unit.minutes or 60) < 60:
@@ -145,11 +146,11 @@ def shifted(timeline: Timeline, days: int) -> Timeline:
     else:
         until = min(timeline.end, hour_start(now, zone) + HOUR_US)
         edges, unit = timeline.refined(Unit.DAY).edges, Unit.DAY
-    inner = {_earlier(edge, days, zone) for edge in (*edges, until) if edge <= until}
+    inner = {earlier_time(edge, days, zone) for edge in (*edges, until) if edge <= until}
     return Timeline(tuple(sorted(inner)), unit, now, zone)
 
 
-def _earlier(time_us: int, days: int, zone: ZoneInfo) -> int:
+def earlier_time(time_us: int, days: int, zone: ZoneInfo) -> int:
     """The same local time some days earlier."""
     day = date_of(time_us, zone)
     return day_start(day - timedelta(days=days), zone) + time_us - day_start(day, zone)

@@ -16,23 +16,34 @@ from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit
 from storage.local_time import date_of
 
+DAYS_OF_WEEK = 7
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The figures of one slot, `start` to `end` in UTC microseconds; `running` if it is not over yet."""
+    """The figures of one slot, `start` to `end` in UTC microseconds; `running` if it is not over yet.
+
+    `days` is the number of days of a week that an end of the period cuts, None for every other slot.
+    """
 
     start: int
     end: int
     running: bool
     figures: Figures
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The figures of a whole period and of each of its slots, read at the same time."""
+    """The figures of a whole period and of each of its slots, read at the same time.
+
+    `hidden` is the number of slots with visits that no figure of the period contains and none ever will; of
+    weeks, it counts days.
+    """
 
     whole: Figures
     slots: tuple[Slot, ...]
+    hidden: int = 0
 
 
 def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
@@ -46,17 +57,26 @@ def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
         cells = read_cells(connection, fine, GROUP_COLUMNS, only=choice.cameras, merged=True)
         if choice.suppress_below > 1:
             released = ReleasedFigures(connection, cells, choice)
-            slots = [Slot(*span, released.is_running(*span), released.between(*span)) for span in spans]
-            return Trend(released.between(timeline.start, timeline.end), tuple(slots))
+            slots = [
+                Slot(*span, released.is_running(*span), released.between(*span), _cut_days(timeline, *span))
+                for span in spans
+            ]
+            whole = released.between(timeline.start, timeline.end)
+            return Trend(whole, tuple(slots), released.count_hidden())
     places = np.searchsorted(timeline.edges, fine.edges[:-1], side="right") - 1
     figures = [_figures(cells, np.flatnonzero(places == slot), choice) for slot in range(timeline.slots)]
     return Trend(
         _figures(cells, np.arange(fine.slots), choice),
         tuple(
-            Slot(start, end, start <= timeline.now < end, each)
+            Slot(start, end, start <= timeline.now < end, each, _cut_days(timeline, start, end))
             for (start, end), each in zip(spans, figures, strict=True)
         ),
     )
+
+
+def _cut_days(timeline: Timeline, start: int, end: int) -> int | None:
+    days = (date_of(end - 1, timeline.zone) - date_of(start, timeline.zone)).days + 1
+    return days if timeline.unit is Unit.WEEK and days < DAYS_OF_WEEK else None
 
 
 def _figures(cells: Cells, slots: NDArray[np.intp], choice: Choice) -> Figures:

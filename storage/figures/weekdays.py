@@ -1,4 +1,4 @@
-"""Visits by weekday and hour: how many in an observed hour."""
+"""Visits by weekday and hour: how many in an hour that a camera watched."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WeekHour:
-    """One hour of the week, 0 is Monday from midnight; `rate` is visits per observed hour, None if hidden."""
+    """One hour of the week, 0 is Monday from midnight.
+
+    `rate` is visits per watched hour of a camera, None if hidden.
+    """
 
     hour: int
     state: State

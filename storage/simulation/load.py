@@ -17,6 +17,7 @@ from storage.day_partitions import DAY_US, start_of_day
 from storage.errors import StorageError
 from storage.local_time import dates, day_start
 from storage.mood import mood_of
+from storage.pauses import begin_pause
 from storage.rollups import roll_up
 from storage.simulation.sampling import MINUTE_ORDER, VISIT_ORDER, sample_day
 from storage.simulation.scenario import Scenario
@@ -103,6 +104,9 @@ def _register(engine: sa.Engine, scenario: Scenario, zone: ZoneInfo, now_us: int
         if taken:
             raise StorageError(f"camera {taken[0]}: is registered already; use another database")
         connection.execute(sa.insert(tables.cameras), cameras)
+        for camera in scenario.cameras:
+            if not camera.enabled:
+                begin_pause(connection, camera.id, now_us)
         for event in scenario.events:
             event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{event.name} {event.first}").hex
             connection.execute(

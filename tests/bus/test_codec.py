@@ -14,10 +14,19 @@ from bus.messages import CameraMinute, Estimate, Frame, Switches, Visit, minute_
 
 JPEG = b"\xff\xd8\xff\xe0body"
 FRAME = Frame(
-    "entrance", 1_700_000_000_000_000, 7, 1_699_999_999_000_000, 640, 480, JPEG, unchanged=14, thorough=True
+    "entrance",
+    1_700_000_000_000_000,
+    7,
+    1_699_999_999_000_000,
+    640,
+    480,
+    JPEG,
+    unchanged=14,
+    thorough=True,
+    recorded=True,
 )
 NAMES = ("v", "camera", "epoch", "seq", "captured_at", "w", "h")
-NUMBERS = ("epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough")
+NUMBERS = ("epoch", "seq", "captured_at", "w", "h", "unchanged", "thorough", "recorded")
 LIMITS = {
     "epoch": (0, MAX_NUMBER),
     "seq": (0, MAX_NUMBER),
@@ -26,6 +35,7 @@ LIMITS = {
     "h": (1, MAX_SIDE),
     "unchanged": (0, MAX_NUMBER),
     "thorough": (0, 1),
+    "recorded": (0, 1),
 }
 
 
@@ -41,8 +51,8 @@ def test_a_frame_survives_encoding_and_decoding() -> None:
 
 def test_a_frame_without_pictures_left_out_before_it_has_no_header_for_them() -> None:
     """An earlier version reads it, and frames of an earlier version are read."""
-    alone = replace(FRAME, unchanged=0, thorough=False)
-    assert not {"unchanged", "thorough"} & dict(codec.encode(alone)[0]).keys()
+    alone = replace(FRAME, unchanged=0, thorough=False, recorded=False)
+    assert not {"unchanged", "thorough", "recorded"} & dict(codec.encode(alone)[0]).keys()
     assert codec.decode(*codec.encode(alone)) == alone
     assert alone.switches == Switches(expression=True, gender=True)
 

@@ -55,6 +55,21 @@ def test_bytes_in_flight_are_bounded_and_one_frame_is_always_allowed() -> None:
     assert blocks(outbox)
 
 
+def test_cameras_whose_frames_are_never_acknowledged_block_no_others() -> None:
+    outbox = Outbox(16, 8 * SIZE)
+    cameras = [f"stuck-{number}" for number in range(4)] + ["door", "till"]
+    for seq in range(16):
+        for camera in cameras:
+            outbox.put(frame(seq, camera))
+    sent: list[Frame] = []
+    while [each.camera_id for each in sent if each.camera_id in ("door", "till")] != ["door", "till"] * 16:
+        sent.append(taken(outbox))
+        if sent[-1].camera_id in ("door", "till"):
+            outbox.acknowledge(sent[-1].camera_id, SIZE)
+    assert outbox.acknowledged == 32
+    assert blocks(outbox), "those of the others stay bounded"
+
+
 def test_frames_of_a_camera_in_flight_are_bounded() -> None:
     outbox = filled(2, capacity=2)
     for _ in range(2):
@@ -78,6 +93,28 @@ def test_a_frame_that_is_put_back_into_a_full_buffer_is_dropped() -> None:
     outbox.put_back(first)
     assert outbox.take_drops("till") == {DROPPED_OLDEST: 1}
     assert [taken(outbox).seq for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_there_is_room_for_a_frame_that_the_sender_may_put_back() -> None:
+    outbox = filled(4)
+    first = taken(outbox)
+    assert not outbox.wait_for_room("till", timeout=0)
+    outbox.put_back(first)
+    assert not outbox.wait_for_room("till", timeout=0)
+    taken(outbox)
+    taken(outbox)
+    assert outbox.wait_for_room("till", timeout=0), "the sender keeps only the frame that it took last"
+    outbox.put(frame(4))
+    assert not outbox.wait_for_room("till", timeout=0)
+    assert outbox.take_drops("till") == {}
+
+
+def test_an_outbox_is_empty_once_every_frame_has_an_outcome() -> None:
+    outbox = filled(2)
+    assert not outbox.wait_until_empty(timeout=0)
+    outbox.acknowledge("till", len(taken(outbox).jpeg))
+    outbox.drop("till", len(taken(outbox).jpeg), "too large")
+    assert outbox.wait_until_empty(timeout=0)
 
 
 def test_every_frame_is_acknowledged_dropped_or_in_flight() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,15 +18,18 @@ import pytest
 import sqlalchemy as sa
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Error, Markdown
 
 from common.access import LOCAL, AccessDenied, Actor, Role
-from dashboard import audit_table, queries, sign_in
+from dashboard import audit_table, database_change, queries, sign_in
 from dashboard.launch import APP
 from dashboard.queries import ask
 from dashboard.selection import Selection
 from mien.settings import Settings
+from storage.alert_rules import AlertKind, AlertRule, add_rule, read_rules
 from storage.audit import AuditEntry, read_audit, read_choices
-from storage.engine import open_database
+from storage.engine import Database, open_database
+from storage.errors import StorageError
 from storage.events import add_event, read_events, remove_event
 from storage.figures.comparison import Chosen
 from storage.figures.timeline import Timeline
@@ -97,6 +101,7 @@ def chosen(settings: Settings, cameras: frozenset[str] | None) -> Chosen:
 READS: dict[str, Callable[[Settings, Actor, frozenset[str] | None], Any]] = {
     "figures": lambda s, a, c: queries.read_figures(s, a, period(s, c))[1].whole.visits,
     "earlier": lambda s, a, c: queries.read_earlier(s, a, period(s, c), 1).whole.visits,
+    "change": lambda s, a, c: queries.read_visit_change(s, a, period(s, c), 1),
     "hours": lambda s, a, c: queries.read_hours_of_week(s, a, period(s, c)),
     "cross": lambda s, a, c: queries.read_expressions_by_gender(s, a, period(s, c)),
     "quality": lambda s, a, c: queries.read_camera_quality(s, a, period(s, c)),
@@ -323,7 +328,7 @@ def test_an_operator_adds_changes_and_removes_users(
     ]
 
 
-def test_a_callback_runs_as_whoever_is_signed_in_when_it_runs(
+def test_a_change_is_made_as_whoever_is_signed_in_when_it_is_made(
     monkeypatch: pytest.MonkeyPatch, engine: sa.Engine, tmp_path: Path
 ) -> None:
     file = PasswordFile(tmp_path / "users.json")
@@ -334,3 +339,51 @@ def test_a_callback_runs_as_whoever_is_signed_in_when_it_runs(
     at.button(key="remove-user-ben").click().run()
     assert not at.exception
     assert list(file.users()) == ["ben"]
+
+
+def test_a_refused_removal_is_explained_below_the_header(
+    monkeypatch: pytest.MonkeyPatch, engine: sa.Engine
+) -> None:
+    def refuse(settings: Settings) -> Database:
+        raise StorageError(f"{settings.database} is read-only")
+
+    at = opened("events", LOCAL, monkeypatch)
+    monkeypatch.setattr(queries, "writable_database", refuse)
+    at.button(key=f"remove-{read_events(engine)[0].id}").click().run()
+    assert not at.exception
+    assert "read" in at.error[0].value
+    texts = [node.value for node in at._tree if isinstance(node, Markdown | Error)]
+    assert texts.index("### Events") < texts.index(at.error[0].value)
+
+
+@pytest.mark.parametrize("page", ["events", "users", "alerts"])
+def test_a_session_that_ends_before_a_removal_leads_to_the_sign_in(
+    page: str, monkeypatch: pytest.MonkeyPatch, engine: sa.Engine, tmp_path: Path
+) -> None:
+    file = PasswordFile(tmp_path / "users.json")
+    monkeypatch.setenv("MIEN_USERS_FILE", str(file.path))
+    add_user(engine, LOCAL, file, BEN, "three small green apples")
+    rule = add_rule(engine, LOCAL, AlertRule("Down", AlertKind.CAMERA_DOWN, 5, 0.9, 60, frozenset(), True))
+    events = read_events(engine)
+    section = {"users": "Users and roles", "alerts": "Alerts"}.get(page)
+    at = (
+        opened("settings", LOCAL, monkeypatch, section=section)
+        if section
+        else opened(page, LOCAL, monkeypatch)
+    )
+
+    def end() -> Actor:
+        monkeypatch.setattr(sign_in, "current_actor", ended)
+        return ended()
+
+    def ended() -> Actor:
+        raise sign_in.SignedOut
+
+    monkeypatch.setattr(
+        database_change, "sign_in", SimpleNamespace(current_actor=end, SignedOut=sign_in.SignedOut)
+    )
+    name = {"users": "user-ben", "alerts": rule.id}.get(page, events[0].id)
+    at.button(key=f"remove-{name}").click().run()
+    assert not at.exception
+    assert [each.value for each in at.subheader] == ["Signed out"]
+    assert (list(file.users()), len(read_rules(engine)), read_events(engine)) == (["ben"], 1, events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,12 @@ import sqlalchemy as sa
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from common.access import LOCAL
 from dashboard import queries
 from dashboard.launch import APP
 from storage import tables
 from storage.engine import open_database
-from storage.events import read_events
+from storage.events import add_event, read_events
 from storage.local_time import HOUR_US, day_start
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
@@ -103,10 +104,59 @@ def test_the_known_uplift_of_an_event_is_confirmed() -> None:
     text = all_text(opened("compare", kind="Before and after an event", event="Loyalty campaign"))
     assert "matched by weekday and hour" in text
     rows = text.split("<tr>")
-    (visits,) = [row for row in rows if "Visits per hour" in row]
+    (visits,) = [row for row in rows if "Visits per camera and hour" in row]
     (happiness,) = [row for row in rows if ">Happiness<" in row]
     assert "▲ up" in visits
     assert "▲ up" in happiness
+
+
+def note_event(settings: Path, name: str, first: date, last: date, *cameras: str) -> None:
+    engine = open_database(f"sqlite:///{settings}")
+    start, end = day_start(first, BERLIN), day_start(last + timedelta(days=1), BERLIN)
+    add_event(engine, LOCAL, name, start, end, cameras)
+    engine.dispose()
+
+
+def test_an_event_is_compared_for_its_cameras_that_are_selected(settings: Path) -> None:
+    note_event(settings, "Sale", date(2026, 3, 23), date(2026, 3, 29), "entrance", "till")
+    note_event(settings, "Lights", date(2026, 3, 23), date(2026, 3, 29), "till")
+    kind = "Before and after an event"
+    text = all_text(opened("compare", kind=kind, event="Sale", camera="Entrance"))
+    assert "<b>A</b> Sale, 2026-03-23 to 2026-03-29, at Entrance<" in text
+    text = all_text(opened("compare", kind=kind, event="Lights", camera="Entrance"))
+    assert "choose one of these cameras in the bar" in text
+    assert "<b>A</b>" not in text
+
+
+def test_an_event_that_overlaps_is_told_and_is_not_in_the_baseline(settings: Path) -> None:
+    note_event(settings, "Sale", date(2026, 3, 23), date(2026, 3, 29))
+    note_event(settings, "Roadworks", date(2026, 3, 20), date(2026, 3, 24))
+    at = opened("compare", kind="Before and after an event", event="Sale")
+    assert [each.value.split("\\,")[0] for each in at.warning] == ["Roadworks", "Loyalty campaign"]
+    assert "baseline 2026-02-25 to 2026-03-10<" in all_text(at), (
+        "between the campaign and the event before it"
+    )
+
+
+def test_a_camera_that_is_on_one_side_alone_is_left_out_and_named(settings: Path) -> None:
+    engine = open_database(f"sqlite:///{settings}")
+    later = day_start(date(2026, 3, 17), BERLIN)
+    with engine.begin() as connection:
+        connection.execute(sa.update(tables.cameras).values(created_at=later))
+        for table, time in (
+            (tables.visits, "first_seen"),
+            (tables.camera_minutes, "minute"),
+            (tables.camera_hours, "hour"),
+            (tables.camera_days, "day"),
+        ):
+            column = table.c
+            connection.execute(sa.delete(table).where(column.camera_id == "entrance", column[time] < later))
+    engine.dispose()
+    compared = opened("compare", period="Dates", dates=["2026-03-17", "2026-03-30"])
+    overview = opened("overview", period="Dates", dates=["2026-03-17", "2026-03-30"])
+    for at in (compared, overview):
+        (note,) = [each.value for each in at.caption if each.value.startswith("Left out")]
+        assert note.endswith("Entrance\\.")
 
 
 def test_an_event_without_effect_has_no_clear_change() -> None:
@@ -118,7 +168,7 @@ def test_an_event_without_effect_has_no_clear_change() -> None:
 
 def test_cameras_are_compared() -> None:
     text = all_text(opened("compare", kind="Cameras", period="28 days"))
-    assert "Visits per hour" in text
+    assert "Visits per camera and hour" in text
     assert "<b>B</b> &lt;img src=x&gt;" in text
     assert "▼ down" in text or "▲ up" in text
 
@@ -168,6 +218,12 @@ def test_names_are_text_and_never_markup(page: str) -> None:
 )
 def test_nonsense_in_the_address_gives_a_clear_state(query: dict[str, str | list[str]]) -> None:
     assert all_text(opened("compare" if "kind" in query else "trends", **query)).strip()
+
+
+@pytest.mark.parametrize("page", ["overview", "trends", "compare"])
+def test_a_period_that_has_not_begun_is_explained(page: str) -> None:
+    text = all_text(opened(page, period="Dates", dates=["2027-01-01", "2027-02-01"]))
+    assert "The period has not begun yet" in text
 
 
 def test_reversed_dates_are_explained() -> None:

@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard import charts, theme
+from dashboard import charts, theme, trend_charts
+from dashboard.chart_tables import NOT_ESTIMATED
 from dashboard.charts import Chart
 from dashboard.label_layout import assign_lanes, place_labels
+from dashboard.missing_estimates import why_no_expressions, why_no_genders
 from dashboard.scales import SCALES, Scale
 from storage.events import Event
 from storage.figures.groups import Figures, State
@@ -110,6 +112,22 @@ def test_too_few_labelled_genders_are_suppressed_in_the_gender_chart_alone() -> 
     assert (gender["state"], expression["state"]) == ("too few to show", "shown")
 
 
+def test_figures_whose_switch_is_off_are_not_called_too_few() -> None:
+    off = Figures(State.SHOWN, 1.0, 12, expressions_off=True, genders_off=True)
+    few = Figures(State.SHOWN, 1.0, 12)
+    for draw in EVERY_CHART:
+        rows = table(draw(slots(off, few, shown()), UTC, SCALE), "slots")
+        assert [row["state"] for row in rows] == [NOT_ESTIMATED, "too few to show", "shown"]
+
+
+def test_the_reason_for_missing_estimates_is_that_of_the_whole_period() -> None:
+    off = Figures(State.SHOWN, 1.0, 12, expressions_off=True, genders_off=True)
+    for why in (why_no_expressions, why_no_genders):
+        assert why(off, 10) == "Not estimated: switched off for these cameras."
+        assert "figures appear from 10" in why(Figures(State.SHOWN, 1.0, 12), 10)
+        assert why(shown(), 10) == ""
+
+
 def test_the_strip_shows_the_coverage() -> None:
     figures = [shown(coverage=part) for part in (1.0, 0.9, 0.89, 0.0, None)]
     rows = table(charts.mood_over_time(slots(*figures), UTC, SCALE), "slots")
@@ -144,6 +162,13 @@ def test_times_are_local_times_of_the_shop() -> None:
     assert row["when"] == "Wed 15 Nov 03:44 to Wed 15 Nov 03:45"
     (row,) = table(charts.mood_over_time(slots(shown()), UTC, SCALES[Unit.DAY]), "slots")
     assert row["when"] == "Tue 14 Nov 2023 to Tue 14 Nov 2023"
+
+
+def test_a_week_that_the_period_cuts_is_faint_and_has_its_number_of_days() -> None:
+    cut, full = (Slot(T0, T0 + MINUTE, False, shown(), days) for days in (1, None))
+    rows = table(trend_charts.visits_over_time([cut, full], UTC, SCALES[Unit.WEEK]), "slots")
+    assert [row["visits_opacity"] for row in rows] == [theme.FAINT, 1.0]
+    assert [str(row["when"]).endswith(", 1 of 7 days") for row in rows] == [True, False]
 
 
 def test_bars_of_few_visits_are_faint() -> None:

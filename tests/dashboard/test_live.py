@@ -26,7 +26,7 @@ from inference import preview
 from inference.detector import Detector
 from mien.settings import Settings, load
 from mien.wiring import previews
-from storage import camera_status, processes
+from storage import camera_status, processes, tables
 from storage.audit import read_audit
 from storage.engine import open_database
 from storage.errors import StorageError
@@ -304,6 +304,11 @@ class TestPage:
         report(writer, "entrance", CameraState.RETRYING, "connection refused")
         assert "This camera is down" in (text := self.text(self.open(at)))
         assert "connection refused" in text
+        report(writer, "entrance", CameraState.ENDED, "webcam 97 does not exist")
+        assert "Nothing captures this camera" in (text := self.text(self.open(at)))
+        assert "webcam 97 does not exist" in text
+        with engine.begin() as connection:
+            connection.execute(sa.update(tables.cameras).values(source="/clips/entrance.mp4"))
         report(writer, "entrance", CameraState.ENDED)
         assert "This recording has ended" in self.text(self.open(at))
         CameraRegistry(engine).pause(LOCAL, "entrance", "repainting")

@@ -9,19 +9,21 @@ import sqlalchemy as sa
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from bus.messages import MINUTE_US
+from bus.messages import MINUTE_US, OFF, Estimate
 from common.access import LOCAL
 from dashboard import queries
 from dashboard.launch import APP
+from dashboard.missing_estimates import SWITCHED_OFF
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
-from tests.support.databases import T0, results, visit
+from tests.support.databases import T0, estimate, results, visit
 from tests.support.shop import CAMERAS, Shop
 
 BUSY = Shop(visits_per_minute=30)
 NOW = T0 + 34_500_000
 """The time at which all pages are drawn: the middle of a minute."""
+LIKELY = estimate("happiness", "female", 0.7)
 
 
 @dataclass
@@ -159,7 +161,7 @@ class TestEmptyStates:
         writer.write(results(seen), {})
         at = shown()
         assert "Too few to show" in all_text(at)
-        assert figures(at)["Visits"] == "< 10"
+        assert figures(at)["Visits"] == "hidden"
         assert figures(at)["Top expression"] == "–"
         assert not at.get("vega_lite_chart")
         writer.write(results([replace(seen[0], visit_id="tenth")]), {})
@@ -184,6 +186,16 @@ class TestOverview:
         assert "Estimated expression" in text
         assert "Perceived gender (model estimate)" in text
         assert "Live" in text
+
+    def test_the_patterns_of_trends_can_be_read_as_numbers(self) -> None:
+        at = shown(page="trends")
+        assert [each.label for each in at.expander] == [
+            "Hours of the week as numbers",
+            "Expression by perceived gender as numbers",
+        ]
+        tables = [each.proto.body for each in at.get("html") if "mien numbers" in each.proto.body]
+        assert [each.count("<tr>") for each in tables] == [25, 9]
+        assert any("are not in it" in each.value for each in at.caption), "the files have no patterns"
 
     def test_every_figure_is_explained(self) -> None:
         for metric in shown().metric:
@@ -221,6 +233,11 @@ class TestOverview:
         assert figures(at)["Cameras online"] == "2 / 3"
         assert at.get("page_link")
 
+    def test_the_cameras_online_are_those_that_are_selected(self, database: Database) -> None:
+        BUSY.report(database.writer, NOW, down="aisle", reason="connection refused")
+        assert figures(shown(camera="Aisle"))["Cameras online"] == "0 / 1"
+        assert figures(shown(camera="Entrance"))["Cameras online"] == "1 / 1"
+
     def test_an_alarm_shows_that_nothing_is_recorded(self, database: Database) -> None:
         BUSY.report(database.writer, NOW - 10 * MINUTE_US)
         at = shown()
@@ -238,6 +255,34 @@ class TestOverview:
             "Checkout",
             "Entrance",
         ]
+
+
+class TestSwitches:
+    @pytest.mark.parametrize(
+        ("looks", "off", "charts"),
+        [
+            (Estimate({}, None, OFF, OFF), 3, 0),
+            (Estimate({}, 0.7, OFF, "female"), 2, 2),
+            (Estimate(LIKELY.expressions, None, "happiness", OFF), 1, 3),
+        ],
+    )
+    def test_what_is_switched_off_is_not_called_too_few(
+        self, database: Database, looks: Estimate, off: int, charts: int
+    ) -> None:
+        quiet = Shop(visits_per_minute=0)
+        quiet.register(database.engine, NOW - 5 * MINUTE_US)
+        times = [*[T0 - 12 * MINUTE_US] * 20, *[T0 - 7 * MINUTE_US] * 20]
+        seen = [visit(str(n), camera="aisle", first_seen=time, looks=looks) for n, time in enumerate(times)]
+        database.writer.write(results(seen), {})
+        at = shown()
+        reasons = [each.value for each in at.caption if each.value == SWITCHED_OFF]
+        assert (len(reasons), len(at.get("vega_lite_chart"))) == (off, charts)
+        assert "Too few" not in all_text(at)
+        trends = shown(page="trends")
+        # Expression by perceived gender needs both.
+        assert SWITCHED_OFF in all_text(trends)
+        assert "Too few" not in all_text(trends)
+        assert ("Each expression" in all_text(trends)) is (looks.expression != OFF)
 
 
 class TestCameras:

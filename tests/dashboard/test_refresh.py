@@ -69,6 +69,7 @@ def test_figures_are_read_again_only_where_there_is_a_newer_result_or_time_has_p
     reads: list[Callable[[], object]] = [
         lambda: queries.read_figures(settings, LOCAL, question),
         lambda: queries.read_earlier(settings, LOCAL, question, 7),
+        lambda: queries.read_visit_change(settings, LOCAL, question, 7),
         lambda: queries.read_hours_of_week(settings, LOCAL, question),
         lambda: queries.read_expressions_by_gender(settings, LOCAL, question),
         lambda: queries.read_camera_quality(settings, LOCAL, question),

@@ -25,12 +25,13 @@ class ScriptedDetector(FaceDetector):
 
     boxes: list[Box]
     score: float = 0.9
+    scale: float = 1.0
     levels = ScoreLevels(weak=0.3, face=0.5, sure=0.8)
 
     @override
     def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
-        return Faces(boxes, np.full(len(boxes), self.score, np.float32))
+        return Faces(boxes, np.full(len(boxes), self.score, np.float32), self.scale)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +207,17 @@ def test_no_time_passes_for_a_face_while_nothing_changes(
         analyser.analyse("till", t * MICROSECONDS, picture, unchanged=19)
     (visit,) = analyser.close("till").visits
     assert (visit.first_seen, visit.last_seen, visit.frames) == (0, 36_000_000, 19)
+
+
+@pytest.mark.usefixtures("every_face_counts")
+def test_a_camera_that_is_stalled_after_a_still_scene_ends_the_visit(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    """The unchanged pictures before the stall cover their usual time; nobody knows who was there after it."""
+    analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)]), classifier, "m")
+    run(analyser, picture, [t / 5 for t in range(10)])
+    ended = analyser.analyse("till", 10 * MICROSECONDS, picture, unchanged=14).results.visits
+    assert [(visit.closed, visit.frames, visit.last_seen) for visit in ended] == [(True, 10, 1_800_000)]
 
 
 @pytest.mark.usefixtures("every_face_counts")

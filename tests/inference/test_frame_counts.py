@@ -56,3 +56,13 @@ def test_a_camera_with_one_picture_in_ten_seconds_watches_all_the_time() -> None
         counts.add_analysed("a", second * 1_000_000, faces=0, age_us=0)
     watched = sum(minute.watched_us for minute in counts.take())
     assert watched == 60_000_000, "after a gap of 110 seconds, two pictures' time"
+
+
+def test_the_time_of_a_camera_that_is_stalled_after_a_still_scene_is_not_watched() -> None:
+    """Five pictures a second, one of fifteen published; those before a minute's stall count as usual."""
+    counts, time = FrameCounts(), 0
+    for number in range(20):
+        time += 60_000_000 if number == 15 else 3_000_000
+        counts.add_analysed("a", time, faces=0, age_us=0, unchanged=14 if number else 0)
+    watched = sum(minute.watched_us for minute in counts.take())
+    assert watched == 18 * 3_000_000 + 14 * 200_000 + 2_000_000

@@ -89,6 +89,12 @@ def test_a_low_score_and_a_small_face_are_the_reason(classifier: Classifier) -> 
     for step in range(6):
         (track,) = watched.see((20 + 12 * step, 80, 14, 14))
     assert track.explanation == "not counted: too small, 14 px: score 0.41, a face needs 0.50"
+    for scale, size in ((0.5, "too small, 45 px, 22 px for the detector: "), (0.6, ""), (2.0, "")):
+        watched = Watched(classifier, score=0.41)
+        watched.detector.scale = scale
+        for step in range(6):
+            (track,) = watched.see((20 + 12 * step, 80, 40, 50))
+        assert track.explanation == f"not counted: {size}score 0.41, a face needs 0.50"
     watched = Watched(classifier, score=0.6)
     for step in range(6):
         (track,) = watched.see(walk(step))

@@ -74,7 +74,7 @@ def test_a_damaged_list_of_checksums_is_named(tmp_path: Path) -> None:
 def test_the_int8_model_is_used_where_it_is_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, files: tuple[str, ...], expected: str
 ) -> None:
-    monkeypatch.setattr(model_file, "has_int8_dot_products", lambda: fast)
+    monkeypatch.setattr(model_file, "runs_int8_faster", lambda: fast)
     for name in files:
         (tmp_path / name).touch()
     assert shipped("m", tmp_path) == tmp_path / expected

@@ -7,27 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from inference.processor import has_int8_dot_products
+from inference.processor import has_int8_dot_products, runs_int8_faster
 
-X86 = "processor\t: 0\nmodel name\t: some\nflags\t\t: fpu sse2 avx2 {} sha_ni\n"
+X86 = "processor\t: 0\nmodel name\t: some\nflags\t\t: fpu sse2 {} sha_ni\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd {}\nCPU part\t: 0xd0b\n"
 
 
-@pytest.mark.parametrize(("text", "has"), [
-    (X86.format("avx512_vnni"), True),
-    (X86.format("avx_vnni"), True),
-    (X86.format("avx512f"), False),
-    (ARM.format("asimddp"), True),
-    (ARM.format("crc32"), False),
-    ("", False),
+@pytest.mark.parametrize(("text", "dots", "faster"), [
+    (X86.format("avx2 avx512_vnni"), True, True),
+    (X86.format("avx2 avx_vnni"), True, True),
+    (X86.format("avx2 avx512f"), False, True),
+    (X86.format("avx"), False, False),
+    (ARM.format("asimddp"), True, True),
+    (ARM.format("crc32"), False, False),
+    ("", False, False),
 ])  # fmt: skip
 def test_the_flags_of_the_processor_decide_on_linux(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, has: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, dots: bool, faster: bool
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     path = tmp_path / "cpuinfo"
     path.write_text(text)
-    assert has_int8_dot_products(path) is has
+    assert has_int8_dot_products(path) is dots
+    assert runs_int8_faster(path) is faster
 
 
 def test_an_unknown_system_has_no_int8_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

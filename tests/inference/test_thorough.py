@@ -58,3 +58,14 @@ def test_a_small_picture_is_examined_once(detector: Detector, face: NDArray[np.u
 @pytest.mark.parametrize("shape", [(641, 100), (100, 641), (1080, 1920), (2161, 4096), (1, 5000)])
 def test_tiles_cover_every_picture(detector: Detector, shape: tuple[int, int]) -> None:
     assert len(ThoroughDetector(detector).detect(np.zeros(shape, np.uint8))) == 0
+
+
+def test_the_scale_is_that_at_which_small_faces_are_searched(detector: Detector) -> None:
+    for height, width, reduced, thorough in (
+        (HEIGHT, WIDTH, 1 / 3, 1),
+        (240, 320, 2, 2),
+        (640, 1280, 0.5, 1),
+    ):
+        picture = np.full((height, width), 120, np.uint8)
+        assert detector.detect(picture).scale == pytest.approx(reduced)
+        assert ThoroughDetector(detector).detect(picture).scale == pytest.approx(thorough)

@@ -16,6 +16,7 @@ from ingest.camera_lease import CameraLease
 from ingest.leases import LeaseKeeper, Wishes
 from storage import tables
 from storage.engine import open_database
+from storage.errors import DatabaseError
 from storage.leases import CameraLeases
 from tests.support.captures import PATIENCE, MemoryLeases, valid_lease
 
@@ -177,6 +178,21 @@ def test_a_keeper_stops_in_time_although_the_store_is_unavailable(caplog: pytest
     until(lambda: keeper.lease_of("door") is not None)
     keeper.stop(PATIENCE)
     assert any("were not released" in each.getMessage() for each in caplog.records)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_store_that_is_no_outage_ends_the_keeper_and_is_kept() -> None:
+    store = MemoryLeases()
+    keeper = LeaseKeeper(store, shares=True)
+    keeper.start()
+    want(keeper, "door")
+    until(lambda: keeper.lease_of("door") is not None)
+    keeper.check()
+    store.refusal = DatabaseError("no permission")
+    until(lambda: keeper.error is not None)
+    with pytest.raises(DatabaseError, match="no permission"):
+        keeper.check()
+    keeper.stop(PATIENCE)
 
 
 def test_epochs_grow_and_stay_below_what_the_store_reserves() -> None:

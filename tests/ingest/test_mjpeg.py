@@ -167,6 +167,26 @@ def test_a_camera_that_sends_one_picture_for_each_request(
         assert camera.connections == (1 if keep else 4)
 
 
+@pytest.mark.parametrize("behind", [b"\r\n", b"\0\0\0\0", b"\xff\xd9" * 40_000])
+def test_a_camera_that_sends_bytes_behind_a_picture_is_asked_again_over_another_connection(
+    behind: bytes, expected: list[float]
+) -> None:
+    number = 0
+
+    def serve(connection: Connection) -> None:
+        nonlocal number
+        connection.request()
+        connection.send(answer("200 OK", "Content-Type: image/jpeg", body=PICTURES[number]))
+        number += 1
+        if connection.request():
+            connection.send(behind)
+
+    with HttpCamera(serve) as camera:
+        with closing(open_camera(camera.url())) as source:
+            assert read(source) == expected
+        assert camera.connections == len(PICTURES)
+
+
 def test_a_picture_is_requested_at_the_rate_of_the_camera() -> None:
     script = one_picture_each(["Content-Type: image/jpeg"], keep=True)
     with HttpCamera(script) as camera, closing(open_camera(camera.url(), fps=20)) as source:

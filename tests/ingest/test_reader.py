@@ -13,7 +13,9 @@ import pytest
 
 from bus import codec
 from bus.embedded import EmbeddedBus, EmbeddedReader
-from bus.messages import CameraState
+from bus.messages import MICROSECONDS, CameraState, Frame
+from common.clock import wall_clock_us
+from ingest.camera_lease import CameraLease
 from ingest.camera_source import CameraSource, Pixels, UndecodedPicture
 from ingest.cameras import Camera, CameraPolicy
 from ingest.counts import CaptureCounts
@@ -59,8 +61,13 @@ class Bench:
     """A reader with its publisher, bus and sink."""
 
     def __init__(
-        self, source: ScriptedSource, settings: ReadSettings = SETTINGS, thorough: bool = False
+        self,
+        source: ScriptedSource,
+        settings: ReadSettings = SETTINGS,
+        thorough: bool = False,
+        lease: CameraLease | None = None,
     ) -> None:
+        lease = lease or valid_lease()
         bus = EmbeddedBus(capacity=1000)
         self.source = source
         self.health, self.counts, self.sink = HealthMonitor("clip"), CaptureCounts("clip"), SinkRecorder()
@@ -68,7 +75,7 @@ class Bench:
         self.changed = threading.Event()
         self.policy = PolicyInForce(CameraPolicy())
         camera = Camera("clip", "clip.mp4", None, thorough=thorough)
-        publisher = Publisher(camera, valid_lease(), bus.writer(), self.health, self.counts, 85, self.policy)
+        publisher = Publisher(camera, lease, bus.writer(), self.health, self.counts, 85, self.policy)
         stillness = StillnessDetector(15)
         self.reader = SourceReader(
             lambda: source, settings, publisher, stillness, self.policy, self.changed.set
@@ -79,6 +86,9 @@ class Bench:
         self.reader.join(PATIENCE)
         assert self.reader.is_done
         self.counts.store(self.sink)
+
+    def received(self) -> list[Frame]:
+        return [codec.decode(each.headers, each.value) for each in self.frames.poll(1000, 0).records]
 
     def published(self) -> list[int]:
         return [int(dict(record.headers)["seq"]) for record in self.frames.poll(1000, 0).records]
@@ -101,6 +111,22 @@ def test_late_pictures_are_dropped_and_counted() -> None:
     assert published[-1] == 79
     assert bench.reader.error is None
     assert bench.source.closed
+
+
+def test_a_recording_that_is_read_fast_is_dated_by_the_clock_however_high_its_token_is() -> None:
+    began = wall_clock_us()
+    token = began + 365 * 86_400 * MICROSECONDS
+    lease = CameraLease(token)
+    lease.extend(time.monotonic() + PATIENCE, began)
+    pictures = (UndecodedPicture(float(number), gray) for number in range(3))
+    bench = Bench(ScriptedSource(pictures), replace(SETTINGS, fast=True), lease=lease)
+    bench.run()
+    frames = bench.received()
+    assert {frame.epoch for frame in frames} == {token}
+    assert began <= frames[0].captured_at <= wall_clock_us()
+    assert [frame.captured_at - frames[0].captured_at for frame in frames] == [
+        number * MICROSECONDS for number in range(3)
+    ]
 
 
 def test_damaged_pictures_are_counted_and_reported_at_the_end() -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from bus.messages import MICROSECONDS, CameraState, Frame
 from ingest.cameras import Camera
+from ingest.capture import CaptureSettings
 from media.images import decode_gray
 from tests.support.captures import QUICK, RunningCaptures, bar_position, capturing, write_video
 from tests.support.videos import scene, write
@@ -154,6 +155,7 @@ def test_damaged_pictures_of_a_folder_are_counted_and_named_and_the_others_publi
     ("source", "reason"),
     [
         ("nowhere.mp4", "nowhere.mp4: no such file or folder"),
+        ("a" * 300 + ".mp4", "a.mp4: cannot be read: File name too long"),
         ("97", "webcam 97 does not exist"),
         ("gopher://cam/", "its scheme is not known"),
         ("rtsp://admin:${DOOR}@cam/", "set the environment variable DOOR"),
@@ -175,6 +177,19 @@ def test_the_demo_is_captured_like_a_camera() -> None:
         assert not running.supervisor.ended.is_set()
         running.finish()
         assert running.captured("entrance") == len(running.consumer.of("entrance"))
+
+
+@pytest.mark.parametrize(
+    ("source", "loop", "recorded"), [("clip", False, True), ("clip", True, False), ("demo", False, False)]
+)
+def test_frames_say_whether_they_are_of_a_recording_that_ends(
+    source: str, loop: bool, recorded: bool, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "clip.mp4", pictures=10)
+    camera = Camera("door", str(path) if source == "clip" else "demo://entrance", 5)
+    with capturing(camera, settings=replace(FAST, loop=loop)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        assert {frame.recorded for frame in running.consumer.of("door")} == {recorded}
 
 
 def test_numbered_pictures_are_read_in_their_order_and_files_of_systems_are_passed_by(tmp_path: Path) -> None:
@@ -210,6 +225,35 @@ def test_every_picture_of_a_file_with_several_is_published(name: str, tmp_path: 
             ended(running)
             assert len(running.consumer.of("folder")) == 4
             assert running.supervisor.failures() == {}
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_other_pictures_of_its_folder_are_published(
+    tmp_path: Path,
+) -> None:
+    for number in range(3):
+        assert cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((40, 60), 20 * number, np.uint8))
+    for name in ("1.jpg", "notes"):
+        (tmp_path / name).unlink(missing_ok=True)
+        (tmp_path / name).symlink_to("/proc/self/mem")  # A file that cannot be read, not even by root.
+    with capturing(Camera("folder", str(tmp_path), 5), settings=FAST) as running:
+        ended(running)
+        assert [frame.seq for frame in running.consumer.of("folder")] == [0, 2]
+        failure = running.supervisor.failures()["folder"]
+        assert failure == "1 pictures cannot be decoded, the first: 1.jpg: cannot be read: Input/output error"
+
+
+@pytest.mark.parametrize("settings", [FAST, replace(FAST, fast=False)])
+def test_the_damaged_end_of_an_animation_is_reported_however_slow_its_pictures_are(
+    settings: CaptureSettings, tmp_path: Path
+) -> None:
+    pictures = [Image.fromarray(scene(number)) for number in range(3)]
+    path = tmp_path / "slow.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=1500)
+    path.write_bytes(path.read_bytes()[:-1])
+    with capturing(Camera("clip", str(path), 5), settings=settings) as running:
+        ended(running)
+        assert len(running.consumer.of("clip")) == 3
+        assert "truncated GIF: it ends after 3 pictures" in running.supervisor.failures()["clip"]
 
 
 def test_names_that_are_not_utf8_are_read_and_written_escaped(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ USER, PASSWORD = "viewer", "p@ss: w/rd"
 LOGIN = " with a login"
 ADMITTED = "no such stream (404)"
 """What the server below answers to a valid login."""
+SDP = "v=0\r\nm=video 0 RTP/AVP 26\r\na=control:track1\r\n"
 
 
 def is_admitted(request: Request, method: str, user: str, password: str) -> bool:
@@ -31,21 +32,29 @@ def is_admitted(request: Request, method: str, user: str, password: str) -> bool
 
 
 @contextmanager
-def camera(*challenges: str, user: str = USER, password: str = PASSWORD) -> Iterator[tuple[int, list[str]]]:
-    """The port of an RTSP server with a login, and the first lines of the requests that it gets."""
+def camera(
+    *challenges: str, user: str = USER, password: str = PASSWORD, base: str = ""
+) -> Iterator[tuple[int, list[str]]]:
+    """The port of an RTSP server with a login, and the first lines of the requests that it gets.
+
+    With `base` it describes a stream, whose address begins with `base`; its set-up needs the login, too.
+    """
     done, asked = threading.Event(), list[str]()
     refusal = "".join(f"WWW-Authenticate: {each}\r\n" for each in challenges)
 
     def answer(head: str) -> str:
         lines = head.split("\r\n")
         method, target, _ = lines[0].split()
-        fields = (line.partition(":") for line in lines[1:])
-        headers = {name.lower(): value.strip() for name, _, value in fields}
+        given = (line.partition(":") for line in lines[1:])
+        headers = {name.lower(): value.strip() for name, _, value in given}
         asked.append(lines[0] + (LOGIN if "authorization" in headers else ""))
         number = f"CSeq: {headers['cseq']}\r\n"
         if method == "OPTIONS":
             return f"RTSP/1.0 200 OK\r\n{number}Public: DESCRIBE\r\n\r\n"
         if is_admitted(Request(target, headers), method, user, password):
+            if base and method == "DESCRIBE":
+                kind = f"Content-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n"
+                return f"RTSP/1.0 200 OK\r\n{number}Content-Base: {base}\r\n{kind}\r\n{SDP}"
             return f"RTSP/1.0 404 Not Found\r\n{number}\r\n"
         body = "<html>no</html>"
         return f"RTSP/1.0 401 Unauthorized\r\n{number}{refusal}Content-Length: {len(body)}\r\n\r\n{body}"
@@ -112,6 +121,16 @@ def test_an_rtsp_camera_accepts_the_logins_that_an_http_camera_accepts(challenge
         assert "refuses the login (401)" in failure(port, password="wrong")
         assert sum(LOGIN in each for each in asked) == 1, "cameras lock an account after a few failures"
         assert "asks for a login (401)" in failure(port, user=None)
+
+
+@pytest.mark.parametrize(
+    "base", ["rtsp://door/live/", "rtsps://door:322/live/", "RTSPS://door/live/", "/live/"]
+)
+@pytest.mark.parametrize("scheme", ['Basic realm="door"', challenge()])
+def test_a_stream_is_set_up_with_the_login_whatever_the_camera_calls_itself(base: str, scheme: str) -> None:
+    with camera(scheme, base=base) as (port, asked):
+        assert ADMITTED in failure(port)
+        assert [each for each in asked if each.startswith("SETUP")] == [f"SETUP {base}track1 RTSP/1.0{LOGIN}"]
 
 
 def test_a_refused_login_is_not_tried_again_on_the_same_connection() -> None:

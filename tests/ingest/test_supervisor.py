@@ -25,6 +25,7 @@ from ingest.cameras import Camera, CameraPolicy
 from ingest.sources import open_source
 from ingest.stillness import BLACK, FROZEN
 from media.images import decode_gray
+from storage.errors import DatabaseError
 from tests.support.captures import PATIENCE, QUICK, RunningCaptures, capturing, write_video
 from tests.support.mjpeg_camera import MjpegCamera
 
@@ -220,6 +221,7 @@ def test_changes_of_the_list_are_followed_while_others_continue(door: MjpegCamer
         reported = len(running.sink.healths)
         running.consumer.wait_for_frames("till", 5)
         assert all(each.camera_id == "till" for each in running.sink.healths[reported:])
+        assert running.supervisor.states() == [CameraState.ONLINE]
         assert_undisturbed(running, "till")
         running.finish()
         assert running.captured("door") == len(running.consumer.of("door"))
@@ -270,6 +272,43 @@ def test_a_camera_whose_thread_cannot_be_started_is_tried_again(
         running.consumer.wait_for_frames("till", 2)
         assert_undisturbed(running, "door")
     assert caplog.text.count("can't start new thread") == 1
+
+
+def test_a_camera_whose_reader_cannot_be_started_is_opened_again(door: MjpegCamera) -> None:
+    with capturing(Camera("door", door.url(), 5)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        threading.stack_size(1 << 46)  # More than the system gives a thread.
+        try:
+            door.stop()
+            running.sink.wait_for_state("door", CameraState.RETRYING, "can't start new thread")
+        finally:
+            threading.stack_size(0)
+        reported = len(running.sink.healths)
+        door.start()
+        running.sink.wait_for_state("door", CameraState.ONLINE, after=reported)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_sink_that_is_no_outage_ends_the_captures_and_is_kept(door: MjpegCamera) -> None:
+    with capturing(Camera("door", door.url(), 5)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        running.supervisor.check()
+        running.sink.refusal = DatabaseError("no permission")
+        assert running.supervisor.ended.wait(PATIENCE)
+        running.supervisor.stop()
+        assert threads_of("door") == []
+        with pytest.raises(DatabaseError, match="no permission"):
+            running.supervisor.check()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_leases_that_is_no_outage_is_reported_by_the_supervisor(door: MjpegCamera) -> None:
+    with capturing(Camera("door", door.url(), 5)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        running.leases.refusal = DatabaseError("no permission")
+        running.sink.wait_for(lambda: running.keeper.error is not None)
+        with pytest.raises(DatabaseError, match="no permission"):
+            running.supervisor.check()
 
 
 def test_the_previous_list_stays_in_force_while_the_list_is_unavailable(door: MjpegCamera) -> None:

@@ -104,7 +104,7 @@ def compare(browser: Browser, url: str) -> Iterator[OpenPage]:
 
 def test_the_known_effect_of_a_campaign_is_in_the_intervals_of_clear_changes(compare: OpenPage) -> None:
     cells = compared_event(compare, CAMPAIGN)
-    visits, happiness = cells["Visits per hour"], cells["Happiness"]
+    visits, happiness = cells["Visits per camera and hour"], cells["Happiness"]
     assert (visits["Verdict"], happiness["Verdict"]) == ("▲ up", "▲ up")
     (before,) = numbers(visits["B"])
     low, high = numbers(visits["95 % interval"])
@@ -327,6 +327,15 @@ def test_a_database_that_nobody_can_write_is_shown_and_changes_are_refused(
         name.press("Tab")
         opened.page.get_by_role("button", name="Add", exact=True).click()
         opened.wait_for_text("readonly database")
+        opened.page.get_by_role("button", name="Remove").first.click()
+        reasons = opened.page.get_by_text("readonly database")
+        expect(opened.page.get_by_test_id("stForm").filter(has=reasons)).to_have_count(0)
+        expect(reasons).to_have_count(1)
+        heading = opened.page.get_by_role("heading", name="Events")
+        tops = [each.bounding_box() for each in (heading, reasons)]
+        assert tops[0]
+        assert tops[1]
+        assert tops[0]["y"] < tops[1]["y"], "the reason is beside the button, not in place of the bar"
         assert_no_error(opened)
 
 

@@ -49,6 +49,13 @@ def test_more_copies_than_brokers_are_refused(broker: Broker) -> None:
         create_topics(settings, 1, replication=3)
 
 
+def test_a_topic_with_too_few_copies_stays_unchanged(broker: Broker) -> None:
+    settings = fresh_topic(broker, 2)
+    with pytest.raises(TopicError, match="copies of each partition: 1, 3 are wanted: set topic_copies to 1"):
+        create_topics(settings, 2, retention_minutes=9, replication=3)
+    assert configuration(settings, settings.topic)["retention.ms"] == "300000"
+
+
 def test_a_missing_topic_is_named_with_the_command_that_creates_it(broker: Broker) -> None:
     settings = parse_url(f"kafka://{broker.address}/nowhere", {})
     with pytest.raises(TopicError, match="no topic nowhere: run `mien topics create`"):

@@ -46,6 +46,24 @@ def test_every_frame_of_a_recording_is_counted(tmp_path: Path) -> None:
     assert query(tmp_path, "select state from camera_states") == [("ended",)]
 
 
+@pytest.mark.parametrize("table", ["camera_states", "camera_leases"])
+def test_a_database_that_refuses_what_captures_store_ends_the_run_with_an_error(
+    tmp_path: Path, table: str
+) -> None:
+    source = recording(tmp_path / "aisle.mp4")
+    assert mien(tmp_path, "run", "--source", source, "--fast").returncode == 0
+    connection = sqlite3.connect(tmp_path / "mien.db")
+    for change in ("insert", "update"):
+        connection.execute(
+            f"create trigger no_{change} before {change} on {table} "
+            "begin select raise(abort, 'refused by a test'); end"
+        )
+    connection.close()
+    done = mien(tmp_path, "run", "--source", source, "--fast")
+    assert done.returncode == 2, done.stderr
+    assert "error: refused by a test" in done.stderr
+
+
 def test_people_become_visits_with_probabilities(tmp_path: Path, clip: Path) -> None:
     done = mien(tmp_path, "run", "--source", clip, "--fast")
     assert done.returncode == 0, done.stderr

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from bus.messages import MINUTE_US, CameraMinute
 from common.access import LOCAL
 from mien.alerts.addresses import parse_webhook
-from mien.alerts.conditions import Finding, Found, Rules, find_shifts
+from mien.alerts.conditions import Finding, Found, Rules, find_low_coverage, find_shifts
 from mien.alerts.loop import AlertLoop
 from mien.alerts.receivers import tls_context
 from mien.alerts.webhook import Webhook
@@ -25,10 +26,13 @@ from storage.camera_status import read_camera_status
 from storage.engine import open_database
 from storage.figures.simulated import simulated_cameras
 from storage.local_time import HOUR_US, day_start
+from storage.pauses import begin_pause, end_pause
 from storage.protection import SUPPRESS_BELOW
+from storage.registry import CameraRegistry, CameraRow
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_scenario
-from tests.support.databases import fresh_database
+from storage.writer import Writer
+from tests.support.databases import T0, fresh_database, results
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 3, 31)
@@ -70,7 +74,7 @@ def test_a_campaign_is_found_at_its_site_alone(history: sa.Engine) -> None:
     assert len(visits) > 1
     assert {site for site, each in visits.items() if each.verdict is Found.BAD} == {CAMPAIGN.site}
     detail = visits[CAMPAIGN.site].detail
-    assert "visits per hour up" in detail
+    assert "visits per camera and hour up" in detail
     assert "95 % interval +" in detail
     assert visits[CAMPAIGN.site].simulated
     mood = find(history, AlertKind.MOOD_SHIFTED, after)
@@ -116,3 +120,20 @@ def test_a_larger_k_that_an_operator_chooses_applies_to_the_next_judgement(histo
         assert reported() == {CAMPAIGN.site}, "judged again within the hour"
     finally:
         remove_rule(history, LOCAL, rule.id)
+
+
+def test_a_camera_that_watches_since_its_pause_has_no_low_coverage(engine: sa.Engine) -> None:
+    resumed, now = T0 + 24 * HOUR_US, T0 + 24 * HOUR_US + 10 * MINUTE_US
+    CameraRegistry(engine).add(LOCAL, CameraRow("till", "demo://till"))
+    with engine.begin() as connection:
+        connection.execute(sa.update(tables.cameras).values(created_at=T0))
+        begin_pause(connection, "till", T0 + HOUR_US)
+        end_pause(connection, "till", resumed)
+    watched = [
+        CameraMinute("till", at, captured=1, watched_us=MINUTE_US) for at in range(resumed, now, MINUTE_US)
+    ]
+    Writer(engine).write(results(minutes=watched), {})
+    rule = AlertRule("coverage", AlertKind.LOW_COVERAGE, minutes=60, threshold=0.9)
+    cameras = read_camera_status(engine, now)
+    (found,) = find_low_coverage(engine, rule, cameras, frozenset(), now, Rules(10, BERLIN))
+    assert found.verdict is Found.GOOD, found.detail

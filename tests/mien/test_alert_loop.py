@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
+from typing_extensions import override
 
 from bus.messages import MICROSECONDS, MINUTE_US, CameraHealth, CameraMinute, CameraState
 from common.access import LOCAL, AccessDenied, Actor, Role
@@ -167,6 +168,21 @@ def test_paused_cameras_and_closed_shops_raise_no_alert(shop: Shop) -> None:
     assert shop.hook.requests == []
 
 
+def test_a_live_camera_whose_capture_has_ended_is_down_and_a_recording_is_not(shop: Shop) -> None:
+    add_rule(shop.engine, LOCAL, DOWN)
+    loop = shop.loop()
+    with shop.engine.begin() as connection:
+        recording = sa.update(tables.cameras).where(tables.cameras.c.id == "till")
+        connection.execute(recording.values(source="/clips/till.mp4"))
+    shop.states = {"door": CameraState.RETRYING, "till": CameraState.ENDED}
+    shop.go(8, loop)
+    shop.states["door"] = CameraState.ENDED
+    shop.go(8, loop)
+    (message,) = shop.messages()
+    assert message["status"] == "firing", "a camera that was down and is given up is not resolved"
+    assert [each["id"] for each in message["subjects"]] == ["door"]  # type: ignore[attr-defined]
+
+
 def test_low_coverage_is_reported_and_a_closed_shop_is_not(shop: Shop) -> None:
 
     add_rule(shop.engine, LOCAL, AlertRule("Coverage", AlertKind.LOW_COVERAGE, minutes=60, threshold=0.5))
@@ -261,7 +277,7 @@ def test_the_thread_sends_while_the_block_runs_and_gives_the_task_back(
 ) -> None:
     configured.setenv("MIEN_ALERT_WEBHOOK", hook.url)
     configured.setenv("MIEN_ALERT_WEBHOOK_SECRET", "s" * 16)
-    with send_alerts(engine, load(timezone="Europe/Berlin"), Metrics()):
+    with send_alerts(engine, load(timezone="Europe/Berlin"), Metrics(), threading.Event()):
         deadline = time.monotonic() + 60
         while read_sender(engine) is None:
             assert time.monotonic() < deadline
@@ -274,6 +290,71 @@ def test_the_thread_sends_while_the_block_runs_and_gives_the_task_back(
     while read_sender(engine) is not None:
         assert time.monotonic() < deadline, "the task is not given back"
         time.sleep(0.02)
+
+
+class Broken(Receiver):
+    """A receiver with a bug; `channel` and `shown` are as of the webhook that it replaces."""
+
+    channel, shown = "webhook", "https://hooks.example"
+    attempts = 0
+
+    @override
+    def send(self, message_id: str, body: bytes) -> None:
+        self.attempts += 1
+        raise LookupError("a bug")
+
+
+def test_an_unexpected_error_of_a_delivery_is_a_failed_attempt(shop: Shop) -> None:
+    broken = Broken()
+    loop = AlertLoop(shop.engine, [broken], RULES, shop.metrics, clock=lambda: shop.now)
+    loop.work_once(NEVER)
+    queue_test(shop.engine, LOCAL, shop.now)
+    with pytest.raises(LookupError):
+        loop.work_once(NEVER)
+    (waiting,) = read_deliveries(shop.engine, LOCAL)
+    assert (waiting.outcome, waiting.attempts) == ("waiting", 1)
+    assert waiting.next_at > shop.now
+    assert "see the log" in waiting.error
+    loop.work_once(NEVER)
+    assert broken.attempts == 1, "the next attempt is not due yet"
+
+
+def test_an_unexpected_error_ends_the_process(
+    engine: sa.Engine, configured: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured.setenv("MIEN_ALERT_WEBHOOK", "https://hooks.example/")
+    configured.setenv("MIEN_ALERT_WEBHOOK_SECRET", "s" * 16)
+    noted: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", noted.append)
+
+    def fail(*_: object) -> None:
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(AlertLoop, "work_once", fail)
+    stop = threading.Event()
+    with (
+        pytest.raises(LookupError, match="a bug"),
+        send_alerts(engine, load(timezone="Europe/Berlin"), Metrics(), stop),
+    ):
+        assert stop.wait(60), "the process is not asked to stop"
+    assert noted, "the log has the reason as soon as it happens"
+
+
+def test_messages_to_a_channel_without_a_receiver_are_given_up_when_the_task_is_taken_over(
+    shop: Shop,
+) -> None:
+    broken = Broken()
+    broken.channel = "mqtt"
+    earlier, later = AlertLoop(shop.engine, [broken], RULES, shop.metrics), shop.loop()
+    earlier.work_once(NEVER)
+    assert not later.work_once(NEVER)
+    assert queue_test(shop.engine, LOCAL, shop.now) == ["mqtt"]
+    with shop.engine.begin() as connection:
+        connection.execute(sa.update(tables.task_leases).values(expires_at=0))
+    assert later.work_once(NEVER)
+    (given_up,) = read_deliveries(shop.engine, LOCAL)
+    assert (given_up.outcome, given_up.attempts) == ("failed", 0)
+    assert "no receiver any more" in given_up.error
 
 
 def test_processes_that_judge_at_the_same_time_send_one_message(shop: Shop) -> None:

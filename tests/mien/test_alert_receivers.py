@@ -7,16 +7,18 @@ import hmac
 import http.server
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from mien.alerts.addresses import parse_mqtt, parse_webhook
 from mien.alerts.mqtt import Mqtt
-from mien.alerts.receivers import DeliveryError, tls_context
+from mien.alerts.receivers import DeliveryError, judge_addresses, tls_context
 from mien.alerts.webhook import Webhook
 from tests.support.hooks import Hook, answer_with, running_hook
 from tests.support.http_camera import certificate
@@ -71,19 +73,74 @@ def test_a_redirect_is_not_followed(hook: Hook) -> None:
         assert other.requests == []
 
 
-def test_a_receiver_that_hangs_or_sends_a_byte_now_and_then_is_given_up(hook: Hook) -> None:
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_receiver_that_hangs_or_sends_a_byte_now_and_then_is_given_up(
+    encrypted: bool, tmp_path: Path
+) -> None:
     def hang(request: http.server.BaseHTTPRequestHandler) -> None:
         hook.ended.wait(PATIENCE_S)
 
     def drip(request: http.server.BaseHTTPRequestHandler) -> None:
         request.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-        while not hook.ended.wait(0.02):
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and not hook.ended.wait(0.02):
             request.wfile.write(b"x")
 
-    for answer in (hang, drip):
-        hook.answer = answer
+    with ExitStack() as stack:
+        authority, context = None, None
+        if encrypted:
+            made = certificate(tmp_path, "localhost", "subjectAltName=DNS:localhost")
+            authority, context = stack.enter_context(made)
+        hook = stack.enter_context(running_hook(context))
+        for answer in (hang, drip):
+            hook.answer = answer
+            with pytest.raises(DeliveryError, match="no answer within"):
+                webhook(hook.url, authority, attempt_s=0.5).send("m1", BODY)
+        assert hook.ids() == ["m1", "m1"]
+
+
+def test_a_receiver_that_never_answers_the_start_of_tls_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"127.0.0.1:{silent.getsockname()[1]}/t"
         with pytest.raises(DeliveryError, match="no answer within"):
-            webhook(hook.url, attempt_s=0.5).send("m1", BODY)
+            webhook(f"https://{url}", attempt_s=0.5).send("m1", BODY)
+        with pytest.raises(DeliveryError, match="no answer within"):
+            Mqtt(parse_mqtt(f"mqtts://{url}"), tls_context(None), attempt_s=0.5).send("m1", BODY)
+
+
+@contextmanager
+def resolving_to(monkeypatch: pytest.MonkeyPatch, *places: str) -> Iterator[None]:
+    """Every name resolves to these addresses, in this order."""
+
+    def resolve(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in places]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.address_policy.socket.getaddrinfo", resolve)
+        yield
+
+
+def test_the_addresses_of_a_name_are_tried_in_turn(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    with resolving_to(monkeypatch, "127.0.0.2", "127.0.0.1"):
+        webhook(hook.url).send("m1", BODY)
+    assert hook.ids() == ["m1"]
+
+
+def test_without_encryption_only_the_private_addresses_of_a_name_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    http_hook, https_hook = (parse_webhook(f"{scheme}://hooks.example/") for scheme in ("http", "https"))
+    places = ("93.184.215.14", "100.64.0.9", "192.168.1.9", "192.0.2.1")
+    with resolving_to(monkeypatch, *places):
+        assert judge_addresses(http_hook) == ("100.64.0.9", "192.168.1.9")
+        assert judge_addresses(https_hook) == places
+
+
+def test_a_path_with_letters_of_other_languages_is_percent_encoded(hook: Hook) -> None:
+    for path in ("/tür/%20a?b=ü&c", "/t%C3%BCr/%20a?b=%C3%BC&c"):
+        webhook(hook.url.partition("/hook")[0] + path).send("m1", BODY)
+    assert [path for path, _, _ in hook.requests] == ["/t%C3%BCr/%20a?b=%C3%BC&c"] * 2
+    assert parse_webhook("https://tür.example/").host == "xn--tr-xka.example"
 
 
 def test_a_proxy_of_the_environment_is_ignored(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +204,7 @@ def test_no_error_contains_the_path_of_the_address(hook: Hook) -> None:
         ("https://host:99999/", "a host and a port"),
         ("https://host/a b", "without spaces"),
         ("https://host/\nX: y", "without spaces"),
+        (f"https://{'a' * 64}.example/", "a host and a port"),
     ],
 )
 def test_a_webhook_that_is_no_address_is_refused(url: str, problem: str) -> None:
@@ -179,6 +237,29 @@ def test_a_broker_gets_the_message_by_tls_with_a_login(broker: MqttBroker) -> No
     with subscriber(broker) as messages:
         mqtt(f"mqtt://127.0.0.1:{broker.plain_port}/{TOPIC}").send("m2", b"second")
         assert messages.get(timeout=PATIENCE_S).payload == b"second", "the first one was not retained"
+
+
+def test_the_addresses_of_a_broker_are_tried_in_turn(
+    broker: MqttBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resolving_to(monkeypatch, "127.0.0.2", "127.0.0.1"), subscriber(broker) as messages:
+        mqtt(f"mqtts://localhost:{broker.tls_port}/{TOPIC}", broker).send("m1", BODY)
+        assert messages.get(timeout=PATIENCE_S).payload == BODY
+
+
+def test_a_broker_without_encryption_needs_no_authorities(broker: MqttBroker) -> None:
+    plain = parse_mqtt(f"mqtt://127.0.0.1:{broker.plain_port}/{TOPIC}")
+    with subscriber(broker) as messages:
+        Mqtt(plain, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), USER, PASSWORD, attempt_s=20).send("m1", BODY)
+        assert messages.get(timeout=PATIENCE_S).payload == BODY
+    encrypted = parse_mqtt(f"mqtts://localhost:{broker.tls_port}/{TOPIC}")
+    with pytest.raises(DeliveryError, match="TLS: "):
+        Mqtt(encrypted, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), attempt_s=20).send("m1", BODY)
+
+
+def test_a_login_that_cannot_be_encoded_is_an_error(broker: MqttBroker) -> None:
+    with pytest.raises(DeliveryError, match="UnicodeEncodeError"):
+        mqtt(f"mqtt://127.0.0.1:{broker.plain_port}/t", password="\udcff").send("m1", BODY)
 
 
 def test_a_broker_that_refuses_the_login_or_the_certificate_is_an_error(broker: MqttBroker) -> None:

@@ -233,6 +233,19 @@ def test_each_file_is_analysed_once(tmp_path: Path) -> None:
         find_files([tmp_path / "nothing"])
 
 
+@pytest.mark.timeout(60)
+def test_a_named_pipe_is_never_opened(tmp_path: Path) -> None:
+    path, pipe = write_picture(tmp_path / "a.jpg"), tmp_path / "b.jpg"
+    os.mkfifo(pipe)
+    (tmp_path / "c.jpg").symlink_to(tmp_path / "nowhere")
+    found = find_files([tmp_path])
+    assert [item.path.name for item in found.files] == [path.name, "c.jpg"], "a broken link is reported later"
+    assert found.others == 1
+    for named in (pipe, Path("/dev/null")):
+        with pytest.raises(InputError, match=f"{named}: neither a file nor a folder"):
+            find_files([path, named])
+
+
 def test_a_video_is_analysed_frame_by_frame_or_at_an_interval(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", frames=12, fps=4)
     result = run(video, "--faces", "--out", tmp_path / "all.jsonl", "--annotate", tmp_path / "drawn")

@@ -50,7 +50,15 @@ def test_a_port_in_use_is_missing() -> None:
         other.listen()
         check = checks.port(load(dashboard_port=other.getsockname()[1]))
     assert check.state == "missing"
-    assert "choose another" in check.fix
+    assert check.found.startswith("dashboard_port ")
+    assert check.fix == "choose another with --port or MIEN_DASHBOARD_PORT"
+
+
+def test_an_address_of_another_machine_is_missing() -> None:
+    check = checks.port(load(dashboard_address="192.0.2.1"))
+    assert check.state == "missing"
+    assert check.found.startswith("dashboard_address 192.0.2.1: ")
+    assert check.fix == "choose an address of this machine with MIEN_DASHBOARD_ADDRESS"
 
 
 def test_an_unusable_database_is_missing_and_its_password_is_hidden(tmp_path: Path) -> None:

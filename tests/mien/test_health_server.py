@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from mien.errors import StartError
 from mien.health_server import MOST_CONNECTIONS, serve
+from mien.http_server import Limits, serve_application
 from mien.metrics import Metrics
 from tests.support.processes import free_port
 
@@ -94,6 +98,39 @@ def test_the_server_ends_while_connections_are_open(clients: ExitStack) -> None:
     threading.Thread(target=serve_once, daemon=True).start()
     assert done.wait(PATIENCE_S)
     eventually_no_thread("process_request_thread")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=abc",
+        "text/plain; version=1.x",
+        "application/openmetrics-text; version=\xb2",
+    ],
+)
+def test_a_header_accept_that_cannot_be_read_has_no_effect(accept: str) -> None:
+    with serve(Metrics(), "127.0.0.1", 0) as url:
+        request = urllib.request.Request(f"{url}/metrics", headers={"Accept": accept})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            assert "mien_lag_records" in answer.read().decode()
+
+
+def test_a_failure_of_the_application_is_logged_once_and_not_printed(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        raise KeyError("http://u:secret@h/")
+
+    with serve_application(fail, "127.0.0.1", 0, name="failing", limits=Limits()) as url:
+        for _ in range(3):
+            with pytest.raises(urllib.error.HTTPError, match="500") as refused:
+                fetch(url)
+            refused.value.close()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "HTTP server: a request failed: 'http://u:secret@h/'"
+    ]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_ipv6_address_is_served() -> None:

@@ -129,10 +129,10 @@ def test_what_a_process_does_not_offer_is_refused(process: Process) -> None:
         internal_client.call(process, "POST", "/echo", content={"x": "y" * LARGEST_BODY})
 
 
-def test_a_handler_that_fails_is_no_answer(process: Process, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_handler_that_fails_is_no_answer(process: Process, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ProcessUnreachable, match="failed to answer; its log says why"):
         internal_client.call(process, "GET", "/broken")
-    assert "RuntimeError: broken" in capsys.readouterr().err
+    assert "a request failed: broken" in caplog.text
     assert internal_client.call(process, "GET", "/echo")["body"] == ""
 
 
@@ -174,16 +174,21 @@ def test_a_long_answer_is_not_displaced_by_connections_without_a_token(engine: s
     assert answers == [{"done": True}]
 
 
-def test_an_address_that_cannot_be_used_is_named(engine: sa.Engine) -> None:
+def test_an_address_or_a_port_that_cannot_be_used_is_named(engine: sa.Engine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
             pytest.raises(
-                StartError, match=rf"^internal_address 127.0.0.1, internal_port {port}: .*; choose"
+                StartError, match=rf"^internal_port {port}: .*; choose another with MIEN_INTERNAL_PORT$"
             ),
             serve_internal(load(internal_port=port), engine, SERVICES),
         ):
             pass
+    with (
+        pytest.raises(StartError, match=r"^internal_address 192\.0\.2\.1: .* with MIEN_INTERNAL_ADDRESS$"),
+        serve_internal(load(internal_address="192.0.2.1"), engine, SERVICES),
+    ):
+        pass
     assert read_processes(engine) == []
 
 

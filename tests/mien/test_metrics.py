@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bus.embedded import EmbeddedBus, EmbeddedReader
-from bus.messages import CameraHealth, CameraMinute, CameraState, Frame, Partition, Results
+from bus.messages import CameraMinute, CameraState, Frame, Partition, Results
 from mien.errors import StartError
 from mien.health_server import serve
 from mien.metrics import ALIVE_S, MeasuredReader, MeasuredStore, Metrics
@@ -33,12 +33,14 @@ class Clock:
 class Lagging:
     """An embedded reader that reports a lag, as a reader on Kafka does."""
 
+    partitions = (3, 5)
+
     def __init__(self, reader: EmbeddedReader) -> None:
         self.poll, self.acknowledge, self.close = reader.poll, reader.acknowledge, reader.close
         self.hold, self.reject, self.resume = reader.hold, reader.reject, reader.resume
 
     def lag(self) -> Mapping[Partition, int]:
-        return {Partition("frames", 3): 7}
+        return {Partition("frames", number): 7 for number in self.partitions}
 
 
 def fetched(url: str) -> str:
@@ -54,14 +56,12 @@ def test_the_metrics_count_what_was_stored(tmp_path: Path) -> None:
     metrics.update_captured({"door": 3})
     metrics.update_captured({"door": 5})
     store.write(Results(minutes=(CameraMinute("door", 0, analysed=2, stale=1),)), {})
-    store.report(CameraHealth("door", CameraState.ONLINE, "", 0, 0, 5.0, None, 0))
     with serve(metrics, "127.0.0.1", 0) as url:
         text = fetched(f"{url}/metrics")
     engine.dispose()
     assert 'mien_frames_total{camera="door",outcome="captured"} 5.0' in text
     assert 'mien_frames_total{camera="door",outcome="stale"} 1.0' in text
     assert 'mien_drops_total{camera="door",reason="buffer full"} 2.0' in text
-    assert 'mien_cameras{state="online"} 1.0' in text
 
 
 def test_capture_to_row_measures_each_stored_frame_once_unless_it_was_stale() -> None:
@@ -78,6 +78,30 @@ def test_capture_to_row_measures_each_stored_frame_once_unless_it_was_stale() ->
     assert value(metrics, "mien_capture_to_row_seconds_count") == 2
     assert value(metrics, "mien_capture_to_row_seconds_sum") == pytest.approx(0.4)
     assert value(metrics, "mien_lag_records", partition="3") == 7
+
+
+def test_cameras_are_counted_by_the_state_that_they_have_now() -> None:
+    metrics = Metrics()
+    states = [CameraState.ONLINE, CameraState.RETRYING, CameraState.RETRYING]
+    metrics.follow_states(lambda: states)
+    assert value(metrics, "mien_cameras", state="retrying") == 2
+    states.remove(CameraState.RETRYING)
+    assert value(metrics, "mien_cameras", state="retrying") == 1
+    assert value(metrics, "mien_cameras", state="online") == 1
+
+
+def test_the_lag_of_a_partition_that_a_reader_has_lost_is_no_metric_any_more() -> None:
+    metrics = Metrics()
+    inner = Lagging(EmbeddedBus().reader([0], lambda _: {}))
+    reader = MeasuredReader(inner, metrics, 2_000_000, lambda: NOW)
+    reader.poll(10, 0.0)
+    assert value(metrics, "mien_lag_records", partition="5") == 7
+    inner.partitions = (3,)
+    reader.poll(10, 0.0)
+    assert value(metrics, "mien_lag_records", partition="5") is None
+    assert value(metrics, "mien_lag_records", partition="3") == 7
+    reader.close()
+    assert value(metrics, "mien_lag_records", partition="3") is None
 
 
 def test_a_process_without_heartbeat_is_not_alive() -> None:
@@ -102,6 +126,17 @@ def test_a_port_in_use_is_reported_in_one_line() -> None:
         with pytest.raises(StartError, match=f"health_port {port}: Address already in use"):  # noqa: SIM117
             with serve(Metrics(), "127.0.0.1", port):
                 pass
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "2001:db8::zz", "\N{SNOWMAN}" * 70], ids=["other", "no address", "no name"]
+)
+def test_an_address_that_cannot_be_used_is_named_and_not_the_port(address: str) -> None:
+    with pytest.raises(StartError) as caught:  # noqa: SIM117
+        with serve(Metrics(), address, 0):
+            pass
+    assert str(caught.value).startswith(f"health_address {address}: ")
+    assert str(caught.value).endswith("; choose an address of this machine with MIEN_HEALTH_ADDRESS")
 
 
 def test_every_metric_is_documented() -> None:

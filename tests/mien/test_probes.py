@@ -66,6 +66,17 @@ def test_a_registered_camera_is_tested_with_its_masks_and_nothing_is_stored(
     assert "let-me-in" not in json.dumps({**report, "preview": ""})
 
 
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_registered_camera_is_searched_as_its_profile_says(
+    registry: CameraRegistry, thorough: bool
+) -> None:
+    registry.add(LOCAL, CameraRow("door", "demo://entrance", thorough=thorough))
+    status, report = ask(create(registry), camera="door")
+    assert status is HTTPStatus.OK
+    assert report["thorough"] is thorough
+    assert ("thorough: faces are searched in tiles" in report["lines"][0]["text"]) is thorough
+
+
 def test_a_source_from_a_browser_is_judged_before_anything_is_opened(registry: CameraRegistry) -> None:
     tests = create(registry, "raise SystemExit('must not run')")
     for source in ("/etc/passwd", "0", "http://127.0.0.1:8501/", "http://169.254.169.254/", "file:///x", ""):

@@ -68,6 +68,13 @@ def test_cameras_of_the_file(elsewhere: Path) -> None:
         ("cameras: [{id: door, source: x, fsp: 3}]\n", "cameras.0.fsp: there is no such setting"),
         ("timezone: Mars/Olympus\n", "timezone 'Mars/Olympus': expected an IANA time zone"),
         ("log_level: loud\n", "log_level 'loud': expected 'debug', 'info'"),
+        (
+            "cameras: [{id: a, source: x}, {id: a, source: y}]\n",
+            "cameras.1.id 'a': expected an id that no other camera has",
+        ),
+        ("health_address: ''\n", "health_address '': expected an address of this machine such as 127.0.0.1"),
+        ("internal_address: ' '\n", "internal_address ' ': expected an address of this machine"),
+        ("dashboard_address: ''\n", "dashboard_address '': expected an address of this machine"),
         ("- fps\n", "expected settings as `name: value`"),
         ("a: [1,\nfps: {", "line 2: not YAML"),
     ],
@@ -86,6 +93,42 @@ def test_an_error_names_the_source_of_the_value(monkeypatch: pytest.MonkeyPatch)
         load()
     monkeypatch.setenv("MIEN_CAMERAS", "door")
     with pytest.raises(SettingsError, match=r"^environment: .*cameras.*expected JSON$"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("MIEN_KEEP_VISIT_DAYS", "MIEN_KEEP_VISITS_DAYS"),
+        ("mien_time_zone", "MIEN_TIMEZONE"),
+        ("MIEN_CAMARA_DOOR", "MIEN_CAMERA_*"),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_refused_with_the_nearest_name(
+    variable: str, nearest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "hush")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value) == (
+        f"environment: {variable}: there is no such setting; the nearest name is {nearest}; "
+        "docs/configuration.md lists all"
+    )
+
+
+def test_variables_that_something_reads_are_accepted(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(elsewhere, "source_variables: [MIEN_SHOP_*]\nbus: 'kafka://u:${MIEN_KAFKA}@h'\n")
+    for name in ("MIEN_SHOP_A", "MIEN_KAFKA", "MIEN_CAMERA_A", "MIEN_DATA", "MIEN_TEST_X"):
+        monkeypatch.setenv(name, "1")
+    # Kubernetes sets these where a Service is called mien, or mien-web.
+    for name in ("MIEN_SERVICE_HOST", "MIEN_PORT", "MIEN_WEB_SERVICE_PORT_HTTP", "MIEN_PORT_80_TCP_ADDR"):
+        monkeypatch.setenv(name, "10.0.0.1")
+    monkeypatch.setenv("mien_fps", "3")
+    assert load().fps == 3
+    (elsewhere / "mien.yaml").unlink()
+    with pytest.raises(SettingsError, match="MIEN_KAFKA: there is no such setting"):
         load()
 
 

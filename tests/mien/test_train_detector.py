@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from inference.model_file import MODELS
 from mien.cli.app import app
-from tests.support.detector_data import write_photographs
+from tests.support.detector_data import write_people, write_photographs
 from tests.support.teacher_file import write_teacher
 
 pytest.importorskip("tensorflow", reason="needs the extra train")
@@ -38,6 +38,15 @@ def test_evaluate_writes_its_figures(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "average precision at 320 pixels" in result.stdout
     assert '"recall_at_false_per_1000_goods"' in figures.read_text()
+
+
+def test_people_writes_its_figures(tmp_path: Path) -> None:
+    data, figures = write_photographs(tmp_path / "data"), tmp_path / "figures.json"
+    write_people(data / "fairface")
+    result = run("people", "--data", data, "--json", figures, "--cache", tmp_path / "cache")
+    assert result.exit_code == 0, result.output
+    assert "| head | towards the camera | 3 |" in result.stdout
+    assert '"perceived gender"' in figures.read_text()
 
 
 def test_evaluate_refuses_a_classifier(tmp_path: Path) -> None:

@@ -7,11 +7,21 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from mien.upkeep import repeat
+from common.clock import wall_clock_us
+from mien.loops.run import Pipeline
+from mien.settings import Settings
+from mien.upkeep import Progress, UpkeepEnded, maintain_if_owner, repeat, until_stopped
+from storage import tables
+from storage.day_partitions import DAY_US
+from storage.engine import open_database
 from storage.errors import DatabaseUnavailable
+from storage.writer import Writer
+from tests.support.databases import results, rows, visit
 from tests.support.processes import free_port, mien, running
 
 
@@ -44,7 +54,7 @@ def test_the_loop_retries_while_the_database_is_unavailable_and_ends_on_other_er
     ]
     done = []
 
-    def upkeep() -> None:
+    def upkeep(_: Progress) -> None:
         outcome = outcomes[len(done)]
         done.append(outcome)
         if outcome is not None:
@@ -62,8 +72,69 @@ def test_the_loop_retries_while_the_database_is_unavailable_and_ends_on_other_er
 def test_the_loop_ends_at_once_when_the_event_is_set() -> None:
     stop = threading.Event()
     started = time.monotonic()
-    repeat(stop.set, 3600, stop, lambda: None)
+    repeat(lambda _: stop.set(), 3600, stop, lambda: None)
     assert time.monotonic() - started < 10
+
+
+def test_the_heart_beats_within_an_upkeep_and_a_stop_ends_it_between_two_transactions() -> None:
+    stop, beats = threading.Event(), [0]
+
+    def beat() -> None:
+        beats[0] += 1
+        if beats[0] == 5:
+            stop.set()
+
+    def endless(progress: Progress) -> None:
+        while True:
+            progress()
+
+    repeat(endless, 3600, stop, beat)
+    assert beats[0] == 5
+
+
+def test_an_upkeep_of_a_run_calls_the_tick_and_ends_with_the_run() -> None:
+    stop, ticks = threading.Event(), [0]
+
+    def tick() -> None:
+        ticks[0] += 1
+        if ticks[0] == 5:
+            stop.set()
+
+    def endless(progress: Progress) -> None:
+        while True:
+            progress()
+
+    parts: Any = SimpleNamespace(ended=threading.Event(), any_finished=False, check=lambda: None)
+    Pipeline(parts, parts, parts, endless)._wait(stop, tick)
+    assert ticks[0] >= 5
+
+
+def test_the_upkeep_of_a_history_is_continued_after_a_stop(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/a.db")
+    settings, now = Settings(timezone="UTC", keep_visits_days=5), wall_clock_us()
+    writer = Writer(engine)
+    for days in range(1, 9):
+        writer.write(results([visit(f"v{days}", closed=True, first_seen=now - days * DAY_US)]), {})
+    stop, steps = threading.Event(), [0]
+
+    def count_steps() -> None:
+        steps[0] += 1
+        # The purge has one step for each table, the roll-up one for each day.
+        if len(rows(engine, tables.camera_days)) == 2:
+            stop.set()
+
+    with pytest.raises(UpkeepEnded):
+        maintain_if_owner(engine, settings, until_stopped(stop, count_steps))
+    assert len(rows(engine, tables.visits)) == 5, "the purge was complete"
+    assert steps[0] > 3
+    assert len(rows(engine, tables.camera_days)) == 2
+    maintain_if_owner(engine, settings, lambda: None)
+    assert len(rows(engine, tables.camera_days)) > 2
+    purging = threading.Event()
+    purging.set()
+    with pytest.raises(UpkeepEnded):
+        maintain_if_owner(engine, settings, until_stopped(purging, lambda: None))
+    engine.dispose()
 
 
 def test_cameras_of_the_configuration_can_be_registered_repeatedly(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 
 from bus.messages import MINUTE_US, CameraHealth, CameraMinute, CameraState
@@ -29,8 +30,9 @@ def test_each_camera_has_a_condition_with_its_reason(engine: sa.Engine) -> None:
     registry, writer = CameraRegistry(engine), Writer(engine)
     front = CameraRow("door", "rtsp://door", name="Front door", site="Bern", zone="entrance", fps=5)
     registry.add(LOCAL, front)
-    for camera in ("aisle", "clip", "lost", "paused", "silent", "unstarted"):
+    for camera in ("aisle", "lost", "paused", "silent", "unstarted"):
         registry.add(LOCAL, CameraRow(camera, "0"))
+    registry.add(LOCAL, CameraRow("clip", "/clips/aisle.mp4"))
     registry.pause(LOCAL, "paused", "repainting")
     writer.report(report("door", CameraState.ONLINE))
     writer.report(report("aisle", CameraState.CONNECTING))
@@ -67,6 +69,29 @@ def test_each_camera_has_a_condition_with_its_reason(engine: sa.Engine) -> None:
         "unstarted",
     }
     assert {name for name, each in found.items() if not each.condition.expected} == {"clip", "paused"}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "condition"),
+    [
+        ("97", "webcam 97 does not exist", Condition.NOT_RUNNING),
+        ("rtsp://${DOOR}/1", "set the environment variable DOOR", Condition.NOT_RUNNING),
+        ("${DOOR}", "set the environment variable DOOR", Condition.NOT_RUNNING),
+        ("https://door/", "Mien was stopped", Condition.NOT_RUNNING),
+        ("${CLIP}", "", Condition.ENDED),
+        ("${CLIPS}/aisle.mp4", "", Condition.ENDED),
+        ("/clips/aisle.mp4", "Mien was stopped", Condition.ENDED),
+        ("/clips/aisle.mp4", "damaged video", Condition.ENDED),
+    ],
+)
+def test_a_capture_that_has_ended_is_over_only_if_it_is_of_a_recording(
+    engine: sa.Engine, source: str, reason: str, condition: Condition
+) -> None:
+    CameraRegistry(engine).add(LOCAL, CameraRow("door", source))
+    Writer(engine).report(report("door", CameraState.ENDED, reason))
+    (door,) = read_camera_status(engine, NOW)
+    assert (door.condition, door.reason) == (condition, reason)
+    assert door.condition.down == (condition is Condition.NOT_RUNNING)
 
 
 def test_frames_of_the_last_hour(engine: sa.Engine) -> None:
@@ -120,7 +145,8 @@ def test_a_camera_outside_of_its_opening_hours_is_not_down_whether_a_process_run
     closed = f"{local + timedelta(hours=1):%H}:00-{local + timedelta(hours=2):%H}:00"
     opened = f"{local:%H}:00-{local + timedelta(hours=1):%H}:00"
     for camera, hours in {"dark": closed, "told": closed, "late": opened, "gone": closed}.items():
-        registry.add(LOCAL, CameraRow(camera, "0", open_hours=hours))
+        source = "/clips/aisle.mp4" if camera == "gone" else "0"
+        registry.add(LOCAL, CameraRow(camera, source, open_hours=hours))
     for camera, state in {"told": CameraState.NOT_SCHEDULED, "late": CameraState.NOT_SCHEDULED}.items():
         writer.report(CameraHealth(camera, state, "", NOW - 9, NOW - 5, 0.0, None, 0))
     writer.report(CameraHealth("gone", CameraState.ENDED, "the end", NOW - 9, NOW - 5, 0.0, None, 0, 4))

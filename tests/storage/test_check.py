@@ -110,6 +110,26 @@ def test_damaged_roll_ups_are_found(used: sa.Engine, statement: str, subject: st
     assert details in failed_checks(used, later)[subject]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC"])
+def test_roll_ups_pass_after_retention_has_deleted_a_part_of_a_local_day(
+    engine: sa.Engine, zone: str
+) -> None:
+    now = start_of_day(T0) + 6 * DAY_US
+    hours = range(start_of_day(T0), now, 3600 * MICROSECONDS)
+    seen = [visit(f"v{hour}", first_seen=hour + MICROSECONDS, closed=True) for hour in hours]
+    counts = [CameraMinute("till", hour, captured=1, watched_us=MICROSECONDS) for hour in hours]
+    Writer(engine).write(results(seen, minutes=counts), {})
+    roll_up(engine, now, zone)
+    purge(engine, Retention(visits=3, observations=3, coverage=3).cutoffs(now))
+    create_day_partitions(engine, now)
+    assert failed_checks(engine, now) == {}
+    with engine.begin() as connection:
+        newest = sa.select(sa.func.max(tables.camera_days.c.day)).scalar_subquery()
+        change = sa.update(tables.camera_days).where(tables.camera_days.c.day == newest)
+        connection.execute(change.values(visits=tables.camera_days.c.visits + 1))
+    assert failed_checks(engine, now) == {"rollup by day": "1 days differ"}
+
+
 def test_a_visit_with_two_start_times_is_found(used: sa.Engine) -> None:
     """The primary key allows it, since it contains the time; no worker writes such visits."""
     Writer(used).write(results([visit("twice", first_seen=T0), visit("twice", first_seen=T0 + 1)]), {})

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, timedelta
 from statistics import fmean, median
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from bus.messages import MICROSECONDS, MINUTE_US, UNKNOWN, CameraMinute, Visit
 from storage.figures.comparison import Chosen, Verdict, compare
 from storage.figures.cross import read_cross
+from storage.figures.estimate import shares_over_days
 from storage.figures.groups import ENGAGED_S, State
 from storage.figures.quality import read_oldest, read_quality
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit, day_timeline
 from storage.figures.trend import read_trend
 from storage.figures.weekdays import read_week
-from storage.intervals import share_interval
+from storage.intervals import Interval
 from storage.local_time import HOUR_US, date_of, day_start, to_local_time
 from storage.mood import mood_of
 from storage.rollups import roll_up
-from storage.tables import DWELL_EDGES_S, GENDERS
+from storage.tables import DWELL_EDGES_S, GENDERS, camera_hours
 from storage.writer import Writer
 from tests.support.databases import estimate, results, visit
 
@@ -99,6 +102,15 @@ def within(visits: list[Visit], timeline: Timeline, slot: int) -> list[Visit]:
     return [each for each in visits if low <= each.first_seen < high]
 
 
+def share_of(visits: list[Visit], has: Callable[[Visit], bool]) -> Interval:
+    """The share of visits that have something, from the counts of each local day."""
+    days = [date_of(each.first_seen, ZONE) for each in visits]
+    having = Counter(day for day, each in zip(days, visits, strict=True) if has(each))
+    all_of_them = Counter(days)
+    counts = np.asarray([[having[day], count] for day, count in all_of_them.items()], np.float64)
+    return shares_over_days(counts[:, :1], counts[:, 1])[0]
+
+
 @pytest.mark.parametrize("unit", [Unit.HOUR, Unit.DAY, Unit.WEEK])
 def test_trends(stored: tuple[sa.Engine, list[Visit]], unit: Unit) -> None:
     engine, visits = stored
@@ -119,13 +131,13 @@ def test_trends(stored: tuple[sa.Engine, list[Visit]], unit: Unit) -> None:
         assert {name: share.value for name, share in figures.expressions.items() if share.value} == {
             label: pytest.approx(count / len(group)) for label, count in labels.items()
         }
-        engaged = sum(seconds(each) >= ENGAGED_S for each in group)
-        assert figures.engagement == share_interval(engaged, len(group))
+        assert figures.engagement == share_of(group, lambda each: seconds(each) >= ENGAGED_S)
         known = [each for each in group if each.estimate.gender != UNKNOWN]
-        female = sum(each.estimate.gender == GENDERS[0] for each in known)
         if known:
-            assert figures.genders["female"] == share_interval(female, len(known))
-        assert figures.gender_unknown == share_interval(len(group) - len(known), len(group))
+            assert figures.genders["female"] == share_of(
+                known, lambda each: each.estimate.gender == GENDERS[0]
+            )
+        assert figures.gender_unknown == share_of(group, lambda each: each.estimate.gender == UNKNOWN)
     whole = trend.whole
     assert whole.visits == len(visits)
     assert whole.dwell_median
@@ -183,8 +195,7 @@ def test_expressions_by_gender(stored: tuple[sa.Engine, list[Visit]]) -> None:
     for mix in read_cross(engine, timeline, Choice(1, frozenset({"door", "till"}))):
         group = [each for each in visits if each.camera_id != "shelf" and each.estimate.gender == mix.gender]
         assert mix.visits == len(group)
-        angry = sum(each.estimate.expression == "anger" for each in group)
-        assert mix.expressions["anger"] == share_interval(angry, len(group))
+        assert mix.expressions["anger"] == share_of(group, lambda each: each.estimate.expression == "anger")
 
 
 def test_comparisons_of_cameras(stored: tuple[sa.Engine, list[Visit]]) -> None:
@@ -243,3 +254,25 @@ def test_small_groups_are_hidden_with_what_would_reveal_them(engine: sa.Engine) 
     compared = compare(engine, Chosen(few), Chosen(timeline), 10)
     assert compared.a.visits is None
     assert all(each.difference is None for each in compared.measures)
+
+
+def test_a_matched_comparison_hides_the_few_visits_that_are_left(engine: sa.Engine) -> None:
+    morning = START + 9 * HOUR_US
+    visits = [
+        visit(f"{camera}{n}", camera=camera, first_seen=morning + n + (n >= 40) * HOUR_US, closed=True)
+        for camera in ("till", "door")
+        for n in range(43)
+    ]
+    Writer(engine).write(results(visits), {})
+    roll_up(engine, NOW, ZONE.key)
+    hours = camera_hours.c
+    at_till = sa.update(camera_hours).where(hours.camera_id == "till")
+    with engine.begin() as connection:
+        connection.execute(at_till.values(scheduled_us=HOUR_US, watched_us=HOUR_US))
+        connection.execute(at_till.where(hours.hour == morning).values(watched_us=0))
+    timeline = day_timeline(FIRST, LAST, Unit.DAY, NOW, ZONE)
+    sides = Chosen(timeline, frozenset({"till"})), Chosen(timeline, frozenset({"door"}))
+    assert compare(engine, *sides, 10).a.visits == 43
+    matched = compare(engine, *sides, 10, matched=True)
+    assert (matched.a.dropped_hours, matched.a.visits) == (1, None)
+    assert all(each.difference is None for each in matched.measures)

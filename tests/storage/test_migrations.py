@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from alembic.script import ScriptDirectory
 from bus.messages import OFF, Estimate
 from common.access import LOCAL
 from storage import tables, versions
-from storage.day_partitions import PARTITION_COLUMNS
+from storage.day_partitions import DAY_US, PARTITION_COLUMNS, start_of_day
 from storage.engine import open_database
 from storage.errors import StorageError
 from storage.maintenance import create_day_partitions
@@ -231,6 +232,97 @@ def test_rows_of_the_version_without_switches_stay_and_estimates_may_be_missing_
     assert stored["v1"] == before
     with engine.connect() as connection:
         assert differences(connection) == []
+    engine.dispose()
+
+
+@pytest.fixture
+def version_13(database_url: str) -> Iterator[sa.Connection]:
+    """A connection to a database of the version before pauses were stored."""
+    engine = sa.create_engine(database_url)
+    config = alembic_config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        yield connection
+    engine.dispose()
+
+
+def add_visits_of_version_13(connection: sa.Connection, day: int, *estimates: float | None) -> None:
+    """Closed visits of a day that are counted as the version before did, one by each probability."""
+    columns = (
+        "first_seen, camera_id, last_seen, frames, face_size, quality, expression, gender, model, closed"
+    )
+    for number, p in enumerate(estimates):
+        values = ", ".join(["NULL" if p is None else f"{p}"] * len(tables.PROBABILITIES))
+        connection.exec_driver_sql(
+            f"INSERT INTO visits (visit_id, {columns}, {', '.join(tables.PROBABILITIES)}) "
+            f"VALUES ('{number}', {day}, 'till', {day + 9}, 3, 40, 0.9, 'x', 'x', 'm', true, {values})"
+        )
+
+
+def test_the_pauses_of_an_older_database_are_those_of_its_audit_log_and_its_registry(
+    database_url: str, version_13: sa.Connection
+) -> None:
+    cameras = "name, site, zone, source, enabled, pause_reason, created_at, changed_at"
+    for camera, enabled, changed_at in (("till", "false", 90), ("door", "true", 50), ("old", "false", 5)):
+        version_13.exec_driver_sql(
+            f"INSERT INTO cameras (id, {cameras}) "
+            f"VALUES ('{camera}', '', '', '', '', {enabled}, '', 1, {changed_at})"
+        )
+    log = [
+        (10, "camera.pause", "till"),
+        (15, "camera.pause", "till"),  # Another reason.
+        (20, "camera.resume", "till"),
+        (30, "camera.resume", "door"),  # The row of its pause is older than the log.
+        (40, "camera.pause", "door"),
+        (50, "camera.resume", "door"),
+        (60, "camera.pause", "gone"),
+        (70, "camera.remove", "gone"),
+        (91, "camera.pause", "till"),
+    ]
+    for at, action, camera in log:
+        version_13.exec_driver_sql(
+            "INSERT INTO audit_log (id, at, actor, role, action, subject, details) "
+            f"VALUES ('{at}', {at}, '', '', '{action}', '{camera}', '')"
+        )
+    version_13.commit()
+    engine = open_database(database_url)
+    found = [tuple(row.values()) for row in rows(engine, tables.camera_pauses)]
+    assert found == [
+        ("door", 40, 50),
+        ("gone", 60, 70),
+        ("old", 5, None),
+        ("till", 10, 20),
+        ("till", 90, None),
+    ]
+    CameraRegistry(engine).resume(LOCAL, "till")
+    assert [row["camera_id"] for row in rows(engine, tables.camera_pauses) if not row["end_at"]] == ["old"]
+    engine.dispose()
+
+
+def test_visits_without_an_estimate_leave_the_highest_class_of_confidence(
+    database_url: str, version_13: sa.Connection
+) -> None:
+    day, purged = start_of_day(T0), start_of_day(T0) - DAY_US
+    add_visits_of_version_13(version_13, day, 0.05, 0.95, None, None)
+    for start, kind, number, visits in (
+        (day, "confidence", 0, 1),
+        (day, "confidence", 8, 3),
+        (day, "size", 3, 4),
+        (purged, "confidence", 8, 7),
+    ):
+        version_13.exec_driver_sql(
+            f"INSERT INTO visit_classes VALUES ({start}, 'till', '{kind}', {number}, {visits})"
+        )
+    version_13.commit()
+    engine = open_database(database_url)
+    names = ("day", "kind", "class", "visits")
+    assert [tuple(row[name] for name in names) for row in rows(engine, tables.visit_classes)] == [
+        (purged, "confidence", 8, 7),
+        (day, "confidence", 0, 1),
+        (day, "confidence", 8, 1),
+        (day, "size", 3, 4),
+    ]
     engine.dispose()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from bus.messages import MINUTE_US
+from storage.figures.change import settled_part
 from storage.figures.release import Counts, Group, find_groups, find_runs
 from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit, day_timeline, rolling_timeline, shifted
@@ -145,6 +146,13 @@ def moments(dice: random.Random, count: int) -> list[int]:
     return sorted(found)
 
 
+def compared(world: World, timeline: Timeline, choice: Choice) -> list[frozenset[int]]:
+    """The sets of visits of which a change of the number of visits may consist."""
+    settled = settled_part(timeline)
+    found = find_groups(world.read, settled, choice) if settled else []
+    return [world.members([group], choice) for group in found]
+
+
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_no_figures_of_any_periods_and_moments_reveal_few_visits(seed: int) -> None:
     dice = random.Random(seed)
@@ -154,7 +162,7 @@ def test_no_figures_of_any_periods_and_moments_reveal_few_visits(seed: int) -> N
             each
             for now in moments(dice, 6)
             for timeline in timelines(now)
-            for each in published(world, timeline, choice)
+            for each in (*published(world, timeline, choice), *compared(world, timeline, choice))
         ]
         assert all(not each or len(each) >= K for each in sets)
         assert find_revealed(sets, K) == []

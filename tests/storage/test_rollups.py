@@ -18,6 +18,7 @@ from storage.figures.trend import read_trend
 from storage.figures.weekdays import read_week
 from storage.local_time import HOUR_US, date_of, day_start, hour_edges, hour_start
 from storage.registry import CameraRegistry, CameraRow
+from storage.retention import Retention, purge
 from storage.rollups import read_hours_until, read_until, roll_up
 from storage.sums import ALL_COLUMNS, read_coverage, read_visit_sums
 from storage.writer import Writer
@@ -118,6 +119,71 @@ def test_rows_that_are_stored_late_are_in_the_next_roll_up(engine: sa.Engine) ->
     assert without_schedule(hours) == pytest.approx(exact_totals(engine, 0, now))
     assert rows(engine, tables.rollup_changes) == []
     assert roll_up(engine, now, BERLIN) == 0, "nothing changes any more"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", BERLIN])
+def test_a_late_row_in_the_hour_of_local_midnight_is_rolled_up_once(engine: sa.Engine, zone: str) -> None:
+    midnight = day_start(date(2023, 11, 7), ZoneInfo(zone))
+    writer = Writer(engine)
+    writer.write(results([visit("first", first_seen=midnight - 12 * HOUR_US, closed=True)]), {})
+    now = midnight + 3 * DAY_US
+    roll_up(engine, now, zone)
+    late = [
+        visit(f"late {minutes}", first_seen=midnight + minutes * MINUTE_US, closed=True)
+        for minutes in (-10, 10)
+    ]
+    writer.write(results(late), {})
+    assert roll_up(engine, now, zone) == 48, "both days of the hour"
+    assert totals(engine, tables.camera_hours)["visits"] == totals(engine, tables.camera_days)["visits"] == 3
+    assert rows(engine, tables.rollup_changes) == []
+    assert roll_up(engine, now, zone) == 0, "nothing changes any more"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", BERLIN])
+def test_a_late_row_keeps_the_coverage_of_minutes_that_retention_has_deleted(
+    engine: sa.Engine, zone: str
+) -> None:
+    start = day_start(date(2023, 11, 7), ZoneInfo(zone))
+    now = start + 20 * DAY_US
+    writer = Writer(engine)
+    hours = range(start, start + 3 * DAY_US, HOUR_US)
+    watched = [CameraMinute("till", hour, captured=300, watched_us=MINUTE_US) for hour in hours]
+    writer.write(results(minutes=watched), {})
+    roll_up(engine, now, zone)
+    before = totals(engine, tables.camera_hours)
+    purge(engine, Retention(visits=400, coverage=10).cutoffs(now))
+    assert rows(engine, tables.camera_minutes) == []
+    noon = start + 36 * HOUR_US
+    quiet = CameraMinute("till", noon, captured=1, watched_us=MICROSECONDS)
+    writer.write(results([visit("late", first_seen=noon, closed=True)], minutes=[quiet]), {})
+    assert roll_up(engine, now, zone) > 0
+    for table in (tables.camera_hours, tables.camera_days):
+        after = totals(engine, table)
+        assert after["visits"] == 1
+        assert {name: after[name] for name in tables.COVERAGE_SUMS} == {
+            name: before[name] for name in tables.COVERAGE_SUMS
+        }
+
+
+def test_a_late_row_changes_no_schedule_of_the_past(engine: sa.Engine) -> None:
+    start = day_start(date(2023, 11, 6), ZoneInfo(BERLIN))
+    now = start + 4 * DAY_US
+    registry = CameraRegistry(engine)
+    for camera in ("till", "door"):
+        registry.add(LOCAL, CameraRow(camera, f"demo://{camera}", open_hours="09:00-18:00"))
+    with engine.begin() as connection:
+        connection.execute(sa.update(tables.cameras).values(created_at=start))
+    writer = Writer(engine)
+    writer.write(results([visit("first", first_seen=start, closed=True)]), {})
+    roll_up(engine, now, BERLIN)
+    before = totals(engine, tables.camera_days)["scheduled_us"]
+    assert before == 2 * 3 * 9 * HOUR_US, "three days are complete"
+    registry.set_schedule(LOCAL, "till", "")
+    registry.remove(LOCAL, "door")
+    evening = CameraMinute("till", start + 20 * HOUR_US, captured=1, watched_us=30 * MICROSECONDS)
+    writer.write(results(minutes=[evening]), {})
+    roll_up(engine, now, BERLIN)
+    assert totals(engine, tables.camera_days)["scheduled_us"] == before + 30 * MICROSECONDS
 
 
 def test_another_time_zone_builds_the_roll_ups_again(engine: sa.Engine) -> None:

@@ -310,21 +310,34 @@ class TestCoverage:
         writer.write(results(minutes=[watched(m) for m in range(5)] + [watched(0, camera="door")]), {})
         CameraRegistry(engine).pause(LOCAL, "door", "repainting")
         with engine.begin() as connection:
-            paused = sa.update(tables.cameras).where(tables.cameras.c.id == "door")
-            connection.execute(paused.values(changed_at=T0 + MINUTE_US))
+            connection.execute(sa.update(tables.camera_pauses).values(start_at=T0 + MINUTE_US))
         shown = read_trend(engine, FIVE, EVERYTHING)
         assert shown.whole.coverage == 1
         assert read_trend(engine, FIVE, Choice(1, frozenset({"door"}))).slots[1].figures.coverage is None
 
     def test_an_ended_recording_is_not_scheduled(self, engine: sa.Engine) -> None:
         register(engine, "till")
-        writer = Writer(engine)
-        writer.write(results(minutes=[watched(0), watched(1)]), {})
-        end = T0 + 2 * MINUTE_US
-        writer.report(CameraHealth("till", CameraState.ENDED, "", end, end, 0.0, end, 0))
+        with engine.begin() as connection:
+            connection.execute(sa.update(tables.cameras).values(source="/clips/till.mp4"))
+        self.end_capture(engine, "")
         shown = read_trend(engine, FIVE, EVERYTHING)
         assert shown.whole.coverage == 1
         assert shown.slots[2].figures.state is State.UNOBSERVED
+
+    def test_a_live_camera_whose_capture_has_ended_is_still_scheduled(self, engine: sa.Engine) -> None:
+        register(engine, "till")
+        before = read_trend(engine, FIVE, EVERYTHING).whole
+        self.end_capture(engine, "the source cannot be opened")
+        after = read_trend(engine, FIVE, EVERYTHING).whole
+        assert before.coverage == 0
+        assert after.coverage is not None
+        assert 0 < after.coverage < 1
+
+    def end_capture(self, engine: sa.Engine, reason: str) -> None:
+        """The camera watches for two minutes, then its capture ends."""
+        writer, end = Writer(engine), T0 + 2 * MINUTE_US
+        writer.write(results(minutes=[watched(0), watched(1)]), {})
+        writer.report(CameraHealth("till", CameraState.ENDED, reason, end, end, 0.0, end, 0))
 
 
 class TestFreshness:

@@ -103,7 +103,7 @@ class Bus(Protocol):
         """A reader of all partitions, which ends once it has read everything."""
 
     def stalled(self) -> AbstractContextManager[None]:
-        """While the block runs, at most one frame leaves the buffers of a writer."""
+        """While the block runs, at most one frame of each camera leaves the buffers of a writer."""
 
     def arrived(self, count: int) -> None:
         """Wait until `count` frames can be read."""

@@ -48,11 +48,12 @@ class Observed:
 
 
 class SinkRecorder(Observed):
-    """A sink that records everything, and that a test can make unavailable."""
+    """A sink that records everything, and that a test can make unavailable, or raise its `refusal`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.unavailable = False
+        self.refusal: Exception | None = None
         self.refused = 0
         self.healths: list[CameraHealth] = []
         self.minutes: list[CameraMinute] = []
@@ -101,6 +102,8 @@ class SinkRecorder(Observed):
                 self.refused += 1
                 self.changed.notify_all()
                 raise SinkUnavailable("the database is unavailable")
+            if self.refusal is not None:
+                raise self.refusal
             yield
             self.changed.notify_all()
 
@@ -148,12 +151,16 @@ class FrameConsumer(Observed):
 
 
 class MemoryLeases(LeaseStore):
-    """Leases that no other process competes for, and that a test can make unavailable or another's."""
+    """Leases that no other process competes for, and that a test can make unavailable or another's.
+
+    A test can also let them raise a `refusal`.
+    """
 
     holder = "this process"
 
     def __init__(self) -> None:
         self.unavailable = False
+        self.refusal: Exception | None = None
         self.leases: dict[str, Lease] = {}
 
     @override
@@ -181,6 +188,8 @@ class MemoryLeases(LeaseStore):
         self._check_available()
 
     def _check_available(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         if self.unavailable:
             raise SinkUnavailable("the database is unavailable")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.training_data import jpeg
+from training.data.importers.boxes import LANDMARK_COLUMNS
 
 Box = tuple[int, int, int, int]
 
@@ -40,6 +41,20 @@ def write_photographs(folder: Path, scenes: int = 80, goods: int = 40, portraits
             rows.append((file, 0.9, box))
     _write_boxes(folder / "fairface" / "face_boxes.csv", rows)
     return folder
+
+
+def write_people(folder: Path, count: int = 3) -> None:
+    """Add a validation split to FairFace's folder: portraits with labels, and with landmarks in its table."""
+    labels, boxes = ["file,age,gender,race"], []
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(folder / "fairface.zip", "a") as archive:
+        for number in range(count):
+            archive.writestr(f"val/{number}.jpg", jpeg(draw(noise(96, rng), (18, 12, 60, 74))))
+            labels.append(f"val/{number}.jpg,20-29,{'Male' if number % 2 else 'Female'},White")
+            boxes.append(f"val/{number}.jpg,0.9,18,12,60,74,36,40,60,40,48,56")
+    (folder / "fairface_label_val.csv").write_text("\n".join(labels) + "\n")
+    marks = ",".join(LANDMARK_COLUMNS)
+    (folder / "face_boxes.csv").write_text("\n".join([f"file,score,x,y,w,h,{marks}", *boxes]) + "\n")
 
 
 def noise(side: int, rng: np.random.Generator) -> NDArray[np.uint8]:

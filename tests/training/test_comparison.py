@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from mien.cli.train.app import app
 from tests.support.training_data import write_data
 from tests.support.training_runs import running_eagerly
 from training.classifier.architectures import ARCHITECTURES
+from training.classifier.recipes import recipe
 from training.errors import UnknownSystem
 from training.measure.comparison import FIGURES_FILE, mean_of_frames, merge_figures, train_and_measure
-from training.measure.systems import REMEDIES, SYSTEMS, chosen
+from training.measure.systems import REMEDIES, SYSTEMS, chosen, gender_passes
 from training.pages.comparison_page import (
     accuracy_table,
     claim_table,
@@ -57,6 +59,15 @@ def test_every_system_has_a_network_and_copies_weights_only_from_an_earlier_one(
     assert {system.arch for system in SYSTEMS} == set(ARCHITECTURES) - {"residual", "lite0"}
 
 
+def test_networks_for_both_tasks_have_as_many_passes_over_both_data_sets() -> None:
+    """Passes over FairFace follow from the faces with a gender per step, and from the number of faces."""
+    for system in SYSTEMS:
+        config = system.config(Path("runs"), 6)
+        assert gender_passes(config) == pytest.approx(0 if config.task == "emotion" else 6, abs=0.02)
+    assert gender_passes(replace(recipe("mien"), epochs=6)) == pytest.approx(2.9, abs=0.01)
+    assert gender_passes(replace(recipe("paper_cnn"), epochs=2), 1280, 500) == pytest.approx(4.48)
+
+
 def test_an_unknown_system_is_refused() -> None:
     with pytest.raises(UnknownSystem, match="'resnet' is unknown; known: paper_cnn, "):
         chosen(["resnet"])
@@ -85,6 +96,9 @@ def test_the_tables_show_the_measured_figures(runs: Path, tmp_path: Path) -> Non
     assert f"| {100 * right:.1f} (" in rows[0]
     assert "| `paper_cnn` | 1,150,672 | 14.51 |" in cost_table(figures)
     assert "`zhou_transfer`" in claim_table(figures)
+    stored = {"paper_cnn": figures["paper_cnn"] | {"passes": 6}}
+    assert stored["paper_cnn"].pop("gender_passes") == round(165 / 57, 1)
+    assert "| `paper_cnn` | CNN of the paper | 6 | 4.1 |" in accuracy_table(stored)
     assert remedy_table(figures).splitlines()[2].startswith("| no remedy |")
     for name, drawn in (("chart.png", draw), ("remedies.png", draw_remedies)):
         drawn(figures, tmp_path / name)

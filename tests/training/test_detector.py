@@ -27,15 +27,26 @@ from training.detector.card import commands, publish
 from training.detector.evaluate import evaluate
 from training.detector.export import export_run
 from training.detector.judging import Detected, average_precision, judge, recall, score_for
+from training.detector.labelling import label
 from training.detector.levels import balanced_score
 from training.detector.mistakes import find_mistakes
+from training.detector.provenance import DATASETS, data_sources
 from training.detector.scenes import Scene
 from training.detector.synthesis import KINDS, Place, Synthesis
 from training.detector.targets import assign, cells, decode, encode, strides
-from training.detector.train import DetectorConfig, fit, keeping, load_synthesis, read_config
+from training.detector.train import DetectorConfig, fit, load_synthesis, read_config, samples_seen
 from training.errors import DatasetError, RunError
 from training.runs.quantise import quantise
-from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
+from training.runs.run_folder import (
+    ONNX_FILES,
+    PARTS,
+    as_stored,
+    metrics_file,
+    open_run,
+    read_history,
+    write_history,
+    write_json,
+)
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -261,6 +272,24 @@ class TestPhotographs:
         further = load_synthesis(data, 192, further=[str(folder)])
         assert len(further.faces) == len(load_synthesis(data, 192).faces) + len(taken)
 
+    def test_folders_of_the_same_name_are_refused(
+        self, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`.` has the name of the folder that it is."""
+        folders = [tmp_path / "a" / "more", tmp_path / "b" / "more"]
+        for folder in folders:
+            folder.mkdir(parents=True)
+        monkeypatch.chdir(folders[0])
+        for given in (folders, [Path(), folders[1]]):
+            with pytest.raises(DatasetError, match="expected folders of different names"):
+                label(Seeing([20, 20, 30, 30]), data, tmp_path / "labels.csv", given)
+            with pytest.raises(DatasetError, match="expected folders of different names"):
+                load_synthesis(data, 192, further=[str(folder) for folder in given])
+        assert not (tmp_path / "labels.csv").exists()
+        write_picture(folders[0] / "new.png", noise(96, np.random.default_rng(0)))
+        (folders[0] / "new.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+        assert [scene.name for scene in scenes.load_further(Path(), data)] == ["more/new.png"]
+
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match="no folder scenes"):
             scenes.load_scenes(tmp_path, "train")
@@ -312,7 +341,18 @@ class TestRun:
     def test_history_holds_every_round(self, run: Path) -> None:
         history = read_history(run)
         assert [row["round"] for row in history] == [1, 2]
+        assert [row["steps"] for row in history] == [2, 2]
+        assert samples_seen(run) == 16
         assert all(np.isfinite(row["loss"]) for row in history)
+
+    def test_a_round_that_was_cut_off_counts_its_own_steps(self, tmp_path: Path) -> None:
+        open_run(tmp_path / "run", TINY, resume=False)
+        row = {"round": 1.0, "seconds": 1.0, "loss": 1.0}
+        write_history(tmp_path / "run", [row, row])
+        assert samples_seen(tmp_path / "run") == 16, "rounds that do not store their steps are full"
+        write_history(tmp_path / "run", [row, {**row, "steps": 1.0}])
+        assert read_history(tmp_path / "run") == [row, {**row, "steps": 1.0}]
+        assert samples_seen(tmp_path / "run") == 12
 
     def test_a_run_is_not_overwritten_and_resumes_only_unchanged(self, run: Path, data: Path) -> None:
         with pytest.raises(RunError, match="--resume"):
@@ -385,6 +425,31 @@ class TestRun:
         shipped = sorted(path.name for path in tmp_path.iterdir())
         assert {"checksums.json", "detector.json", "detector.md", "detector.onnx"} <= set(shipped)
 
+    def test_metadata_and_card_name_the_further_photographs_of_the_run(
+        self, run: Path, tmp_path: Path
+    ) -> None:
+        config = replace(TINY, photographs=("sets/mafa", "/home/x/shop"), start_from=str(run))
+        assert data_sources(TINY) == DATASETS
+        assert data_sources(config) == (*DATASETS, "MAFA (Ge et al. 2017)", "shop")
+        older = tmp_path / "older.onnx"
+        model = onnx.load(run / ONNX_FILES["float32"])
+        fields = {entry.key: entry.value for entry in model.metadata_props}
+        assert json.loads(fields["datasets"]) == list(DATASETS)
+        onnx.helper.set_model_props(model, fields | {"datasets": json.dumps([*DATASETS, "another set"])})
+        onnx.save(model, older)
+        assert data_sources(replace(TINY, start_from=str(older))) == (*DATASETS, "another set")
+
+        shutil.copytree(run, tmp_path / "run")
+        for models in ("with", "without"):
+            (tmp_path / models).mkdir()
+        assert "MAFA" not in publish(run, tmp_path / "without").read_text()
+        write_json(tmp_path / "run" / "config.json", as_stored(replace(config, start_from=str(older))))
+        card = publish(tmp_path / "run", tmp_path / "with").read_text()
+        assert "| MAFA (Ge et al. 2017) | covered faces, in training alone | research use |\n" in card
+        assert "| shop | photographs with boxes, in training alone | not known |\n" in card
+        assert "FairFace, another set.\nWhat that version" in card
+        assert "desks" not in card
+
     def test_the_card_has_the_options_of_the_run(self) -> None:
         config = DetectorConfig(
             widths=(32, 48, 64, 96, 144), finest_stride=4, quality=False, photographs=("a", "b")
@@ -427,15 +492,6 @@ class TestRun:
         onnx.save(model, tmp_path / "model.onnx")
         with pytest.raises(ModelError, match=reason):
             Detector(tmp_path / "model.onnx", own=True)
-
-
-def test_a_short_run_averages_its_weights_over_fewer_steps() -> None:
-    """Weights from before the run are in the average with less than a hundredth of a percent."""
-    short = DetectorConfig(samples=48_000)
-    steps = 48_000 // short.batch
-    assert keeping(short) ** steps < 1e-4
-    assert keeping(DetectorConfig()) == DetectorConfig().ema
-    assert keeping(TINY) == 0
 
 
 def test_quantising_keeps_the_metadata(run: Path, tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ def test_batches_of_several_processes_arrive_in_order_from_the_first_step() -> N
 def test_processes_make_the_same_batches_as_a_thread(data: Path, cache: Path) -> None:
     alone = batches(data, cache)
     epoch = len(alone)
-    with open_batches(batches(data, cache), 1, workers=2) as steps:
-        made = list(islice(steps, epoch))
-    alone.on_epoch_end()
-    for index, (pictures, targets, weights) in enumerate(made):
-        expected = alone[index]
+    with open_batches(batches(data, cache), 0, workers=2) as steps:
+        made = list(islice(steps, 2 * epoch))
+    for step, (pictures, targets, weights) in enumerate(made):
+        if step % epoch == 0:
+            alone.on_epoch_begin()
+        expected = alone[step % epoch]
         assert np.array_equal(pictures, expected[0])
         for head in targets:
             assert np.array_equal(targets[head], expected[1][head])
@@ -52,9 +53,14 @@ def test_processes_make_the_same_batches_as_a_thread(data: Path, cache: Path) ->
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_run_can_use_processes(data: Path, cache: Path, tmp_path: Path) -> None:
-    fit(replace(CONFIG, arch="paper_logreg"), data, tmp_path / "run", cache, resume=False, workers=2)
-    assert len(read_history(tmp_path / "run")) == 2
+def test_a_run_can_use_processes_and_learns_the_same(data: Path, cache: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, arch="paper_logreg")
+    for workers in (0, 2):
+        fit(config, data, tmp_path / f"{workers}", cache, resume=False, workers=workers)
+    alone, helped = (read_history(tmp_path / f"{workers}") for workers in (0, 2))
+    assert len(alone) == 2
+    for mine, theirs in zip(alone, helped, strict=True):
+        assert mine | {"seconds": 0} == pytest.approx(theirs | {"seconds": 0}, abs=2e-4)
 
 
 def test_processes_end_with_the_context() -> None:

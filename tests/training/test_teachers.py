@@ -53,7 +53,7 @@ def test_the_loss_combines_labels_and_the_teachers_mean_output_on_the_same_view(
     student = build_network(config, "float32")
     shares = teacher_shares(config)
     model = with_teachers(student, config, shares)
-    compile_model(model, config, shares)
+    compile_model(model, config, shares, steps=1)
     pictures, targets, weights = first_batch(data, cache, config)
     assert pictures.dtype == np.uint8
     found = model.test_on_batch(pictures, targets, weights, return_dict=True)["loss"]

@@ -38,7 +38,7 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    whole = search(BASE, 2, data, tmp_path / "whole", cache, resume=False)
+    whole = search(BASE, 3, data, tmp_path / "whole", cache, resume=False)
     assert "optuna" not in "".join(capfd.readouterr()).lower()
     cut, on_epoch_end = tmp_path / "cut", TrialReporter.on_epoch_end
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
@@ -51,30 +51,31 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(TrialReporter, "on_epoch_end", interrupt)
         with pytest.raises(Interrupted):
-            search(BASE, 2, data, cut, cache, resume=False)
+            search(BASE, 3, data, cut, cache, resume=False)
     assert len(read_history(cut / "001")) == 1
     with pytest.raises(RunError, match="holds a search already; pass --resume"):
-        search(BASE, 2, data, cut, cache, resume=False)
+        search(BASE, 3, data, cut, cache, resume=False)
     with pytest.raises(RunError, match="resume with the same options"):
-        search(replace(BASE, epochs=3), 2, data, cut, cache, resume=True)
-    again = search(BASE, 2, data, cut, cache, resume=True)
+        search(replace(BASE, epochs=3), 3, data, cut, cache, resume=True)
+    again = search(BASE, 3, data, cut, cache, resume=True)
 
-    assert {path.name for path in cut.iterdir() if path.is_dir()} == {"000", "001"}
-    assert [len(each.curve) for each in again] == [2, 2]
-    (first, second), (_, drawn) = (
+    folders = [path.name for path in sorted(cut.iterdir()) if path.is_dir()]
+    assert folders[:2] == ["000", "001"]
+    assert [len(each.curve) for each in again] == [2, 2, 2]
+    resumed, drawn = (
         [each.config for each in sorted(tried, key=lambda each: each.number)] for tried in (again, whole)
     )
-    assert first == BASE, "the recipe is the first run"
-    assert second == drawn == read_config(cut / "001")
+    assert resumed[0] == BASE, "the recipe is the first run"
+    assert resumed == drawn == [read_config(cut / name) for name in folders]
     for name, (least, most, _) in RANGES.items():
-        assert least <= getattr(drawn, name) <= most
-        assert getattr(drawn, name) != getattr(BASE, name)
+        assert all(least <= getattr(config, name) <= most for config in drawn)
+        assert len({getattr(config, name) for config in drawn}) == 3
     assert whole[0].accuracy >= whole[1].accuracy
 
     results = json.loads((cut / RESULTS_FILE).read_text())
-    for each, stored in zip(sorted(again, key=lambda each: each.number), results, strict=True):
+    for each, stored, name in zip(sorted(again, key=lambda each: each.number), results, folders, strict=True):
         assert stored["curve"] == list(each.curve)
-        curve = [accuracy(row, BASE) for row in read_history(cut / f"{bool(each.number):03}")]
+        curve = [accuracy(row, BASE) for row in read_history(cut / name)]
         assert list(each.curve) == pytest.approx(curve, abs=1e-4)
 
 

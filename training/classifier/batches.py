@@ -77,9 +77,9 @@ class ClassifierBatches(keras.utils.PyDataset):
 
     def __init__(self, training_sets: Sequence[TrainingSet], config: Config, epoch: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._sets, self._config, self._epoch = training_sets, config, epoch
+        self._sets, self._config, self._next = training_sets, config, epoch
         self._network = architecture(config.arch)
-        self._shuffle()
+        self._begin(epoch)
 
     def __len__(self) -> int:
         first = self._sets[0]
@@ -89,8 +89,7 @@ class ClassifierBatches(keras.utils.PyDataset):
         """The batch of a step, counted across all epochs from 0."""
         epoch, index = divmod(step, len(self))
         if epoch != self._epoch:
-            self._epoch = epoch
-            self._shuffle()
+            self._begin(epoch)
         return self[index]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], Targets, Targets]:
@@ -103,10 +102,10 @@ class ClassifierBatches(keras.utils.PyDataset):
         pictures = np.concatenate([pictures for pictures, _ in parts]).round().astype(np.uint8)
         return pictures, *normalise_targets(targets)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self._epoch += 1
-        self._shuffle()
+    def on_epoch_begin(self) -> None:
+        """Draw the epoch's order; Keras calls `on_epoch_end` also before the first one."""
+        self._begin(self._next)
+        self._next += 1
 
     def _part(
         self, faces: TrainingSet, rows: NDArray[np.int64], rng: np.random.Generator
@@ -119,8 +118,9 @@ class ClassifierBatches(keras.utils.PyDataset):
         )
         return mix_up(network_input(seen), known, self._config.mixup, rng)
 
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self._config.seed, self._epoch))
+    def _begin(self, epoch: int) -> None:
+        self._epoch = epoch
+        rng = np.random.default_rng((self._config.seed, epoch))
         self._orders = [_draw_order(faces, rng) for faces in self._sets]
 
 

@@ -132,7 +132,7 @@ of faces kept, the most confident first).
 $costs
 
 Milliseconds of processor time on one thread. The runtime uses the INT8 file where the processor has
-8-bit dot products, and the float32 file elsewhere: `inference.model_file.shipped`.
+8-bit dot products or AVX2, and the float32 file elsewhere: `inference.model_file.shipped`.
 
 ## Limits
 

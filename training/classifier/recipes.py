@@ -69,7 +69,8 @@ class Config:
     mixup: float = 0.2
     """Parameter of the beta distribution of mixup; 0: no mixup."""
     ema: float = 0.998
-    """Share of the exponentially averaged weights that each step keeps."""
+    """Share of the exponentially averaged weights that each step keeps, at most; see
+    `training.runs.averaging`."""
     dropout: float = 0.4
     augment: bool = True
     """Whether to train on random views of the pictures, or on the unchanged pictures."""

@@ -40,6 +40,7 @@ from training.data import datasets
 from training.data.datasets import HEADS
 from training.data.importers import load_fairface, load_fer2013, load_utkface
 from training.errors import RunError
+from training.runs.averaging import keeping
 from training.runs.backend import STEPS_PER_CALL
 from training.runs.progress import ProgressBar, draw_curves, name_by_head
 from training.runs.run_folder import CHECKPOINT, MODEL_FILE, Row, open_run, spent, write_history
@@ -110,7 +111,8 @@ def fit(
         if config.trunk is not None:
             borrow_weights(student, Path(config.trunk), config)
         model = with_teachers(student, config, shares)
-        compile_model(model, config, shares, math.gcd(len(batches), STEPS_PER_CALL))
+        steps_in_all = config.epochs * len(batches)
+        compile_model(model, config, shares, steps_in_all, math.gcd(len(batches), STEPS_PER_CALL))
         if history:
             model.load_weights(run / CHECKPOINT)
         model.fit(
@@ -125,7 +127,7 @@ def fit(
             callbacks=[
                 Annealing(
                     config.learning_rate,
-                    config.epochs * len(batches),
+                    steps_in_all,
                     config.minutes,
                     config.warmup,
                     len(history) * len(batches),
@@ -199,15 +201,15 @@ def load_training_data(
 
 
 def compile_model(
-    model: keras.Model, config: Config, shares: Mapping[str, float], steps_per_call: int = 1
+    model: keras.Model, config: Config, shares: Mapping[str, float], steps: int, steps_per_call: int = 1
 ) -> None:
     """Compile a network with its losses and an optimizer that averages the weights exponentially.
 
-    `shares` is the teachers' share of each head's loss; the labels have the rest. Keras runs
-    `steps_per_call` steps in one call; callbacks see the last of them.
+    `shares` is the teachers' share of each head's loss; the labels have the rest. The run has at most `steps`
+    steps. Keras runs `steps_per_call` of them in one call; callbacks see the last of these.
     """
     model.compile(
-        build_optimizer(config),
+        build_optimizer(config, steps),
         loss=losses(config.heads),
         loss_weights={
             head: (1 - shares[head]) * (config.gender_weight if head == "gender" else 1.0)
@@ -220,13 +222,13 @@ def compile_model(
     model.optimizer.build(model.trainable_variables)
 
 
-def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """AdamW or stochastic gradient descent, as configured, with exponentially averaged weights."""
+def build_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW or stochastic gradient descent, as configured; weights are averaged over a run of `steps`."""
     common: dict[str, Any] = {
         "learning_rate": config.learning_rate,
         "weight_decay": config.weight_decay,
         "use_ema": True,
-        "ema_momentum": config.ema,
+        "ema_momentum": min(config.ema, keeping(steps)),
     }
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)

@@ -91,12 +91,12 @@ def search(
     set, or if the search has another `base`; otherwise what `training.classifier.train.fit` raises.
     """
     with _open_study(base, out, resume) as study:
-        while len(study.get_trials(states=_FINISHED)) < trials:
-            # A seed per trial, so that a resumed search draws the same values.
-            study.sampler = optuna.samplers.TPESampler(seed=base.seed + len(study.trials))
+        while (finished := len(study.get_trials(states=_FINISHED))) < trials:
+            # A resumed search, which also has failed trials, draws the same values.
+            study.sampler = optuna.samplers.TPESampler(seed=base.seed + finished)
             trial = study.ask()
             config = replace(base, **_suggest_values(trial))
-            on_trial_start(len(study.get_trials(states=_FINISHED)), config)
+            on_trial_start(finished, config)
             pruned = _run_trial(trial, config, data, out, cache)
             if pruned:
                 study.tell(trial, state=TrialState.PRUNED)

@@ -30,7 +30,7 @@ from training.detector.evaluate import (
 )
 from training.detector.judging import Outcome, average_precision, judge, recall, score_for
 from training.detector.scenes import Scene, load_groceries, load_scenes
-from training.detector.train import DetectorConfig, read_config
+from training.detector.train import DetectorConfig, read_config, samples_seen
 from training.errors import RunError
 from training.runs.run_folder import ONNX_FILES, as_stored, read_history, spent
 
@@ -69,7 +69,7 @@ def compare_runs(runs: Sequence[Path], data: Path, calls: int = 100) -> dict[str
         "part": "validation",
         "scenes": len(scenes),
         "goods": len(goods),
-        "samples": _samples(runs[0]),
+        "samples": samples_seen(runs[0]),
         "shipped_milliseconds": times[0],
         "runs": [
             _describe(run, DetectorConfig() if run == runs[0] else read_config(runs[0]))
@@ -110,15 +110,9 @@ def _check_runs(runs: Sequence[Path]) -> None:
     for run in runs:
         if not (run / FILE).is_file():
             raise RunError(f"{run}: has no {FILE} yet; run `mien train detector export {run}` first")
-        if _samples(run) != _samples(runs[0]):
-            raise RunError(
-                f"{run} saw {_samples(run):,} samples, {runs[0]} {_samples(runs[0]):,}; compare runs of one "
-                "length"
-            )
-
-
-def _samples(run: Path) -> int:
-    return len(read_history(run)) * read_config(run).samples_per_round
+        seen, wanted = samples_seen(run), samples_seen(runs[0])
+        if seen != wanted:
+            raise RunError(f"{run} saw {seen:,} samples, {runs[0]} {wanted:,}; compare runs of one length")
 
 
 def _look(path: Path, scenes: list[Scene], goods: list[Scene]) -> dict[str, Photographs]:

@@ -9,17 +9,22 @@ from typing import Any
 
 from inference import recall_by_size
 from inference.model_file import MODELS
-from training.detector.evaluate import TIMED
+from training.classifier.start import read_sources
+from training.detector.evaluate import FALSE_PER_1000, TIMED
+from training.detector.judging import LEAST_ALLOWED, allowed_wrong
+from training.detector.provenance import further_sources
 from training.detector.targets import strides
-from training.detector.train import DetectorConfig, read_config
+from training.detector.train import DetectorConfig, read_config, samples_seen
 from training.pages.markdown import table
 from training.runs.publishing import read_metrics, ship
-from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, read_history, write_json
+from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, write_json
 
 NAME = "detector"
 GRIDS = {3: "three", 4: "four"}
 MOST_LOST = 0.01
 """How much average precision the INT8 file may lose to the float32 file."""
+SHOWN_PER_1000 = tuple(sorted(FALSE_PER_1000, reverse=True))
+"""Numbers of false faces at which recall is shown: first the one that most photographs decide."""
 LARGEST_TIMED = "x".join(str(side) for side in TIMED[-1])
 
 CARD = Template("""\
@@ -29,7 +34,7 @@ Finds faces in a grey picture: boxes with scores. Plain 3 x 3 convolutions down 
 filters at strides 2 to 32 and $depth more convolutions at each of the strides 8, 16 and 32, context handed
 back up to stride $finest, $grids grids of boxes; $weights weights.
 The INT8 file is the same network in 8-bit integers (static, per channel), but for the first convolution
-and the outputs. The runtime takes it where the processor has 8-bit dot products, and the float32 file
+and the outputs. The runtime takes it where the processor has 8-bit dot products or AVX2, and the float32 file
 elsewhere: `inference.model_file.shipped`.
 
 It finds where a face is, not whose it is. **Not to be used** to identify anyone, to follow anyone from one
@@ -44,17 +49,12 @@ camera to another, or to decide anything about a single person.
 | human detection dataset | views like those of surveillance cameras | public |
 | Face Mask Detection | people with and without face masks | public |
 | WIDER FACE, a part of its training split | crowds, in windows of up to 448 pixels | research use |
-| the same photographs, 697 of them whole | crowds, in training alone | research use |
-| WIDER FACE, 2,472 more of its training photographs | all sizes of faces, in training alone | research use |
-| MAFA, 2,000 pictures (Ge et al. 2017) | covered faces, in training alone | research use |
-| Face Mask Detection, 584 photographs in their own size | masks, in training alone | public |
-| Face Detection (ECE342, Roboflow), 1,507 pictures | people at desks, in training alone | CC BY 4.0 |
-| GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
+$further| GroceryStoreDataset (Klasson et al. 2019) | goods on shelves, no faces | MIT |
 | FairFace train (Karkkainen and Joo 2021) | faces, in grids and pasted | CC BY 4.0; made grey and smaller |
 
-All pictures are grey and small, 224 to 448 pixels; those in training alone have up to 640. People marked
-the faces of crowds, of MAFA, of the mask data set and of people at desks. In the other scenes two detectors
-did, CenterFace and YuNet: a place on which they disagree is not evaluated, the other labels were not checked.
+All pictures are grey and small, 224 to 448 pixels$larger.
+People marked the faces of crowds. In the other scenes two detectors did, CenterFace and YuNet: a place on
+which they disagree is not evaluated, the other labels were not checked.
 A hash of the file name puts a fifth of the scenes and of the goods into the test part, which nothing was
 chosen on and which is opened once for each version that ships, and 8 % into the validation part. Training
 leaves out a photograph that has the name of one in these parts or repeats one
@@ -72,8 +72,10 @@ photographs or of faces of one size are Wilson's.
 
 ### Compared, at $small pixels
 
-Pictures reduced to a longest side of $small. Recall at the score that leaves at most so many false faces in
-1000 photographs of goods:
+Pictures reduced to a longest side of $small. Recall is the share of faces found at the score that leaves at
+most so many false faces in 1000 photographs of goods. The last column counts how many these are in the
+photographs of the part: where none is allowed, the score is above the worst of them. Where it is none or one,
+a single photograph decides, and no interval is given.
 
 $compared
 
@@ -133,8 +135,9 @@ mean of 1 and CenterFace's score, and the target of a doubtful place is CenterFa
 goods that CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
 WITHOUT_TEACHER = "The labels are the only targets."
 WITH_START = """
-It starts from the weights of an earlier version, trained on the same parts of the data. What that version
-takes for a face in training photographs without faces is shown more often, too."""
+It starts from the weights of an earlier version, trained on the same parts of the data: {sources}.
+What that version takes for a face in training photographs without faces is shown more often, too."""
+WITH_FURTHER = "; those in training alone have up to 640,\nand the boxes that they come with"
 
 
 def publish(run: Path, models: Path = MODELS) -> Path:
@@ -174,6 +177,8 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         depth=str(config.depth),
         finest=str(config.finest_stride),
         grids=GRIDS[len(strides(config.finest_stride))],
+        further=_further_rows(config),
+        larger=WITH_FURTHER if config.photographs else "",
         teacher=_describe_teacher(config),
         weights=f"{test['costs']['weights']:,}",
         small=test["compared"]["longest_side"],
@@ -190,14 +195,24 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         costs=cost_table(metrics),
         commands=commands(config, f"runs/{run.name}"),
         samples=f"{config.samples:,}",
-        seen=f"about {len(read_history(run)) * config.samples_per_round:,}",
+        seen=f"{samples_seen(run):,}",
         minutes=f" or {config.minutes:g} minutes" if config.minutes else "",
     )
 
 
 def _describe_teacher(config: DetectorConfig) -> str:
     text = WITHOUT_TEACHER if config.teacher is None else WITH_TEACHER
-    return text if config.start_from is None else text + WITH_START
+    if config.start_from is None:
+        return text
+    return text + WITH_START.format(sources=", ".join(read_sources(Path(config.start_from))))
+
+
+def _further_rows(config: DetectorConfig) -> str:
+    """The rows of the sets that only training sees, each with its line end."""
+    return "".join(
+        f"| {name} | {shows}, in training alone | {licence} |\n"
+        for name, shows, licence in further_sources(config.photographs)
+    )
 
 
 def commands(config: DetectorConfig, run: str) -> str:
@@ -231,15 +246,22 @@ def _option(name: str, value: Any) -> str:
 
 
 def curve_table(metrics: Mapping[str, Any], size: str) -> str:
-    """Average precision and recall at given numbers of false faces, by file and part (Markdown)."""
+    """Average precision and recall at given numbers of false faces, by file and part (Markdown).
+
+    The last column says how many false faces the photographs of goods may hold in all.
+    """
     rows = []
     for part in PARTS:
         for precision, parts in metrics.items():
-            curve = parts[part][size]
-            shares = (curve["average_precision"], *curve["recall_at_false_per_1000_goods"].values())
-            rows.append((part, precision, str(curve["faces"]), *(_interval(each) for each in shares)))
-    columns = ("part", "weights", "faces", "average precision %", "recall % at 1", "at 10", "at 100")
-    return table(columns, rows)
+            curve, goods = parts[part][size], parts[part]["goods"]
+            recalls = curve["recall_at_false_per_1000_goods"]
+            cells = [_recall(recalls[str(each)], allowed_wrong(goods, each)) for each in SHOWN_PER_1000]
+            allowed = " / ".join(str(allowed_wrong(goods, each)) for each in SHOWN_PER_1000)
+            measured = (_interval(curve["average_precision"]), *cells, allowed)
+            rows.append((part, precision, str(curve["faces"]), *measured))
+    first, *others = (f"at {each}" for each in SHOWN_PER_1000)
+    columns = ("part", "weights", "faces", "average precision %", f"recall % {first}", *others)
+    return table((*columns, "false faces allowed"), rows)
 
 
 def cost_table(metrics: Mapping[str, Any]) -> str:
@@ -279,6 +301,11 @@ def _shares(metrics: Mapping[str, Any], figure: str, column: str, unit: str) -> 
         if share["n"]
     ]
     return table((column, "n", *(f"{precision}: found %" for precision in found)), rows)
+
+
+def _recall(figure: Mapping[str, float], allowed: int) -> str:
+    """A recall, with its interval if so many false faces are allowed that one photograph does not decide."""
+    return _interval(figure) if allowed >= LEAST_ALLOWED else f"{100 * figure['value']:.1f}"
 
 
 def _interval(figure: Mapping[str, float]) -> str:

@@ -87,7 +87,10 @@ def look(detector: FaceDetector, scenes: list[Scene], goods: list[Scene]) -> Pho
 
 
 def curve(found: Photographs) -> dict[str, Any]:
-    """Average precision and recall at given numbers of false faces, with their intervals."""
+    """Average precision and recall at given numbers of false faces, with their intervals.
+
+    The interval of a recall means nothing where fewer than `judging.LEAST_ALLOWED` false faces are allowed.
+    """
     scenes, goods = [judge(each) for each in found.scenes], [judge(each) for each in found.goods]
 
     def recall_at(allowed: int) -> dict[str, float]:

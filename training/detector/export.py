@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from inference.model_file import load_model
 from training.classifier.export import OPSET, save
 from training.detector.levels import measure_levels
 from training.detector.network import HALF_RANGE
+from training.detector.provenance import DATASETS, data_sources
 from training.detector.synthesis import Synthesis
 from training.detector.targets import FINEST_STRIDE, SIZE_UNIT, strides
 from training.detector.train import MODEL_FILE, load_synthesis, read_config
@@ -26,15 +27,11 @@ from training.errors import ExportError, RunError
 from training.runs.quantise import quantise
 from training.runs.run_folder import ONNX_FILES
 
-DATASETS = (
-    "scenes (imagenet-sample-images, 100 Sports, human detection, Face Mask Detection, WIDER FACE train)",
-    "GroceryStoreDataset",
-    "FairFace",
-)
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"
 NMS_OVERLAP = 0.4
 CALIBRATION_SAMPLES = 256
-_UNMEASURED = ScoreLevels(0.0, 0.5, 1.0)
+UNMEASURED = ScoreLevels(0.0, 0.5, 1.0)
+"""The levels of a file until they are measured."""
 _SCORE_TOLERANCE, _BOX_TOLERANCE = 1e-5, 1e-4
 """How far ONNX may be from Keras: in scores, and in boxes as a share of their longer side."""
 
@@ -49,7 +46,8 @@ def export_run(run: Path, data: Path, version: str = "1") -> tuple[Path, Path]:
         raise RunError(f"{run}: has no {MODEL_FILE} yet; let `mien train detector fit` end first")
     exact, small = run / ONNX_FILES["float32"], run / ONNX_FILES["int8"]
     model = keras.models.load_model(run / MODEL_FILE, compile=False)
-    export(model, metadata(model.name, run.name, config.size, version), exact, config.finest_stride)
+    fields = metadata(model.name, run.name, config.size, version, data_sources(config))
+    export(model, fields, exact, config.finest_stride)
     quantise(exact, small, calibration_pictures(load_synthesis(data, config.size)))
     for path in (exact, small):
         write_levels(path, measure_levels(Detector(path, own=True), data))
@@ -87,26 +85,31 @@ def export(
     _check(traced, path)
 
 
-def metadata(name: str, run: str, size: int, version: str) -> dict[str, str]:
-    """The metadata of the file: the fields that `inference.detector` reads, levels not yet measured."""
+def metadata(
+    name: str, run: str, size: int, version: str, sources: Sequence[str] = DATASETS
+) -> dict[str, str]:
+    """The metadata of the file: the fields that `inference.detector` reads, levels not yet measured.
+
+    `sources` are the sets that the detector learned from.
+    """
     return {
         "task": "detector",
         "name": name,
         "version": version,
         "run": run,
-        "datasets": json.dumps(DATASETS),
+        "datasets": json.dumps(sources),
         "licence": LICENCE,
         "colour": "grey",
         "input_size": json.dumps([size, size]),
         "nms_overlap": str(NMS_OVERLAP),
-    } | _level_fields(_UNMEASURED)
+    } | level_fields(UNMEASURED)
 
 
 def write_levels(path: Path, levels: ScoreLevels) -> None:
     """Replace the score levels that an ONNX file carries."""
     model = onnx.load(path)
     fields = {entry.key: entry.value for entry in model.metadata_props}
-    save(model, fields | _level_fields(levels), path)
+    save(model, fields | level_fields(levels), path)
 
 
 def calibration_pictures(synthesis: Synthesis) -> list[NDArray[np.uint8]]:
@@ -115,7 +118,8 @@ def calibration_pictures(synthesis: Synthesis) -> list[NDArray[np.uint8]]:
     return [synthesis.sample(rng).pixels[None, :, :, None] for _ in range(CALIBRATION_SAMPLES)]
 
 
-def _level_fields(levels: ScoreLevels) -> dict[str, str]:
+def level_fields(levels: ScoreLevels) -> dict[str, str]:
+    """The metadata fields of score levels."""
     return {f"{name}_score": str(score) for name, score in asdict(levels).items()}
 
 

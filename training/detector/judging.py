@@ -19,6 +19,9 @@ NEAR = MATCH / 2
 SMALLEST = 24.0
 """Size in pixels, as the network sees it, from which a face counts by default."""
 LOWEST_SCORE = 0.02
+LEAST_ALLOWED = 2
+"""So many wrong detections have to be allowed for an interval: where one photograph decides the score, a
+bootstrap over the photographs draws mostly that score again and does not cover what others would give."""
 
 
 class FaceDetector(Protocol):
@@ -106,10 +109,18 @@ def false_per_1000(outcomes: Sequence[Outcome], score: float) -> float:
 
 
 def score_for(outcomes: Sequence[Outcome], allowed_per_1000: float) -> float:
-    """The lowest score that leaves at most so many wrong detections in a thousand photographs."""
+    """The lowest score that leaves at most so many wrong detections in a thousand photographs.
+
+    Of few photographs it may be the score above the single worst detection: see `allowed_wrong`.
+    """
     wrong = np.sort(np.concatenate([each.wrong for each in outcomes]))[::-1]
-    allowed = int(allowed_per_1000 * len(outcomes) / 1000)
+    allowed = allowed_wrong(len(outcomes), allowed_per_1000)
     return float(np.nextafter(wrong[allowed], np.float32(1))) if allowed < len(wrong) else LOWEST_SCORE
+
+
+def allowed_wrong(photographs: int, per_1000: float) -> int:
+    """How many wrong detections `photographs` may hold in all: none in 116 where 1 in 1000 is allowed."""
+    return int(per_1000 * photographs / 1000)
 
 
 def faces(outcomes: Sequence[Outcome]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from training.detector.scenes import load_further, load_groceries, load_scenes
+from training.detector.scenes import check_folders, load_further, load_groceries, load_scenes
 from training.detector.teacher import Teacher
 
 COLUMNS = ("file", "score", "x", "y", "w", "h")
@@ -21,8 +21,9 @@ def label(teacher: Teacher, data: Path, table: Path, further: Sequence[Path] = (
 
     The table is a CSV file with `COLUMNS`; boxes are in pixels of the photograph. Scenes come first, then
     photographs of goods, where every place is a mistake of the teacher, then those of the folders `further`.
-    Raises DatasetError for a data folder that lacks them.
+    Raises DatasetError for a data folder that lacks them, and for folders of the same name.
     """
+    check_folders(further)
     photographs = load_scenes(data, "train") + load_groceries(data, "train")
     for folder in further:
         photographs += load_further(folder, data)

@@ -89,7 +89,9 @@ def crop(
     cos, sin = np.cos(np.radians(angle)) * zoom, np.sin(np.radians(angle)) * zoom
     linear = np.array([[cos * stretch, sin * stretch], [-sin, cos]])
     shift = np.array(at) - linear @ np.array(source)
-    matrix = np.hstack([linear / reduced, shift[:, None]])
+    # Boxes count pixels from the edge of the first one, `warpAffine` from its centre.
+    from_centre = shift + linear @ (0.5, 0.5) / reduced - 0.5
+    matrix = np.hstack([linear / reduced, from_centre[:, None]])
     border = int(rng.integers(0, 256)) if rng.random() < 0.5 else int(pixels[0, 0])
     ground = np.full((height, width), border, np.uint8) if around is None else resize(around, width, height)
     turned = cv2.warpAffine(pixels, matrix, (width, height), ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)

@@ -7,7 +7,7 @@ or a picture that is damaged.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -108,9 +108,22 @@ def load_further(folder: Path, data: Path) -> list[Scene]:
     for each in load_marked(folder):
         if PurePosixPath(each.name).stem not in held_out:
             scores = np.where(each.sure, 1.0, np.nan).astype(np.float32)
-            name = f"{folder.name}/{each.name}"
+            name = f"{folder_name(folder)}/{each.name}"
             found.append(Scene(name, each.pixels, each.boxes, each.sure, scores))
     return _without_repeats(found, data)
+
+
+def folder_name(folder: Path) -> str:
+    """The name of a folder of further photographs, with which the names of these begin; `.` has one, too."""
+    return folder.name if folder.name not in {"", ".."} else folder.resolve().name
+
+
+def check_folders(folders: Sequence[Path]) -> None:
+    """Raise DatasetError for folders of the same name: their photographs could not be told apart."""
+    names = [folder_name(folder) for folder in folders]
+    if len(set(names)) < len(names):
+        given = ", ".join(map(str, folders))
+        raise DatasetError(f"photographs: {given}, expected folders of different names")
 
 
 def without_faces(scene: Scene) -> Scene:

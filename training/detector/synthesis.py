@@ -122,8 +122,8 @@ class Synthesis:
         scene = pool[int(rng.integers(len(pool)))]
         zoom = log_uniform(0.7, 2.5, rng)
         sample = crop_anywhere(scene, self.size, self.size, zoom, rng, self._around(rng))
-        if rng.random() < 0.5:
-            # What holds no face holds none upside down.
+        if not sample.boxes and rng.random() < 0.5:
+            # What holds no face holds none upside down. Where something may be one, its box is upright.
             sample.pixels = np.ascontiguousarray(np.rot90(sample.pixels, int(rng.integers(1, 4))))
         return sample
 

@@ -43,7 +43,7 @@ class Teacher:
 
     def __init__(self, path: Path, threads: int = 0, longest_side: int = LONGEST_SIDE) -> None:
         self._session = onnxruntime.InferenceSession(
-            _free_sides(path).SerializeToString(), make_session_options(threads), ["CPUExecutionProvider"]
+            read_teacher(path).SerializeToString(), make_session_options(threads), ["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
         self._longest_side = longest_side
@@ -81,8 +81,8 @@ class Teacher:
         return heat[0, 0], sizes[0], offsets[0]
 
 
-def _free_sides(path: Path) -> onnx.ModelProto:
-    """The network with any number of pictures of any size."""
+def read_teacher(path: Path) -> onnx.ModelProto:
+    """The network of a file, for any number of pictures of any size; raises RunError for another network."""
     model = read_onnx(path)
     found = tuple(output.name for output in model.graph.output)
     if found != OUTPUTS:

@@ -25,8 +25,18 @@ from training.detector.start import read_start, scaled, start_file, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import FINEST_STRIDE, assign
 from training.errors import DatasetError, RunError
+from training.runs.averaging import keeping
 from training.runs.precision import computing_in
-from training.runs.run_folder import CHECKPOINT, Row, open_run, read_stored_config, spent, write_history
+from training.runs.run_folder import (
+    CHECKPOINT,
+    Row,
+    open_run,
+    read_history,
+    read_stored_config,
+    spent,
+    steps_done,
+    write_history,
+)
 from training.runs.schedule import Annealing
 
 MODEL_FILE = "model.keras"
@@ -66,7 +76,7 @@ class DetectorConfig:
     """Share of the run in which the learning rate rises."""
     weight_decay: float = 5e-4
     ema: float = 0.998
-    """How much of the averaged weights each step keeps, at most; see `keeping`."""
+    """How much of the averaged weights each step keeps, at most; see `training.runs.averaging`."""
     precision: str = "mixed_bfloat16"
     seed: int = 1
 
@@ -99,7 +109,7 @@ class Rounds(keras.callbacks.Callback):
     def __init__(self, run: Path, history: list[Row], annealing: Annealing, console: Console) -> None:
         super().__init__()
         self._run, self._history, self._annealing, self._console = run, history, annealing, console
-        self._started = time.monotonic()
+        self._started, self._steps = time.monotonic(), 0
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("detector", total=1.0)
@@ -109,7 +119,8 @@ class Rounds(keras.callbacks.Callback):
         self._progress.start()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Move the bar."""
+        """Count the step, and move the bar."""
+        self._steps = batch + 1
         self._progress.update(self._task, completed=self._annealing.progress)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -119,7 +130,8 @@ class Rounds(keras.callbacks.Callback):
         partial.replace(self._run / CHECKPOINT)
         seconds, self._started = time.monotonic() - self._started, time.monotonic()
         loss = float((logs or {})["loss"])
-        self._history.append({"round": epoch + 1, "seconds": round(seconds, 1), "loss": round(loss, 4)})
+        done = {"round": epoch + 1, "seconds": round(seconds, 1), "steps": self._steps}
+        self._history.append(done | {"loss": round(loss, 4)})
         write_history(self._run, self._history)
         self._console.print(f"round {epoch + 1}/{self.params['epochs']}   loss {loss:.3f}   {seconds:.0f} s")
 
@@ -156,16 +168,19 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         rounds * len(batches),
         config.minutes,
         config.warmup,
-        len(history) * len(batches),
+        steps_done(history, len(batches)),
         spent(history),
     )
+    # Keras puts the averaged weights into the model when the run ends, whatever ends it. Until then the model
+    # and its checkpoints hold the weights that are trained, and the optimizer holds the average.
     model.fit(
         batches,
+        # Every batch is random already; in another order a resumed run would differ.
+        shuffle=False,
         epochs=rounds,
         initial_epoch=len(history),
         callbacks=[
             annealing,
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
             keras.callbacks.TerminateOnNaN(),
             Rounds(run, history, annealing, Console()),
         ],
@@ -186,9 +201,7 @@ def load_synthesis(
     get places that look like faces. `further` are folders of photographs with boxes, whose faces get soft
     scores if the table has any of their folder.
     """
-    names = [Path(folder).name for folder in further]
-    if len(set(names)) < len(names):
-        raise DatasetError(f"photographs: {', '.join(further)}, expected folders of different names")
+    scenes.check_folders([Path(folder) for folder in further])
     photographs = scenes.load_scenes(data, "train")
     goods = scenes.load_groceries(data, "train")
     seen: dict[str, list[tuple[float, ...]]] = {}
@@ -200,7 +213,7 @@ def load_synthesis(
         goods = [with_hard_places(scene, seen) for scene in goods]
     for folder in further:
         taken = scenes.load_further(Path(folder), data)
-        if any(name.startswith(f"{Path(folder).name}/") for name in seen):
+        if any(name.startswith(f"{scenes.folder_name(Path(folder))}/") for name in seen):
             taken = [with_soft_scores(scene, seen) for scene in taken]
         photographs += taken
     synthesis = Synthesis(photographs, goods, scenes.load_portraits(data), size)
@@ -226,12 +239,11 @@ def read_config(run: Path) -> DetectorConfig:
         raise RunError(f"{run} is not a detector's training run: {error}") from error
 
 
-def keeping(config: DetectorConfig) -> float:
-    """How much of the averaged weights each step of a run keeps: so little in a short run that the average
-    is over a tenth of its steps, not over the weights that it began with.
-    """
-    steps = config.samples / config.batch
-    return min(config.ema, max(0.0, 1 - 10 / steps))
+def samples_seen(run: Path) -> int:
+    """How many pictures a run has trained on; its last round may have been cut off by time."""
+    config = read_config(run)
+    full = max(1, config.samples_per_round // config.batch)
+    return steps_done(read_history(run), full) * config.batch
 
 
 def compiled(config: DetectorConfig) -> keras.Model:
@@ -242,7 +254,7 @@ def compiled(config: DetectorConfig) -> keras.Model:
         config.learning_rate,
         weight_decay=config.weight_decay,
         use_ema=True,
-        ema_momentum=keeping(config),
+        ema_momentum=min(config.ema, keeping(math.ceil(config.samples / config.batch))),
         clipnorm=10.0,
     )
     model.compile(optimizer, loss=DetectionLoss(config.size, config.finest_stride, config.quality))

@@ -20,6 +20,7 @@ from training.classifier.architectures import architecture
 from training.classifier.architectures.paper import FRAMES
 from training.classifier.evaluate import by_data_set, headline
 from training.classifier.export import export
+from training.classifier.recipes import Config, read_config
 from training.classifier.train import fit
 from training.classifier.validation import (
     PARTS,
@@ -31,8 +32,10 @@ from training.classifier.validation import (
     load_evaluation_set,
     load_keras,
 )
+from training.data import datasets
+from training.data.importers import load_fairface, load_fer2013
 from training.measure.costs import costs
-from training.measure.systems import REMEDIES, SYSTEMS, System
+from training.measure.systems import REMEDIES, SYSTEMS, System, gender_passes
 from training.runs.publishing import FIGURES
 from training.runs.run_folder import MODEL_FILE, ONNX_FILES, read_history, spent, write_json
 
@@ -82,6 +85,7 @@ def measure_system(system: System, run: Path, data: Path, cache: Path) -> System
     history = read_history(run)
     return {
         "passes": len(history),
+        "gender_passes": round(_gender_passes(read_config(run), data, cache), 1),
         "minutes": round(spent(history) / 60, 1),
         "parts": {part: _figures(compute_outputs(logits, seen, heads), seen) for part, seen in parts.items()},
         "costs": costs(target),
@@ -121,6 +125,14 @@ def mean_of_frames(logits: Logits) -> Logits:
 def first_frame(logits: Logits) -> Logits:
     """Apply a single-frame network to the first frame of each clip."""
     return lambda clips: logits(clips[:, 0])
+
+
+def _gender_passes(config: Config, data: Path, cache: Path) -> float:
+    if config.task != "both":
+        return gender_passes(config)
+    faces = datasets.untested_faces(load_fer2013(data, cache))
+    people = (load_fairface(data, cache, split) for split in ("train", "val"))
+    return gender_passes(config, len(faces.images), len(datasets.untested_people(*people).images))
 
 
 def _on_clips(logits: Logits, data: Path, cache: Path) -> Mapping[str, Any]:

@@ -1,9 +1,11 @@
 """The systems of the comparison: the paper's, those of related work, and ours, trained under one rule.
 
-Every network has the same number of passes over the same training faces, the same augmentation, the same
-optimizer with an annealed learning rate, and keeps its last weights. Only ours also uses mixup and stronger
-weight decay and dropout, which bring no advantage in so few passes. Published figures of a work were
-measured on other pictures, often selected on them: they are listed next to ours.
+Every network learns from the same faces, with the same augmentation and the same optimizer with an annealed
+learning rate, and keeps the average of its last weights. A pass is one over FER2013, or over FairFace for a
+network for gender alone; a network for both tasks has about as many passes over FairFace. Learning rate,
+weight decay, dropout, mixup, weight of the gender loss and label smoothing are those of a network's recipe:
+ours differs from the others, which share one. Published figures of a work were measured on other pictures,
+often selected on them: they are listed next to ours.
 """
 
 from __future__ import annotations
@@ -18,6 +20,11 @@ from training.errors import UnknownSystem
 
 PASSES = 6
 """Passes over the training faces of every system."""
+EXPRESSION_FACES, GENDER_FACES = 28_006, 35_992
+"""Faces of FER2013 and of FairFace that the published systems learned from."""
+BALANCED_BATCH = 165
+"""FairFace's faces in every step of a network for both tasks: 218 steps with 128 faces of FER2013 are then a
+pass over both sets."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class System:
             "precision": "mixed_bfloat16",
             "trunk": trunk,
         } | self.options
+        if "task" not in changes:
+            changes["gender_batch"] = BALANCED_BATCH
         return replace(recipe(self.arch), **changes)
 
 
@@ -165,6 +174,16 @@ REMEDIES = (
     System("remedy_views", "random views", "paper_cnn", EMOTION | {"dropout": 0.0}),
 )
 """Remedies against over-fitting on the paper's CNN, one at a time."""
+
+
+def gender_passes(
+    config: Config, expression_faces: int = EXPRESSION_FACES, gender_faces: int = GENDER_FACES
+) -> float:
+    """Passes of a whole run over FairFace's `gender_faces`; 0 for expressions alone."""
+    if config.task != "both":
+        return float(config.epochs) if config.task == "gender" else 0.0
+    steps = config.epochs * max(1, expression_faces // config.expression_batch)
+    return steps * config.gender_batch / gender_faces
 
 
 def chosen(names: Sequence[str] | None) -> list[System]:

@@ -15,7 +15,13 @@ from training.classifier import card
 from training.detector import card as detector_card
 from training.errors import ReportError
 from training.measure import compute, goals
-from training.pages import comparison_page, compute_page, detector_ablations_page, pooling_page
+from training.pages import (
+    comparison_page,
+    compute_page,
+    detector_ablations_page,
+    detector_people_page,
+    pooling_page,
+)
 from training.runs.publishing import FIGURES
 
 Figures = TypeVar("Figures")
@@ -73,6 +79,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         name: _figures(detector_ablations_page.NAME, show)
         for name, show in detector_ablations_page.BLOCKS.items()
     },
+    **{name: _figures(detector_people_page.NAME, show) for name, show in detector_people_page.BLOCKS.items()},
     **{name: _stored(compute.read_runs, show) for name, show in compute_page.BLOCKS.items()},
     **{name: _stored(comparison_page.read_figures, show) for name, show in comparison_page.BLOCKS.items()},
 }

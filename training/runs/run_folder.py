@@ -115,14 +115,21 @@ def read_backend(run: Path) -> str:
 
 
 def read_history(run: Path) -> list[Row]:
-    """One row per epoch."""
+    """One row per epoch; a value that the run did not store yet at that time is missing."""
     with (run / HISTORY_FILE).open(newline="") as stream:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+        return [
+            {name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)
+        ]
 
 
 def spent(history: Sequence[Row]) -> float:
     """The total time of all epochs, in seconds."""
     return sum(row["seconds"] for row in history)
+
+
+def steps_done(history: Sequence[Row], full: int) -> int:
+    """The steps of all epochs; one that does not store its steps had all `full` steps of an epoch."""
+    return int(sum(row.get("steps", full) for row in history))
 
 
 def write_history(run: Path, history: list[Row]) -> None:

@@ -64,7 +64,8 @@ def fit(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0, help="Weight decay, decoupled.")] = None,
     ema: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of the averaged weights that each step keeps.")
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the averaged weights that each step keeps, at most."),
     ] = None,
     warmup: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the run in which the rate rises.")
@@ -123,7 +124,8 @@ def fit(
             precision=precision,
         )
         config = replace(recipe(arch), **chosen)
-        console.print(f"wrote {run_fit(config, data, out, cache, resume, workers=workers)}")
+        written = run_fit(config, data, out, cache, resume, workers=workers)
+        console.print(f"wrote {written}", markup=False)
 
 
 @app.command()
@@ -138,7 +140,7 @@ def export(
         from training.classifier.export import export_run
 
         path, difference = export_run(run, data, cache, version)
-        console.print(f"wrote {path}; largest difference from Keras {difference:.1e}")
+        console.print(f"wrote {path}; largest difference from Keras {difference:.1e}", markup=False)
 
 
 @app.command()
@@ -183,7 +185,7 @@ def publish(
         from inference.model_file import MODELS
         from training.classifier.card import publish as ship
 
-        console.print(f"wrote {ship(run, MODELS, images)}")
+        console.print(f"wrote {ship(run, MODELS, images)}", markup=False)
 
 
 @app.command()
@@ -195,7 +197,7 @@ def report(
         from training.pages.report import write_report
 
         write_report(page)
-        console.print(f"wrote {page}")
+        console.print(f"wrote {page}", markup=False)
 
 
 @app.command()

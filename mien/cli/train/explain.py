@@ -29,4 +29,4 @@ def explain(
         check_sheet(out)
         faces = explained(model, data, cache, (head,) if head else (), count)
         draw_sheet(faces, f"Grad-CAM of {model.parent.name}/{model.name}", out)
-        console.print(f"wrote {out}")
+        console.print(f"wrote {out}", markup=False)

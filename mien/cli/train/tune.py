@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mien.cli.train.options import CACHE, Cache, Data, Threads, console, one_line_errors
@@ -51,7 +52,7 @@ def tune(
             console.rule(f"run {number + 1} of {trials}: {_numbers(config)}", align="left")
 
         results = search(base, trials, data, out, cache, resume, on_trial_start)
-        console.print(_table(results), f"wrote {draw(results, out)}")
+        console.print(_table(results), escape(f"wrote {draw(results, out)}"))
         best = replace(results[0].config, epochs=default.epochs)
         console.print(f"mien train fit {options(best)}", soft_wrap=True)
 

@@ -101,6 +101,7 @@ def _count_visits(kind: str, value: str, edges: tuple[float, ...]) -> None:
         "INSERT INTO visit_classes (day, camera_id, kind, class, visits) "
         f"SELECT day, camera_id, '{kind}', class, count(*) FROM ("
         f"SELECT first_seen - first_seen % {_DAY_US} AS day, camera_id, "
-        f"CASE {cases} ELSE {len(edges)} END AS class FROM visits WHERE closed) AS classified "
+        f"CASE {cases} ELSE {len(edges)} END AS class FROM visits WHERE closed AND {value} IS NOT NULL"
+        ") AS classified "
         "GROUP BY day, camera_id, class"
     )

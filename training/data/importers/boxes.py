@@ -16,6 +16,10 @@ from training.data.importers.paths import Tick, no_progress
 from training.data.importers.tables import quote, read_rows
 from training.errors import DatasetError
 
+BOX_COLUMNS = ("x", "y", "w", "h")
+LANDMARKS = ("right_eye", "left_eye", "nose")
+LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+
 DEFAULT_BOX = (10.0, -7.0, 76.0, 100.0)
 """The box used if no face was found in any picture: about the median of FairFace's boxes."""
 
@@ -30,13 +34,36 @@ def read_boxes(path: Path, files: Sequence[str]) -> NDArray[np.float32]:
 
     A picture without a box gets the median box: leaving it out would make figures too good.
     """
-    best: dict[str, tuple[float, tuple[float, ...]]] = {}
-    for row, record in read_rows(path, ("file", "x", "y", "w", "h")):
-        box = tuple(_pixels(record, name, f"{path.name} row {row}") for name in ("x", "y", "w", "h"))
-        distance = _off_centre(box)
-        if record["file"] not in best or distance < best[record["file"]][0]:
-            best[record["file"]] = (distance, box)
-    return _fill_missing([best[file][1] if file in best else None for file in files])
+    best = _nearest_faces(path, BOX_COLUMNS)
+    return _fill_missing([best.get(file, (None,))[0] for file in files])
+
+
+def read_landmarks(path: Path, files: Sequence[str]) -> NDArray[np.float32]:
+    """Right eye, left eye and nose (n, 3, 2) in pixels of the face that `read_boxes` gives.
+
+    The columns are `right_eye_x`, `right_eye_y`, `left_eye_x` and so on. A picture without a face is NaN.
+    Raises DatasetError for a table without these columns.
+    """
+    found = np.full((len(files), len(LANDMARKS), 2), np.nan, np.float32)
+    best = _nearest_faces(path, BOX_COLUMNS + LANDMARK_COLUMNS)
+    for index, file in enumerate(files):
+        if file in best:
+            found[index] = np.reshape(best[file][1], (len(LANDMARKS), 2))
+    return found
+
+
+def _nearest_faces(
+    path: Path, columns: tuple[str, ...]
+) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """By file: the box nearest the picture's centre, and the values of the columns after those of the box."""
+    best: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+    for row, record in read_rows(path, ("file", *columns)):
+        values = tuple(_pixels(record, name, f"{path.name} row {row}") for name in columns)
+        box, others = values[: len(BOX_COLUMNS)], values[len(BOX_COLUMNS) :]
+        file = record["file"]
+        if file not in best or _off_centre(box) < _off_centre(best[file][0]):
+            best[file] = box, others
+    return best
 
 
 def detect_boxes(images: NDArray[np.uint8], tick: Tick = no_progress) -> NDArray[np.float32]:
