@@ -114,10 +114,9 @@ $costs
 - Goods look like faces to it. In streams, movement and time decide; single pictures of shelves need a look.
 - A face printed on a shirt or a bag counts when it moves, and so does one on a screen. A poster counts only
   if the camera shakes, and at less than one frame in 1.5 seconds, once, if it reaches `sure`.
-- Profiles, and faces from steeply above, are rare in the data, and often missed. Pose is not labelled, so
-  that no figure measures how often.
-- Whether it finds some people less often than others has not been measured: the photographs have no labels
-  of the people in them.
+- Profiles, and faces from steeply above, are rare in the data, and often missed. What is found by the turn
+  of the head, race, perceived gender and age: "Whose faces it finds" in `docs/models.md`, measured with the
+  file that shipped when that section was written.
 
 ## Reproduce
 
