@@ -82,7 +82,7 @@ class Presence:
     """By the kind of picture: people who sit, posters."""
 
 
-class _Remembering(FaceDetector):
+class Remembering(FaceDetector):
     """A detector that examines each picture once, however often it is shown."""
 
     def __init__(self) -> None:
@@ -101,16 +101,16 @@ class _Remembering(FaceDetector):
 def measure(data: Path, demo_s: float, seated: int) -> Presence:
     """Measure `demo_s` seconds of each demo camera, the clips, and so many people who sit and posters."""
     cv2.setNumThreads(1)
-    detector, classifier = _Remembering(), Classifier()
+    detector, classifier = Remembering(), Classifier()
     result = Presence()
     shows = [
         (
-            [(visit.first_seen, visit.last_seen) for visit in _scheduled(name, demo_s)],
-            _record_demo(name, demo_s),
+            [(visit.first_seen, visit.last_seen) for visit in scheduled(name, demo_s)],
+            record_demo(name, demo_s),
         )
         for name in DEMO
     ]
-    known = [([(0.0, np.inf)] * count, _record_clip(data, name)) for name, count in PEOPLE.items()]
+    known = [([(0.0, np.inf)] * count, record_clip(data, name)) for name, count in PEOPLE.items()]
     for rate in RATES:
         for gated in (False, True):
             for seen, into in (
@@ -118,15 +118,15 @@ def measure(data: Path, demo_s: float, seated: int) -> Presence:
                 (known, result.clips_gated if gated else result.clips),
             ):
                 each = [
-                    _compare(truth, *_watch(detector, classifier, _sample(pictures, rate), gated))
+                    compare(truth, *watch(detector, classifier, sample(pictures, rate), gated))
                     for truth, pictures in seen
                 ]
-                into[f"{rate:g}"] = _add(each)
+                into[f"{rate:g}"] = add(each)
     for name, sways in (("people who sit", True), ("posters", False)):
         each = []
         for pictures in make_seated(data, seated, sways):
-            each.append(_compare([(0.0, np.inf)] * sways, *_watch(detector, classifier, pictures, True)))
-        result.seated[name] = _add(each)
+            each.append(compare([(0.0, np.inf)] * sways, *watch(detector, classifier, pictures, True)))
+        result.seated[name] = add(each)
     return result
 
 
@@ -196,17 +196,20 @@ def _decode(code: bytes) -> Gray:
     return np.asarray(cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def _scheduled(camera: str, seconds: float) -> list[Any]:
+def scheduled(camera: str, seconds: float) -> list[Any]:
+    """The visits of a demo camera in its first seconds."""
     return list(scheduled_visits(camera, _DEMO_START, _DEMO_START + seconds))
 
 
-def _record_demo(camera: str, seconds: float) -> Pictures:
+def record_demo(camera: str, seconds: float) -> Pictures:
+    """A demo camera's first seconds."""
     renderer = Renderer(camera)
     times = _DEMO_START + np.arange(round(seconds * _CLIP_FPS)) / _CLIP_FPS
     return [(time, _through_jpeg(renderer.frame(time))) for time in times.tolist()]
 
 
-def _record_clip(data: Path, name: str) -> Pictures:
+def record_clip(data: Path, name: str) -> Pictures:
+    """A real clip."""
     fps = _CLIP_S.get(name, _CLIP_FPS)
     return [(number / fps, _through_jpeg(gray)) for number, gray in enumerate(clips.read(data, name))]
 
@@ -215,7 +218,7 @@ def _through_jpeg(gray: Gray) -> Gray:
     return decode_gray(cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
 
 
-def _sample(pictures: Pictures, rate: float) -> Pictures:
+def sample(pictures: Pictures, rate: float) -> Pictures:
     """The pictures that a capture samples at that rate."""
     sampled: list[tuple[float, Gray]] = []
     for time, gray in pictures:
@@ -224,7 +227,7 @@ def _sample(pictures: Pictures, rate: float) -> Pictures:
     return sampled
 
 
-def _watch(
+def watch(
     detector: FaceDetector, classifier: Classifier, pictures: Pictures, gated: bool
 ) -> tuple[list[tuple[float, float]], float, float]:
     """Begin and end of each visit that an analyser finds, the published share, the spacing of pictures."""
@@ -248,12 +251,13 @@ def _watch(
     return spans, published / len(pictures), (pictures[-1][0] - start) / max(len(pictures) - 1, 1)
 
 
-def _compare(
+def compare(
     truth: Sequence[tuple[float, float]],
     spans: Iterable[tuple[float, float]],
     published: float,
     spacing: float,
 ) -> Found:
+    """What was found of the visits of the truth; `spacing` of the pictures in seconds."""
     found, wrong = match_visits(truth, spans, spacing)
     return Found(len(truth), found, wrong, published)
 
@@ -276,7 +280,8 @@ def match_visits(
     return len(truth) - len(left), wrong
 
 
-def _add(parts: Sequence[Found]) -> Found:
+def add(parts: Sequence[Found]) -> Found:
+    """The sums of several parts, and their mean published share."""
     return Found(
         sum(each.visits for each in parts),
         sum(each.found for each in parts),
