@@ -30,7 +30,7 @@ RECENT = "/?period=15+min"
 PAGES = {
     RECENT: ".st-key-tiles",
     "/trends?period=1+h": "[data-testid=stDownloadButton]",
-    "/compare?period=7+days": "table.compared",
+    "/compare?period=1+h&kind=Cameras": "table.compared",
     "/live": ".st-key-notice",
     "/cameras": "table.cameras",
     "/quality": "[data-testid=stExpander]",
