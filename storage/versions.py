@@ -58,6 +58,9 @@ def upgrade(connection: sa.Connection) -> Version:
     if connection.dialect.name == "postgresql":
         # If several processes start together, one migrates and the others wait for it.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        # Between statements a busy machine may need minutes to import migrations; the server notices a lost
+        # client without this limit, too.
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         if read_version(connection).is_newest:
             return found
         analyst_views.drop_views(connection)

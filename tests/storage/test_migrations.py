@@ -132,6 +132,17 @@ def test_an_older_database_is_migrated_with_all_its_rows(database_url: str, next
     open_database(database_url).dispose()
 
 
+def test_a_migration_may_be_idle_between_statements(postgresql_url: str, next_version: Any) -> None:
+    """A machine that is busy with importing is no lost client; afterwards the limit holds again."""
+    show = "SHOW idle_in_transaction_session_timeout"
+    next_version(f"""op.execute("CREATE TABLE seen AS SELECT current_setting('{show[5:]}') AS idle")""")
+    engine = open_database(postgresql_url)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT idle FROM seen").scalar() == "0"
+        assert connection.exec_driver_sql(show).scalar() == "1min"
+    engine.dispose()
+
+
 def test_a_failed_upgrade_does_not_change_the_older_database(database_url: str, next_version: Any) -> None:
     before = filled(database_url)
     current = max(path.name[:4] for path in (versions.MIGRATIONS / "versions").glob("0*.py"))
