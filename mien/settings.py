@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -188,9 +187,10 @@ def _with_unique_ids(cameras: tuple[CameraSettings, ...]) -> tuple[CameraSetting
     known: set[str] = set()
     for index, camera in enumerate(cameras):
         if camera.id in known:
-            problem = PydanticCustomError("repeated_id", "expected an id that no other camera has")
+            problem = {"error": ValueError("expected an id that no other camera has")}
             raise ValidationError.from_exception_data(
-                "cameras", [InitErrorDetails(type=problem, loc=(index, "id"), input=camera.id)]
+                "cameras",
+                [{"type": "value_error", "loc": (index, "id"), "input": camera.id, "ctx": problem}],
             )
         known.add(camera.id)
     return cameras
