@@ -180,11 +180,11 @@ def _condition(row: sa.RowMapping, now: int, zone: ZoneInfo) -> tuple[Condition,
     if not over and (closed := describe_closed(row["open_hours"], now, zone)):
         reported = row["since"] if row["state"] == CameraState.NOT_SCHEDULED else None
         return Condition.NOT_SCHEDULED, closed, reported
-    return _reported_condition(row, now)
+    return _reported_condition(row, now, over)
 
 
-def _reported_condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, int | None]:
-    """The condition of a camera that should be captured now."""
+def _reported_condition(row: sa.RowMapping, now: int, over: bool) -> tuple[Condition, str, int | None]:
+    """The condition of a camera that should be captured now, unless its recording is `over`."""
     if row["state"] is None:
         return (
             Condition.NOT_RUNNING,
@@ -192,7 +192,6 @@ def _reported_condition(row: sa.RowMapping, now: int) -> tuple[Condition, str, i
             None,
         )
     if row["state"] == CameraState.ENDED:
-        over = is_over(row["source"], row["state"], row["reported_reason"])
         return Condition.ENDED if over else Condition.NOT_RUNNING, row["reported_reason"], row["since"]
     if now - row["reported_at"] > REPORT_TIMEOUT_US:
         return (

@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-import cv2
-import numpy as np
 import pytest
 from typing_extensions import override
 
@@ -19,7 +17,7 @@ from inference.analyser import Analyser
 from inference.classifier import Classifier
 from inference.worker import LiveLimits, Worker
 from tests.inference.test_analyser import ScriptedDetector
-from tests.inference.test_worker import NOW, Sink
+from tests.inference.test_worker import NOW, Sink, make_frame
 from tests.support.people import count_every_face
 
 FACE = (20.0, 20.0, 30.0, 36.0)
@@ -32,9 +30,7 @@ def classifier() -> Classifier:
 
 @pytest.fixture(scope="module")
 def frame() -> Frame:
-    pixels = np.random.default_rng(3).integers(0, 255, (96, 128), np.uint8)
-    _, jpeg = cv2.imencode(".jpg", pixels)
-    return Frame("till", NOW, 0, NOW, 128, 96, jpeg.tobytes())
+    return make_frame()
 
 
 class PacedReader(FrameReader):

@@ -77,11 +77,16 @@ def classifier() -> Classifier:
     return Classifier()
 
 
-@pytest.fixture(scope="module")
-def frame() -> Frame:
+def make_frame() -> Frame:
+    """The first frame of the camera `till`: noise."""
     pixels = np.random.default_rng(3).integers(0, 255, (96, 128), np.uint8)
     _, jpeg = cv2.imencode(".jpg", pixels)
     return Frame("till", NOW, 0, NOW, 128, 96, jpeg.tobytes())
+
+
+@pytest.fixture(scope="module")
+def frame() -> Frame:
+    return make_frame()
 
 
 def later(frame: Frame, count: int, step_us: int = 200_000) -> list[Frame]:

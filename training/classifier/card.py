@@ -10,12 +10,12 @@ from string import Template
 from typing import Any
 
 from training.classifier.recipes import Config, learns_utkface, read_config, recipe
-from training.classifier.start import read_sources
 from training.data.datasets import HEADS
 from training.errors import RunError
 from training.measure.bias import MIN_FACES
 from training.pages.classifier_charts import CHARTS, draw_charts
 from training.pages.markdown import share_cells, table, with_interval
+from training.runs.onnx_file import read_sources
 from training.runs.publishing import FIGURES, read_metrics, ship
 from training.runs.run_folder import (
     ONNX_FILES,

@@ -18,7 +18,6 @@ from inference.classifier import ClassifierHead
 from inference.model_file import make_session_options
 from training.classifier.inputs import fairface_crops, fer2013_crops, network_input
 from training.classifier.recipes import Config, learns_utkface, read_config
-from training.classifier.start import read_sources
 from training.classifier.validation import (
     calibrate,
     compute_outputs,
@@ -29,6 +28,7 @@ from training.classifier.validation import (
 from training.data import datasets
 from training.data.importers import load_fairface, load_fer2013
 from training.errors import ExportError
+from training.runs.onnx_file import read_sources
 from training.runs.quantise import quantise
 from training.runs.run_folder import MODEL_FILE, ONNX_FILES
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import onnx
 from training.data.datasets import HEADS
 from training.errors import RunError
 from training.runs.folded import Convolution, Floats, read_convolutions, restore_statistics, set_convolution
-from training.runs.onnx_file import read_onnx
-from training.runs.run_folder import ONNX_FILES
+from training.runs.onnx_file import read_onnx, start_file
 
 _LAYER = re.compile(r"/(?P<name>conv\w+?)_\d+/")
 _HEAD = re.compile(r"/(?P<name>\w+?)_\d+/")
@@ -42,17 +40,6 @@ def start_from(model: keras.Model, path: Path, pictures: Floats) -> None:
         if name in model.output_names:
             model.get_layer(name).set_weights([head.kernel, head.bias])
     restore_statistics(model, _norm_name, pictures)
-
-
-def start_file(path: Path) -> Path:
-    """The ONNX file to start from: `path` itself, or the file that a run exported into the folder `path`."""
-    return path / ONNX_FILES["float32"] if path.is_dir() else path
-
-
-def read_sources(path: Path) -> tuple[str, ...]:
-    """The data sets that the metadata of the ONNX file, or of the run `path`, names; raises RunError."""
-    fields = {each.key: each.value for each in read_onnx(start_file(path)).metadata_props}
-    return tuple(json.loads(fields.get("datasets", "[]")))
 
 
 def _read_heads(file: Path) -> dict[str, Convolution]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from inference import recall_by_size
 from inference.model_file import MODELS
-from training.classifier.start import read_sources
 from training.detector.evaluate import FALSE_PER_1000, TIMED
 from training.detector.judging import LEAST_ALLOWED, allowed_wrong
 from training.detector.provenance import further_sources
 from training.detector.targets import strides
 from training.detector.train import DetectorConfig, read_config, samples_seen
 from training.pages.markdown import table
+from training.runs.onnx_file import read_sources
 from training.runs.publishing import read_metrics, ship
 from training.runs.run_folder import ONNX_FILES, PARTS, metrics_file, write_json
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from training.classifier.start import read_sources
 from training.detector.scenes import folder_name
 from training.detector.train import DetectorConfig
+from training.runs.onnx_file import read_sources
 
 DATASETS = (
     "scenes (imagenet-sample-images, 100 Sports, human detection, Face Mask Detection, WIDER FACE train)",

@@ -19,7 +19,7 @@ from training.runs.folded import (
     restore_statistics,
     set_convolution,
 )
-from training.runs.run_folder import ONNX_FILES
+from training.runs.onnx_file import start_file
 
 _LAYER = re.compile(r"/(?P<name>\w+?(?:_conv|_score|_box))(?:_\d+)?/")
 
@@ -33,11 +33,6 @@ def read_detector(path: Path) -> dict[str, Convolution]:
     if not found:
         raise RunError(f"{path}: holds no convolutions of a detector in float32; pass a detector.onnx")
     return found
-
-
-def start_file(path: Path) -> Path:
-    """The ONNX file to start from: `path` itself, or the file that a run exported into the folder `path`."""
-    return path / ONNX_FILES["float32"] if path.is_dir() else path
 
 
 def read_start(path: Path) -> dict[str, Convolution]:

@@ -21,11 +21,12 @@ from training.detector.distillation import with_hard_places, with_soft_scores
 from training.detector.losses import DetectionLoss
 from training.detector.mistakes import find_mistakes
 from training.detector.network import DEPTH, WIDTHS, build, check_numbers
-from training.detector.start import read_start, scaled, start_file, start_from
+from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import FINEST_STRIDE, assign
 from training.errors import DatasetError, RunError
 from training.runs.averaging import keeping
+from training.runs.onnx_file import start_file
 from training.runs.precision import computing_in
 from training.runs.run_folder import (
     CHECKPOINT,
