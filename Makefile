@@ -10,10 +10,14 @@ LOCK := .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --ge
 	--emit-build-options --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench soak chaos attack compose-test lock sbom audit screenshots clean
+.PHONY: help install install-train demo test test-fast lint bench soak chaos attack compose-test lock sbom audit screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: .venv/runtime ## create .venv/bin/mien
+
+install-train: .venv/dev ## the same with what training and tests need
 
 demo: .venv/runtime ## run three simulated cameras and the dashboard; Ctrl-C stops
 	@exec $(MIEN) demo

@@ -73,7 +73,7 @@ def show_alarm(cameras: Sequence[CameraStatus], *, link: bool) -> None:
         return
     expected = [camera for camera in cameras if camera.condition.expected]
     if len(down) == len(expected) and all(camera.condition is Condition.NOT_RUNNING for camera in down):
-        text = "Nothing is being recorded: `mien run` is not running."
+        text = "Nothing is being recorded: neither `mien run` nor `mien ingest` is running."
     elif len(down) == 1:
         name, reason = formats.as_plain_text(down[0].name), formats.escape_markdown(down[0].reason)
         text = f"**{name}** is down: {reason}"

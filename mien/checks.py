@@ -60,7 +60,7 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
         port(settings),
         disk(folder),
         webcams(),
-        package("tensorflow", "training (`mien train`)", "pip install 'mien[train]'"),
+        package("tensorflow", "training (`mien train`)", "make install-train, in the clone"),
         program("chromium", "browser for tests of the dashboard", "apt-get install chromium"),
         data(),
     ]

@@ -170,7 +170,8 @@ class LaggingReader(FrameReader, Protocol):
 class MeasuredReader(FrameReader):
     """A reader that passes everything on to another one and measures the age of frames when read and stored.
 
-    The worker skips frames that are older than `max_age_us` when they are read; they are not measured.
+    The worker skips frames that waited for longer than `max_age_us` when they are read: only their age is
+    measured, which tells that workers are too slow.
     `dead_letters` counts the rejected records in the database.
     """
 
@@ -199,11 +200,11 @@ class MeasuredReader(FrameReader):
         now = self._clock()
         for record in batch.records:
             captured_at = captured_at_of(record.headers)
-            if captured_at is not None and record.waited_us(now, captured_at) <= self._max_age_us:
-                self._read.append((record, captured_at))
-        if self._read and batch.records:
-            record, captured_at = self._read[-1]
+            if captured_at is None:
+                continue
             self._metrics.frame_age.set(record.age_us(now, captured_at) / MICROSECONDS)
+            if record.waited_us(now, captured_at) <= self._max_age_us:
+                self._read.append((record, captured_at))
         self._update_lags({partition.number: count for partition, count in self._reader.lag().items()})
         return batch
 

@@ -315,8 +315,7 @@ def load(file: Path | None = None, **given: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError(_first(error, path, given)) from None
     except (UnreadableSetting, RecursionError) as error:
-        reason = str(error) if isinstance(error, UnreadableSetting) else "nested too deeply"
-        raise SettingsError(f"environment: {reason}: expected JSON") from None
+        raise SettingsError(_expect_json(error)) from None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     unknown = describe_unknown_variable(
@@ -325,6 +324,14 @@ def load(file: Path | None = None, **given: Any) -> Settings:
     if unknown:
         raise SettingsError(f"environment: {unknown}")
     return settings
+
+
+def _expect_json(error: Exception) -> str:
+    """What is wrong with a variable that is not JSON; without its value, which may contain a password."""
+    named = re.search(r'field "(\w+)"', str(error))
+    if named is None:
+        return "environment: a value is nested too deeply, expected JSON"
+    return f'{PREFIX}{named[1].upper()}: expected JSON, such as \'["one", "other"]\' for a list'
 
 
 def _with_file(in_file: Mapping[str, Any]) -> type[Settings]:
@@ -352,7 +359,7 @@ _SIGN_IN = (
 def environment(settings: Settings) -> dict[str, str]:
     """The settings that a process started by this one needs, as environment variables."""
     names = (
-        *("database", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
+        *("database", "bus", "refresh_seconds", "suppress_below", "timezone", "fps", "live_unblurred"),
         *("keep_visits_days", "keep_observations_days", "keep_coverage_days", "keep_audit_days"),
         *("operator_name", "contact"),
     )

@@ -188,7 +188,7 @@ def _reported_condition(row: sa.RowMapping, now: int, over: bool) -> tuple[Condi
     if row["state"] is None:
         return (
             Condition.NOT_RUNNING,
-            "Not started yet: `mien run` is not running, or runs without this camera",
+            "Not started yet: neither `mien run` nor `mien ingest` is running with this camera",
             None,
         )
     if row["state"] == CameraState.ENDED:
@@ -196,7 +196,7 @@ def _reported_condition(row: sa.RowMapping, now: int, over: bool) -> tuple[Condi
     if now - row["reported_at"] > REPORT_TIMEOUT_US:
         return (
             Condition.NOT_RUNNING,
-            "No report for more than 20 s: `mien run` is not running",
+            "No report for more than 20 s: neither `mien run` nor `mien ingest` is running",
             row["reported_at"],
         )
     if row["state"] in (CameraState.PAUSED, CameraState.NOT_SCHEDULED):

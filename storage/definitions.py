@@ -4,8 +4,9 @@ from __future__ import annotations
 
 VISITS = (
     "A visit is one face that was tracked in front of one camera; gaps of up to two seconds do not end "
-    "it. It is counted in the minute in which it started. It is not a person: somebody who returns, or "
-    "passes two cameras, is counted again, and somebody who never shows their face is not counted."
+    "it, nor longer ones of up to 2.5 pictures of a slow camera. It is counted in the minute in which it "
+    "started. It is not a person: somebody who returns, or passes two cameras, is counted again, and "
+    "somebody who never shows their face is not counted."
 )
 MOOD_INDEX = (
     "100 times the mean over all visits of P(happiness) - P(anger) - P(disgust) - P(fear) - P(sadness): "
@@ -30,8 +31,9 @@ CAMERAS_ONLINE = (
     "outside of their opening hours."
 )
 COVERAGE = (
-    "The part of the scheduled time in which the cameras watched. A camera is scheduled from its first "
-    "picture on. Below 90 % visits are missing; time without observation is grey, never zero."
+    "The part of the scheduled time in which the cameras watched. A camera is scheduled from its "
+    "registration on, in its opening hours, except in its pauses. Below 90 % visits are missing; time "
+    "without observation is grey, never zero."
 )
 DWELL = (
     "How long a visit lasts: from the first to the last frame of its face. Mean and median (from a "
@@ -85,15 +87,15 @@ CONFIDENCE = (
     "below the model's threshold count as unknown in the expression mix."
 )
 DEAD_LETTERS = (
-    "Frames that are damaged, impossible or refused by the database: counted as unreadable, by reason, "
-    "without numbers of the single case. With Kafka the dead-letter queue keeps reason, size and SHA-256 of "
+    "Frames that are damaged, impossible or refused by the database: counted as unreadable, by reason; "
+    "numbers in the reason are left out. With Kafka the dead-letter queue keeps reason, size and SHA-256 of "
     "each for a day, and no picture unless dead_letter_originals is set."
 )
 PRIVACY_CHECK = (
     "Looks for picture files and rows of numbers (vectors), also as base64 or hexadecimal digits, in all "
     "tables, in the files of SQLite, in the dead-letter queue, in log files that are named, and in "
-    "temporary files of the user of this dashboard. Encrypted or compressed data, but .gz files, "
-    "cannot be recognised."
+    "temporary files of the user of this dashboard. Encrypted or compressed data cannot be recognised; "
+    ".gz files can."
 )
 NOTICE = (
     "Who is responsible, what the cameras are for, what happens, what is stored and for how long, and whom "

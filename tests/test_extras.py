@@ -34,4 +34,4 @@ def test_every_test_file_is_collected_without_the_extra_for_training() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert re.search(r"SKIPPED \[\d+\] .*Keras is not installed; pip install 'mien\[train\]'", done.stdout)
+    assert re.search(r"SKIPPED \[\d+\] .*Keras is not installed: `make install-train`", done.stdout)

@@ -162,7 +162,7 @@ def check_camera(
     """Read a camera for some seconds and check its frame rate, brightness and face sizes. Stores nothing.
 
     The regions that are masked are left out, and faces are searched as they are for this camera: thoroughly
-    or not. Exit code 1: it delivers no picture, or none that can be analysed.
+    or not. Exit code 1: it delivers no picture, or a line begins with `no`.
     """
     import json
 

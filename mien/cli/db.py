@@ -44,7 +44,8 @@ def upgrade(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="PostgreSQL: role for `mien dashboard`; created if missing, with the password "
+            help="PostgreSQL: role for a dashboard that only shows figures, and for `mien db check`; created "
+            "if missing, with the password "
             "MIEN_READER_PASSWORD.",
         ),
     ] = None,

@@ -29,8 +29,8 @@ def run(
         bool,
         typer.Option(
             "--fast",
-            help="Read recordings as fast as they are analysed, then end. Every frame is analysed unless "
-            "--fps is given.",
+            help="Read recordings as fast as they are analysed, then end. Every frame is analysed, "
+            "except of a camera with its own fps, or of --source with --fps.",
         ),
     ] = False,
     no_dashboard: NoDashboard = False,

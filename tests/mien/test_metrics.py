@@ -73,6 +73,7 @@ def test_capture_to_row_measures_each_stored_frame_once_unless_it_was_stale() ->
     for seq, age in enumerate((100_000, 300_000, 5_000_000)):
         writer.publish(Frame("door", NOW - age, seq, NOW, 8, 8, b"\xff\xd8" + b"x" * 9))
     batch = reader.poll(10, 0.1)
+    assert value(metrics, "mien_frame_age_seconds") == 5, "the newest one is stale: workers are too slow"
     reader.acknowledge(batch.positions)
     reader.acknowledge(batch.positions)
     assert value(metrics, "mien_capture_to_row_seconds_count") == 2

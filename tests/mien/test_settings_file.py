@@ -101,7 +101,7 @@ def test_a_value_of_the_wrong_type_is_named_in_one_short_line(
 
 def test_a_deeply_nested_variable_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_CAMERAS", "[" * 100_000)
-    with pytest.raises(SettingsError, match=r"^environment: .*expected JSON$"):
+    with pytest.raises(SettingsError, match=r"expected JSON"):
         load()
 
 

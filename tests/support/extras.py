@@ -13,7 +13,7 @@ class _SkippedModule(pytest.Module):
     """A test file that is not imported."""
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        pytest.skip("Keras is not installed; pip install 'mien[train]'", allow_module_level=True)
+        pytest.skip("Keras is not installed: `make install-train`", allow_module_level=True)
 
 
 def module_without_extra(path: Path, parent: pytest.Collector) -> pytest.Module | None:

@@ -428,7 +428,10 @@ class TestRun:
     def test_metadata_and_card_name_the_further_photographs_of_the_run(
         self, run: Path, tmp_path: Path
     ) -> None:
-        config = replace(TINY, photographs=("sets/mafa", "/home/x/shop"), start_from=str(run))
+        table = tmp_path / "labels.csv"
+        table.write_text("file,score,x,y,w,h\nmafa/1.jpg,0.5,1,1,9,9\n")
+        folders = ("sets/mafa", "/home/x/shop")
+        config = replace(TINY, photographs=folders, start_from=str(run), teacher=str(table))
         assert data_sources(TINY) == DATASETS
         assert data_sources(config) == (*DATASETS, "MAFA (Ge et al. 2017)", "shop")
         older = tmp_path / "older.onnx"
@@ -448,6 +451,7 @@ class TestRun:
         assert "| MAFA (Ge et al. 2017) | covered faces, in training alone | research use |\n" in card
         assert "| shop | photographs with boxes, in training alone | not known |\n" in card
         assert "FairFace, another set.\nWhat that version" in card
+        assert "It marked the scenes and the goods, MAFA (Ge et al. 2017).\nIn the other sets" in card
         assert "desks" not in card
 
     def test_the_card_has_the_options_of_the_run(self) -> None:
@@ -460,10 +464,12 @@ class TestRun:
             "--photographs a --photographs b --out runs/a"
         )
 
-    def test_the_card_labels_further_photographs_too(self) -> None:
-        config = replace(TINY, teacher="runs/labels.csv", photographs=("a", "b"))
+    def test_the_card_labels_the_further_photographs_that_the_table_has(self, tmp_path: Path) -> None:
+        table = tmp_path / "labels.csv"
+        table.write_text("file,score,x,y,w,h\na/1.jpg,0.5,1,1,9,9\nc/1.jpg,0.5,1,1,9,9\n")
+        config = replace(TINY, teacher=str(table), photographs=("a", "b", "c"))
         labelled = next(line for line in commands(config, "runs/a").splitlines() if " label " in line)
-        assert labelled.endswith("--out runs/labels.csv --photographs a --photographs b")
+        assert labelled.endswith("labels.csv --photographs a --photographs c")
 
     def test_old_figures_are_refused(self, run: Path, tmp_path: Path) -> None:
         shutil.copytree(run, tmp_path / "run")

@@ -70,7 +70,7 @@ class TestEvaluation:
 
 class TestTable:
     def test_only_photographs_of_the_training_part_are_labelled(self, tmp_path: Path) -> None:
-        data, table = write_photographs(tmp_path / "data"), tmp_path / "table.csv"
+        data, table = write_photographs(tmp_path / "data"), tmp_path / "new" / "table.csv"
         count = label(Teacher(write_teacher(tmp_path / "teacher.onnx"), threads=1), data, table)
         with table.open(newline="") as stream:
             rows = list(csv.DictReader(stream))

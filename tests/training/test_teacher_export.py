@@ -29,8 +29,9 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    export_teacher(teacher, write_photographs(folder / "data"), folder / "mien.onnx")
-    return folder / "mien.onnx"
+    out = folder / "new" / "mien.onnx"
+    export_teacher(teacher, write_photographs(folder / "data"), out)
+    return out
 
 
 def picture() -> np.ndarray:

@@ -131,7 +131,8 @@ def export(model: keras.Model, fields: Mapping[str, str], path: Path, crops: NDA
 
 
 def save(graph: onnx.ModelProto, fields: Mapping[str, str], path: Path) -> None:
-    """Write an ONNX graph with its metadata."""
+    """Write an ONNX graph with its metadata; creates the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     onnx.helper.set_model_props(graph, dict(fields))
     onnx.checker.check_model(graph)
     onnx.save(graph, path)

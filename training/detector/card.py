@@ -12,6 +12,7 @@ from inference.model_file import MODELS
 from training.detector.evaluate import FALSE_PER_1000, TIMED
 from training.detector.judging import LEAST_ALLOWED, allowed_wrong
 from training.detector.provenance import further_sources
+from training.detector.scenes import has_labels_of, marked_faces
 from training.detector.targets import strides
 from training.detector.train import DetectorConfig, read_config, samples_seen
 from training.pages.markdown import table
@@ -132,6 +133,9 @@ WITH_TEACHER = """\
 CenterFace (Xu et al. 2020; MIT licence) is the teacher: the target of each face of the training part is the
 mean of 1 and CenterFace's score, and the target of a doubtful place is CenterFace's score. Places among
 goods that CenterFace takes for faces are shown more often. CenterFace is not part of the files."""
+ON_SOME = """
+It marked the scenes and the goods{folders}.
+In the other sets the boxes that they come with are the targets."""
 WITHOUT_TEACHER = "The labels are the only targets."
 WITH_START = """
 It starts from the weights of an earlier version, trained on the same parts of the data: {sources}.
@@ -201,9 +205,20 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
 
 def _describe_teacher(config: DetectorConfig) -> str:
     text = WITHOUT_TEACHER if config.teacher is None else WITH_TEACHER
+    marked = _marked_by_teacher(config)
+    if config.teacher and len(marked) < len(config.photographs):
+        text += ON_SOME.format(folders="".join(f", {name}" for name, *_ in further_sources(marked)))
     if config.start_from is None:
         return text
     return text + WITH_START.format(sources=", ".join(read_sources(Path(config.start_from))))
+
+
+def _marked_by_teacher(config: DetectorConfig) -> list[str]:
+    """The folders of further photographs that the teacher's table has labels of."""
+    if config.teacher is None or not config.photographs:
+        return []
+    seen = marked_faces(Path(config.teacher))
+    return [folder for folder in config.photographs if has_labels_of(seen, Path(folder))]
 
 
 def _further_rows(config: DetectorConfig) -> str:
@@ -224,7 +239,8 @@ def commands(config: DetectorConfig, run: str) -> str:
         for part in PARTS
         for precision, source in ONNX_FILES.items()
     ]
-    further = f" {_option('photographs', config.photographs)}" if config.photographs else ""
+    marked = tuple(_marked_by_teacher(config))
+    further = f" {_option('photographs', marked)}" if marked else ""
     labels = [f"label centerface.onnx --out {config.teacher}{further}"] if config.teacher else []
     lines = (*labels, f"fit {options}--out {run}", f"export {run}", *measured, f"publish {run}")
     return "\n".join(f"    mien train detector {line}" for line in lines)

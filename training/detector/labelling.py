@@ -21,9 +21,11 @@ def label(teacher: Teacher, data: Path, table: Path, further: Sequence[Path] = (
 
     The table is a CSV file with `COLUMNS`; boxes are in pixels of the photograph. Scenes come first, then
     photographs of goods, where every place is a mistake of the teacher, then those of the folders `further`.
-    Raises DatasetError for a data folder that lacks them, and for folders of the same name.
+    Creates the table's folder. Raises DatasetError for a data folder that lacks them, and for folders of the
+    same name.
     """
     check_folders(further)
+    table.parent.mkdir(parents=True, exist_ok=True)
     photographs = load_scenes(data, "train") + load_groceries(data, "train")
     for folder in further:
         photographs += load_further(folder, data)

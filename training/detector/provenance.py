@@ -30,6 +30,7 @@ KNOWN = {
     "widerface": Source("WIDER FACE, training split", "crowds and faces of all sizes", "research use"),
     "mafa": Source("MAFA (Ge et al. 2017)", "covered faces", "research use"),
     "facemask": Source("Face Mask Detection, in full size", "masks", "public"),
+    "textures": Source("Describable Textures (Cimpoi et al. 2014)", "nine kinds of surfaces", "research use"),
     "desks": Source("Face Detection (ECE342, Roboflow)", "people at desks", "CC BY 4.0"),
 }
 """Sets by the name of their folder, in small letters."""

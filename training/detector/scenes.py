@@ -7,7 +7,7 @@ or a picture that is damaged.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -126,6 +126,11 @@ def check_folders(folders: Sequence[Path]) -> None:
         raise DatasetError(f"photographs: {given}, expected folders of different names")
 
 
+def has_labels_of(seen: Iterable[str], folder: Path) -> bool:
+    """Whether a teacher's table, with these photographs, has any of a folder of further photographs."""
+    return any(name.startswith(f"{folder_name(folder)}/") for name in seen)
+
+
 def without_faces(scene: Scene) -> Scene:
     """The photograph with nothing marked in it."""
     return replace(scene, boxes=scene.boxes[:0], sure=scene.sure[:0], scores=scene.scores[:0])
@@ -142,6 +147,8 @@ def face_sources(data: Path) -> dict[str, list[str]]:
 
 def marked_faces(path: Path) -> dict[str, list[tuple[float, ...]]]:
     """Score, x, y, w, h of the faces by file, from a table with these columns; raises DatasetError."""
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such table; `mien train detector label` writes it")
     faces: dict[str, list[tuple[float, ...]]] = {}
     with path.open(newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines), start=2):

@@ -207,14 +207,12 @@ def load_synthesis(
     goods = scenes.load_groceries(data, "train")
     seen: dict[str, list[tuple[float, ...]]] = {}
     if teacher is not None:
-        if not Path(teacher).is_file():
-            raise DatasetError(f"{teacher}: no such table; `mien train detector label` writes it")
         seen = scenes.marked_faces(Path(teacher))
         photographs = [with_soft_scores(scene, seen) for scene in photographs]
         goods = [with_hard_places(scene, seen) for scene in goods]
     for folder in further:
         taken = scenes.load_further(Path(folder), data)
-        if any(name.startswith(f"{scenes.folder_name(Path(folder))}/") for name in seen):
+        if scenes.has_labels_of(seen, Path(folder)):
             taken = [with_soft_scores(scene, seen) for scene in taken]
         photographs += taken
     synthesis = Synthesis(photographs, goods, scenes.load_portraits(data), size)

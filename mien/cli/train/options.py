@@ -50,4 +50,4 @@ def one_line_errors() -> Iterator[None]:
         try:
             yield
         except ModuleNotFoundError as error:
-            raise MissingExtra(f"{error.name} is not installed; pip install 'mien[train]'") from error
+            raise MissingExtra(f"{error.name} is not installed: `make install-train` in the clone") from error
