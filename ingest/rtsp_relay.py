@@ -13,10 +13,12 @@ import selectors
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from ingest.address_policy import AddressPolicy
 from ingest.deadline import Deadline
+from ingest.errors import SourceLost
 from ingest.network import Address, connect_by
 from ingest.rtsp_requests import RtspRequests, answer_end
 
@@ -30,6 +32,19 @@ _STATUS = re.compile(rb"RTSP/\S*[ \t]+\+?0*(\d{3})(?!\d)")
 _UNFINISHED = re.compile(rb"R(?:\r*T(?:\r*S(?:\r*P(?:\r*/.*)?)?)?)?\Z", re.DOTALL)
 _UNAUTHORIZED = re.compile(rb"RTSP/\S*[ \t]+401\b")
 REDIRECTIONS = range(300, 400)
+
+
+@contextmanager
+def _expect_resources() -> Iterator[None]:
+    """Raise SourceLost where this machine has no further open files, ports or threads for a camera."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SourceLost(
+            f"this machine has no further open files or threads for it ({reason}): raise their limits "
+            "(ulimit -n, ulimit -u)"
+        ) from error
 
 
 class RtspRelay:
@@ -49,21 +64,23 @@ class RtspRelay:
     def __init__(self, address: Address, policy: AddressPolicy, deadline: Deadline, timeout: float) -> None:
         self.status: int | None = None
         """The status of the camera's last answer before the stream, None if it did not answer in RTSP."""
-        self._camera = connect_by(address, deadline, policy)
-        self._camera.settimeout(timeout)
         self._timeout = timeout
-        self._listener = socket.create_server((_LOOPBACK, 0), backlog=1)
-        self._listener.settimeout(deadline.seconds)
-        self._wake, self._woken = socket.socketpair()
         self._client: socket.socket | None = None
         self._held = b""
         self._play_requested = self._streaming = False
-        server = f"rtsp://{_LOOPBACK}:{self._listener.getsockname()[1]}"
-        self._requests = RtspRequests(address, server)
-        self.url = server + address.target
-        """The address for FFmpeg."""
         self._thread = threading.Thread(target=self._run, name=f"relay {address.host}", daemon=True)
-        self._thread.start()
+        with ExitStack() as opened, _expect_resources():
+            self._camera = opened.enter_context(connect_by(address, deadline, policy))
+            self._camera.settimeout(timeout)
+            self._listener = opened.enter_context(socket.create_server((_LOOPBACK, 0), backlog=1))
+            self._listener.settimeout(deadline.seconds)
+            self._wake, self._woken = map(opened.enter_context, socket.socketpair())
+            server = f"rtsp://{_LOOPBACK}:{self._listener.getsockname()[1]}"
+            self._requests = RtspRequests(address, server)
+            self.url = server + address.target
+            """The address for FFmpeg."""
+            self._thread.start()
+            opened.pop_all()  # From here on the thread closes them.
 
     @property
     def refusal(self) -> str:

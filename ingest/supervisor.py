@@ -97,6 +97,11 @@ class Supervisor:
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout)
+        if self._thread.is_alive():
+            _log.error(
+                "captures have not ended within %.0f s: their last counts and states may not be stored",
+                timeout,
+            )
 
     def check(self) -> None:
         """Raise what ended the supervisor or the keeper of its leases, if anything did.

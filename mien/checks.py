@@ -58,7 +58,7 @@ def all_checks(settings: Settings, folder: Path) -> list[Check]:
         *kafka(settings),
         timezone(settings),
         port(settings),
-        disk(folder),
+        disk(_folder_of_rows(settings, folder)),
         webcams(),
         package("tensorflow", "training (`mien train`)", "make install-train, in the clone"),
         program("chromium", "browser for tests of the dashboard", "apt-get install chromium"),
@@ -187,6 +187,17 @@ def port(settings: Settings) -> Check:
         reason, _, fix = str(error).partition("; ")
         return Check("missing", "dashboard port", reason, fix)
     return Check("ok", "dashboard port", f"{where} is free")
+
+
+def _folder_of_rows(settings: Settings, folder: Path) -> Path:
+    """The nearest folder there is of SQLite's file; `folder` for other databases and wrong URLs."""
+    try:
+        file = sqlite_file(settings.database)
+    except StorageError:
+        return folder
+    if file is None:
+        return folder
+    return next(each for each in file.absolute().parents if each.is_dir())
 
 
 def disk(folder: Path) -> Check:

@@ -235,8 +235,9 @@ def _english(notice: Notice) -> tuple[str, list[tuple[str, str]]]:
     what += "Nobody is identified, and nobody is recognised when they return."
     probabilities = " and the probabilities of the estimates" if estimates else ""
     stored = (
-        "Of each visit: camera, time, duration, the size of the face in the picture and its sharpness"
-        f"{probabilities}. This system stores no picture. {_frames_in_english(notice.frames_s)}"
+        "Of each visit: camera, time, duration, in how many pictures the face was seen, its size in them, "
+        f"and how certain the program was that it is a face{probabilities}. This system stores no picture. "
+        f"{_frames_in_english(notice.frames_s)}"
     )
     return title, [
         ("Who is responsible", notice.operator),
@@ -275,8 +276,9 @@ def _german(notice: Notice) -> tuple[str, list[tuple[str, str]]]:
     what += "Niemand wird identifiziert, und niemand wird beim nächsten Besuch wiedererkannt."
     probabilities = " und die Wahrscheinlichkeiten der Schätzungen" if estimates else ""
     stored = (
-        "Zu jedem Besuch: Kamera, Zeitpunkt, Dauer, Größe und Schärfe des Gesichts im Bild"
-        f"{probabilities}. Dieses System speichert kein Bild. {_frames_in_german(notice.frames_s)}"
+        "Zu jedem Besuch: Kamera, Zeitpunkt, Dauer, in wie vielen Bildern das Gesicht zu sehen war, wie groß "
+        f"es darin war, und wie sicher das Programm war, dass es ein Gesicht ist{probabilities}. "
+        f"Dieses System speichert kein Bild. {_frames_in_german(notice.frames_s)}"
     )
     return title, [
         ("Wer verantwortlich ist", notice.operator),

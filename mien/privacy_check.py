@@ -6,6 +6,7 @@ that the settings name, and files of this user in the folders for temporary file
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import stat
@@ -161,42 +162,66 @@ def _check_logs(places: Sequence[Path], everything: bool) -> Iterator[Look]:
             "log_files or with --log",
         )
     for place in places:
-        if place.is_dir():
-            yield _look_at_files(f"logs in {place}", _files_in(place, own=False), everything)
-        elif place.is_file():
+        try:
+            mode = place.stat().st_mode
+        except OSError as error:
+            yield Look(f"log {place}", Outcome.UNREAD, error.strerror or "cannot be read")
+            continue
+        if stat.S_ISDIR(mode):
+            files, closed = _files_in(place, own=False)
+            yield _look_at_files(f"logs in {place}", files, everything, closed=closed)
+        elif stat.S_ISREG(mode):
             yield _look_at_files(f"log {place}", [place], everything)
         else:
-            yield Look(f"log {place}", Outcome.UNREAD, "does not exist, or is no file or folder")
+            yield Look(f"log {place}", Outcome.UNREAD, "is no file or folder")
 
 
 def _check_temporary_files(settings: Settings, everything: bool) -> Iterator[Look]:
     database = {Path(name).resolve() for name in database_files(settings.database)}
     for folder in dict.fromkeys((Path(tempfile.gettempdir()), _SHARED_MEMORY)):
         if folder.is_dir():
-            files = [each for each in _files_in(folder, own=True) if each.resolve() not in database]
+            # Folders of other users are closed to this one, and hold none of its files.
+            found, _ = _files_in(folder, own=True)
+            files = [each for each in found if each.resolve() not in database]
             place = f"temporary files of this user in {folder}, also of other programs"
             yield _look_at_files(place, files, everything)
 
 
-def _files_in(folder: Path, *, own: bool) -> list[Path]:
-    """The regular files below a folder, the newest first; with `own` those of this user alone."""
+def _files_in(folder: Path, *, own: bool) -> tuple[list[Path], list[str]]:
+    """The regular files below a folder, the newest first, and what cannot be opened there, with the reason.
+
+    With `own` the files of this user alone.
+    """
     found: list[tuple[float, Path]] = []
-    for parent, folders, names in os.walk(folder):
+    closed: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = [each for each in folders if not os.path.ismount(Path(parent, each))]
         for name in names:
             path = Path(parent, name)
             try:
                 status = path.lstat()
-            except OSError:
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                closed.append(error)
                 continue
             if stat.S_ISREG(status.st_mode) and (not own or status.st_uid == os.geteuid()):
                 found.append((status.st_mtime, path))
-    return [path for _, path in sorted(found, reverse=True)]
+    reasons = [f"{each.filename}: {each.strerror}" for each in closed if each.errno != errno.ENOENT]
+    return [path for _, path in sorted(found, reverse=True)], reasons
 
 
-def _look_at_files(place: str, files: Sequence[Path], everything: bool, *, vectors: bool = True) -> Look:
+def _look_at_files(
+    place: str,
+    files: Sequence[Path],
+    everything: bool,
+    *,
+    vectors: bool = True,
+    closed: Sequence[str] = (),
+) -> Look:
+    """What is in these files; `closed` are folders and files that are known to be unreadable."""
     found: list[str] = []
-    unread: list[str] = []
+    unread = list(closed)
     read = whole = size = 0
     deadline = time.monotonic() + FILES_S
     for path in files:
@@ -213,7 +238,7 @@ def _look_at_files(place: str, files: Sequence[Path], everything: bool, *, vecto
         if traces:
             found.append(f"{', '.join(traces)} in {path}")
     amount = f"{read:,} of {len(files):,} files, {size / 1e6:,.1f} MB"
-    if read < len(files) - len(unread) or whole < read:
+    if read < len(files) - (len(unread) - len(closed)) or whole < read:
         amount += ", the newest files and the ends of large ones; --all reads everything"
     if found:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
@@ -241,7 +266,7 @@ def _traces_of(path: Path, everything: bool, vectors: bool) -> tuple[list[str], 
             tail = part[-OVERLAP:]
             seen += len(part)
             if not everything and seen >= most:
-                complete = not file.read(1)
+                complete = complete and not file.read(1)
                 break
             if not packed and not everything and seen == SAMPLE_BYTES and length > most:
                 raw.seek(length - SAMPLE_BYTES)

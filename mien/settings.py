@@ -44,6 +44,8 @@ PREFIX = "MIEN_"
 EMBEDDED = "embedded:"
 """The bus inside one process."""
 _LONGEST_SHOWN = 80
+_MOST_DAYS = 36_500
+"""Of a retention: a hundred years."""
 _ENVIRONMENT_ONLY = ("oidc_client_secret", "alert_webhook_secret", "alert_mqtt_password")
 """Secrets that are refused in the configuration file."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
@@ -94,7 +96,10 @@ def _usable_path(path: str) -> str:
 
 def _usable_url(text: str) -> str:
     """An address of a web server; without TLS on this machine alone, or where `http` is allowed."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # Such as an IPv6 address without its bracket.
+        parts = urlsplit("")
     wrong = parts.query or parts.fragment or parts.username or parts.password
     if parts.scheme not in {"http", "https"} or not parts.hostname or wrong:
         raise ValueError("expected an address such as https://shop.example/mien")
@@ -229,10 +234,10 @@ class Settings(BaseSettings):
     analyst_password: SecretStr | None = None
     operator_password: SecretStr | None = None
 
-    keep_visits_days: int = Field(default=400, ge=1)
-    keep_observations_days: int = Field(default=30, ge=1)
-    keep_coverage_days: int = Field(default=400, ge=1)
-    keep_audit_days: int = Field(default=400, ge=1)
+    keep_visits_days: int = Field(default=400, ge=1, le=_MOST_DAYS)
+    keep_observations_days: int = Field(default=30, ge=1, le=_MOST_DAYS)
+    keep_coverage_days: int = Field(default=400, ge=1, le=_MOST_DAYS)
+    keep_audit_days: int = Field(default=400, ge=1, le=_MOST_DAYS)
 
     dashboard_address: _Address = "127.0.0.1"
     dashboard_port: int = Field(default=8501, ge=1, le=65535)
@@ -384,6 +389,8 @@ def _first(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
         return f"{source}: {where}: is missing"
     secret = _SECRET & {str(part) for part in problem["loc"]}
     value = "" if secret else f" {_shown(problem['input'])}"
+    if problem["type"] == "tuple_type":
+        return f"{source}: {where}{value}: expected a list, such as [one, other]"
     wanted = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{source}: {where}{value}: expected {wanted.removeprefix('expected ')}"
 

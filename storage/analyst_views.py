@@ -39,10 +39,12 @@ def create_views(connection: sa.Connection, suppress_below: int) -> None:
         connection.exec_driver_sql(f"CREATE VIEW {name} WITH (security_barrier) AS {query}")
 
 
-def drop_views(connection: sa.Connection) -> None:
-    """Drop the views, because they prevent changes of the tables that they read."""
+def drop_views(connection: sa.Connection) -> bool:
+    """Drop the views, because they prevent changes of the tables that they read; whether there were any."""
+    there = bool({*VIEWS} & {*sa.inspect(connection).get_view_names()})
     for name in VIEWS:
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    return there
 
 
 def _applied(suppress_below: int) -> str:

@@ -10,7 +10,7 @@ privileges are the ones that count then.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -106,10 +106,13 @@ def count_default_rows(connection: sa.Connection, time: sa.Column[int]) -> dict[
     return dict(connection.execute(sa.select(day, sa.func.count()).group_by(day)).all())
 
 
-def create_missing(engine: sa.Engine, time: sa.Column[int], now_us: int) -> list[DayPartition]:
+def create_missing(
+    engine: sa.Engine, time: sa.Column[int], now_us: int, progress: Callable[[], None] = lambda: None
+) -> list[DayPartition]:
     """Create the day partitions of today, of `DAYS_AHEAD` days and of rows in the default one; the new ones.
 
-    Rows of later days stay in the default partition, since their time comes from a wrong clock.
+    Rows of later days stay in the default partition, since their time comes from a wrong clock. `progress` is
+    called after each partition; what it raises ends the work there.
 
     Raises `storage.errors.DatabaseUnavailable` where others use the table for too long.
     """
@@ -118,8 +121,12 @@ def create_missing(engine: sa.Engine, time: sa.Column[int], now_us: int) -> list
     with engine.connect() as connection:
         with_rows = [day for day in count_default_rows(connection, time) if day <= last]
         existing = {day.start for day in read_day_partitions(connection, time)}
-    missing = {*with_rows, *range(today, last + 1, DAY_US)} - existing
-    return [day for start in sorted(missing) if (day := _create(engine, time, start))]
+    made = []
+    for start in sorted({*with_rows, *range(today, last + 1, DAY_US)} - existing):
+        if day := _create(engine, time, start):
+            made.append(day)
+        progress()
+    return made
 
 
 def create_days(engine: sa.Engine, time: sa.Column[int], starts: Iterable[int]) -> None:
@@ -133,14 +140,22 @@ def create_days(engine: sa.Engine, time: sa.Column[int], starts: Iterable[int]) 
         _create(engine, time, start)
 
 
-def drop_before(engine: sa.Engine, time: sa.Column[int], before_us: int) -> int:
+def drop_before(
+    engine: sa.Engine, time: sa.Column[int], before_us: int, progress: Callable[[], None] = lambda: None
+) -> int:
     """Drop the day partitions that end by `before_us`; the number of their rows.
+
+    `progress` is called after each partition; what it raises ends the work there.
 
     Raises `storage.errors.DatabaseUnavailable` where others use the table for too long.
     """
     with engine.connect() as connection:
         old = [day for day in read_day_partitions(connection, time) if day.end <= before_us]
-    return sum(_drop(engine, time, day) for day in old)
+    rows = 0
+    for day in old:
+        rows += _drop(engine, time, day)
+        progress()
+    return rows
 
 
 def revoke_direct_privileges(connection: sa.Connection) -> None:

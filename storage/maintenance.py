@@ -41,7 +41,7 @@ def maintain(
     require_owner(engine)
     closed = Writer(engine).close_abandoned(now_us - ABANDONED_US)
     deleted = purge(engine, retention.cutoffs(now_us), progress)
-    created = create_day_partitions(engine, now_us)
+    created = create_day_partitions(engine, now_us, progress)
     if not day_partitions.has_day_partitions(engine):
         # The statistics are rows of a table, so they are committed.
         with engine.begin() as connection:
@@ -49,10 +49,15 @@ def maintain(
     return MaintenanceReport(deleted, created, closed)
 
 
-def create_day_partitions(engine: sa.Engine, now_us: int) -> dict[str, list[DayPartition]]:
+def create_day_partitions(
+    engine: sa.Engine, now_us: int, progress: Callable[[], None] = lambda: None
+) -> dict[str, list[DayPartition]]:
     """Create the day partitions that are missing, if the database has any; the new ones by table.
 
-    Raises as `maintain` does.
+    `progress` and errors: see `maintain`.
     """
     times = day_partitions.PARTITION_COLUMNS if day_partitions.has_day_partitions(engine) else ()
-    return {time.table.description: day_partitions.create_missing(engine, time, now_us) for time in times}
+    return {
+        time.table.description: day_partitions.create_missing(engine, time, now_us, progress)
+        for time in times
+    }

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from bus.messages import check_camera_id
 from common.access import Actor
 from common.clock import wall_clock_us
+from common.file_names import printable_name
 from common.masks import Masks, covered_share, format_masks, parse_masks
 from common.redaction import redact_source
 from common.source_identity import identify
@@ -75,12 +76,25 @@ class CameraRow:
         if self.partition is not None and self.partition < 0:
             raise StorageError(f"camera {self.id}: partition {self.partition}: expected at least 0")
         for field in _TEXTS:
+            if not _is_storable(text := getattr(self, field)):
+                raise StorageError(
+                    f"camera {self.id}: {field} {printable_name(text)!r}: expected UTF-8 text without NUL"
+                )
             length, most = len(getattr(self, field)), _character_limit(field)
             if length > most:
                 raise StorageError(f"camera {self.id}: {field} has {length} characters, the limit is {most}")
         parse_open_hours(self.open_hours)
         if self.notice_at and not _is_date(self.notice_at):
             raise StorageError(f"camera {self.id}: notice_at {self.notice_at!r}: expected YYYY-MM-DD")
+
+
+def _is_storable(text: str) -> bool:
+    """Whether both databases can store the text; an argument of a command may be no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 class CameraRegistry:
@@ -170,16 +184,27 @@ class CameraRegistry:
             self._check_source(camera)
         known = {camera.id: camera for camera in self.cameras()}
         for camera in cameras:
-            if camera.id not in known:
-                self._warn_if_changed(camera, None)
-                self.add(actor, camera, continue_history=True)
+            before = known.get(camera.id) or self._add_unless_there(actor, camera)
+            if before is None:
                 continue
-            self._warn_if_changed(camera, known[camera.id].source)
+            self._warn_if_changed(camera, before.source)
             kept = _KEPT - policies.get(camera.id, {}).keys()
             if camera.partition is None:
                 kept |= {"partition"}
             given = {name: value for name, value in _fields(camera).items() if name not in kept}
-            self._change(actor, "camera.sync", camera.id, given, continue_history=True)
+            self._change(actor, "camera.sync", before, given, continue_history=True)
+
+    def _add_unless_there(self, actor: Actor, camera: CameraRow) -> CameraRow | None:
+        """Register a camera; its row where another process with the same file has just done so."""
+        self._warn_if_changed(camera, None)
+        try:
+            self.add(actor, camera, continue_history=True)
+        except StorageError:
+            found = {each.id: each for each in self.cameras()}.get(camera.id)
+            if found is None:
+                raise
+            return found
+        return None
 
     def assign_id(self, source: str, stem: str, used: Collection[str] = ()) -> str:
         """The id of a camera that is named by its source alone; it will never belong to another source.
@@ -279,14 +304,18 @@ class CameraRegistry:
         self,
         actor: Actor,
         action: str,
-        camera_id: str,
+        camera: str | CameraRow,
         changes: Mapping[str, Any],
         *,
         continue_history: bool = False,
     ) -> None:
-        """Change fields of a camera and record what was changed; nothing happens where all are equal."""
+        """Change fields of a camera, given by its id or its present row, and record what was changed.
+
+        Nothing happens where all are equal.
+        """
         actor.require_operator("change cameras")
-        before = self.get(camera_id)
+        before = self.get(camera) if isinstance(camera, str) else camera
+        camera_id = before.id
         after = replace(before, **changes)
         if "source" in changes:
             self._check_source(after)

@@ -103,7 +103,7 @@ def count_expired(engine: sa.Engine, cutoffs: Cutoffs) -> dict[str, int]:
 def _purge(engine: sa.Engine, time: sa.Column[int], before: int, progress: Callable[[], None]) -> int:
     deleted = 0
     if day_partitions.has_day_partitions(engine) and time in day_partitions.PARTITION_COLUMNS:
-        deleted = day_partitions.drop_before(engine, time, before)
+        deleted = day_partitions.drop_before(engine, time, before, progress)
     return deleted + sum(_delete(engine, time.table, time < before, progress))
 
 

@@ -8,6 +8,7 @@ are built again.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -33,6 +34,8 @@ _COVERAGE = slice(ALL_COLUMNS.index(tables.COVERAGE_SUMS[0]), None)
 """The places of the coverage in `ALL_COLUMNS`, at its end."""
 
 _WATCHED, _SCHEDULED = (ALL_COLUMNS.index(name) for name in ("watched_us", "scheduled_us"))
+
+_log = logging.getLogger(__name__)
 
 _LOCK = 0x6D696572
 _OFFSET_STEP_US = 28 * 24 * HOUR_US
@@ -110,6 +113,14 @@ def _prepare(connection: sa.Connection, zone: ZoneInfo) -> int | None:
     first = _first_time(connection)
     if first is None:
         return None
+    former = connection.scalar(sa.select(tables.rollup_state.c.timezone).limit(1))
+    if former is not None and former != zone.key:
+        _log.warning(
+            "roll-ups are built again for the time zone %s instead of %s: days whose minutes are deleted "
+            "lose their coverage. Every process needs the same setting timezone",
+            zone.key,
+            former,
+        )
     for table in (tables.camera_hours, tables.camera_days, tables.rollup_state, tables.rollup_changes):
         connection.execute(sa.delete(table))
     start = day_start(date_of(first, zone), zone)

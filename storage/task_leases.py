@@ -54,7 +54,9 @@ class TaskLease:
                 "renewed_at": now,
                 "expires_at": now + self._length_us,
             }
-            free = (_TABLE.c.holder == self._holder) | (_TABLE.c.expires_at <= now)
+            # A lease from the future was taken before a wrong clock was corrected.
+            over = (_TABLE.c.expires_at <= now) | (_TABLE.c.renewed_at > now + self._length_us)
+            free = (_TABLE.c.holder == self._holder) | over
             take = sa.update(_TABLE).where(_TABLE.c.task == self._task, free).values(**values)
             taken = connection.scalar(take.returning(_TABLE.c.task))
             if taken is None:

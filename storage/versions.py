@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 
 from storage import analyst_views
 from storage.errors import StorageError
+
+_log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D69656E
@@ -63,7 +66,10 @@ def upgrade(connection: sa.Connection) -> Version:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         if read_version(connection).is_newest:
             return found
-        analyst_views.drop_views(connection)
+        if analyst_views.drop_views(connection):
+            _log.warning(
+                "the upgrade drops the views analyst_*; `mien db upgrade --analyst NAME` creates them again"
+            )
     _migrate(connection)
     return found
 

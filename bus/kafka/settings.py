@@ -13,8 +13,9 @@ from bus.errors import AddressError
 
 SCHEME = "kafka://"
 _FORM = (
-    "kafka://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]][/TOPIC][?group=NAME&acks=1|all&tls=true&ca=FILE], "
-    "special characters of a password as %XX, or the password as ${NAME} of an environment variable"
+    "kafka://HOST[:PORT][,HOST[:PORT]][/TOPIC], with USER:PASSWORD and @ before the first HOST, and after "
+    "a ? any of group=NAME, acks=1, acks=all, tls=true and ca=FILE, joined by &; special characters of a "
+    "password as %XX, or the password as ${NAME} of an environment variable"
 )
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -146,10 +147,18 @@ def _servers(hosts: str) -> tuple[str, ...]:
         found = _SERVER.fullmatch(host)
         if found is None or int((found[2] or ":9092")[1:]) not in range(1, 65536):
             raise AddressError(
-                f"bus: server {host!r}: expected HOST or HOST:PORT, several separated by commas"
+                f"bus: server {_without_password(host)!r}: expected HOST or HOST:PORT, several separated by "
+                "commas; a login ends with an @ before the first host"
             )
         servers.append(host if found[2] else f"{host}:9092")
     return tuple(servers)
+
+
+def _without_password(host: str) -> str:
+    """A server for a message: what follows the colon may be the password of a login without its @."""
+    if re.fullmatch(r"(\[[^]]*\]|[^:]*)(:\d*)?", host):
+        return host
+    return f"{host.partition(':')[0]}:..."
 
 
 def _name(part: str, text: str) -> str:

@@ -30,10 +30,17 @@ _LABEL_SIZES = (1.0, 0.8)
 """Sizes of labels that are tried in this order."""
 _SMALL_FACE = 3.5
 """A face with a height below this many text heights gets the smaller label."""
+BLUR_FROM = 0.12
+"""Score from which everything that is detected is blurred. It is far below that of any face that is counted;
+on the real clips half of that score blurs walls and clothes, and the heads of people seen from behind."""
 _BLUR_CELLS = 6
 """Cells across the blurred area: at most four of them across the face itself."""
 _BLUR_MARGIN = 0.3
 """Margin around the box that is blurred too, as a share of the box's side."""
+
+
+NOTHING = np.zeros((0, 4), np.float32)
+"""No boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +53,22 @@ class LabelledFace:
 
 
 def annotate_picture(
-    picture: NDArray[np.uint8], faces: Sequence[LabelledFace], blur: bool = False
+    picture: NDArray[np.uint8],
+    faces: Sequence[LabelledFace],
+    blur: bool = False,
+    faint: NDArray[np.float32] = NOTHING,
 ) -> Picture:
     """A copy of `picture` with labelled faces: (height, width, 3) uint8, blue, green, red.
 
     `picture` has the same form or is grey (height, width). A picture smaller than MIN_SIDE is enlarged by
-    `enlargement_factor`. `blur` hides the faces: only a few cells of mean brightness remain of each.
+    `enlargement_factor`. `blur` hides the faces: only a few cells of mean brightness remain of each,
+    and of each further box in `faint`, (n, 4) in pixels of the picture.
     """
     factor = enlargement_factor(picture)
     canvas = make_canvas(picture, factor)
     boxes = [Rect(*face.box).scaled(factor) for face in faces]
     if blur:
-        for box in boxes:
+        for box in (*boxes, *(Rect(*each).scaled(factor) for each in faint.tolist())):
             blur_face(canvas, box)
     largest_first = sorted(zip(boxes, faces, strict=True), key=lambda item: item[0].width, reverse=True)
     drawing = _AnnotatedPicture(canvas, boxes)

@@ -152,7 +152,7 @@ class AlertLoop:
         self._metrics = metrics
         self._timing = timing or Timing()
         self._clock = clock
-        shown = json.dumps({each.channel: each.shown[:200] for each in receivers})
+        shown = json.dumps({each.channel: each.shown[:200] for each in receivers}, ensure_ascii=False)
         self._lease = TaskLease(engine, TASK, shown, LEASE_S)
         self._judged: dict[str, _Judged] = {}
         self._holds = False

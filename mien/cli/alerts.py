@@ -31,6 +31,7 @@ app = typer.Typer(
 @app.command("list")
 def list_rules(config: Config = None, database: Database = None) -> None:
     """Show all rules with what they report now, and the process that sends."""
+    from common.log_lines import one_line
     from storage.alert_outbox import read_sender, receivers_of
     from storage.alert_rules import read_rules
     from storage.alert_states import count_firing
@@ -41,7 +42,9 @@ def list_rules(config: Config = None, database: Database = None) -> None:
     for rule in rules:
         state = "off" if not rule.enabled else f"{firing.get(rule.id, 0)} firing"
         cameras = ", ".join(sorted(rule.cameras)) or "all"
-        table.add_row(rule.id[:_SHOWN_ID], escape(rule.name), _describe(rule), escape(cameras), state)
+        table.add_row(
+            rule.id[:_SHOWN_ID], escape(one_line(rule.name)), _describe(rule), escape(cameras), state
+        )
     console = Console()
     console.print(table if rules else "no rules yet; add one with `mien alerts add NAME KIND`")
     if sender:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inference.analyser import FaceDetector
     from inference.annotation.picture import LabelledFace
     from inference.offline.analyse_files import FaceAnalyser
     from inference.offline.copies import AnnotatedCopies, DrawFaces
@@ -40,7 +41,9 @@ def analyze(
     annotate: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write annotated copies into this folder.")
     ] = None,
-    blur: Annotated[bool, typer.Option("--blur", help="Blur the faces in the annotated copies.")] = False,
+    blur: Annotated[
+        bool, typer.Option("--blur", help="Blur everything that may be a face in the annotated copies.")
+    ] = False,
     faces: Annotated[
         bool,
         typer.Option(
@@ -91,12 +94,13 @@ def analyze(
     if out:
         check_suffix(out)
     found = find_files(paths, exclude=annotate)
-    copies = AnnotatedCopies(annotate, _drawing(faces, blur), found.files) if annotate else None
     if out and out.resolve() in {file.path.resolve() for file in found.files}:
         raise OutputError(f"{out}: would overwrite a file to be read")
     classifier = create_classifier()
     create = create_thorough_detector if thorough else create_detector
-    analyser = FaceAnalyser(classifier, None if faces else create(detector))
+    finder = None if faces else create(detector)
+    analyser = FaceAnalyser(classifier, finder)
+    copies = AnnotatedCopies(annotate, _drawing(finder, blur), found.files) if annotate else None
     with RecordFile(out, classifier.expression_head.labels) if out else nullcontext() as records:
         summaries = list(_analysed(found.files, analyser, every, copies, records))
     console = Console()
@@ -106,19 +110,30 @@ def analyze(
         raise typer.Exit(_UNREADABLE)
 
 
-def _drawing(faces: bool, blur: bool) -> DrawFaces:
-    """How copies are drawn: face crops as cards, other pictures and frames with boxes and labels."""
+def _drawing(finder: FaceDetector | None, blur: bool) -> DrawFaces:
+    """How copies are drawn: face crops, where none is looked for, as cards, others with boxes and labels.
+
+    With `blur` everything is hidden that may be a face, also what the analysis takes for none.
+    """
     from inference.annotation.face_card import draw_face_card
-    from inference.annotation.picture import annotate_picture
+    from inference.annotation.picture import BLUR_FROM, NOTHING, annotate_picture
 
     def draw(picture: NDArray[np.uint8], found: Sequence[LabelledFace]) -> NDArray[np.uint8]:
-        return (
-            draw_face_card(picture, found[0].estimate, blur)
-            if faces
-            else annotate_picture(picture, found, blur)
-        )
+        if finder is None:
+            return draw_face_card(picture, found[0].estimate, blur)
+        faint = NOTHING
+        if blur:
+            faint = finder.detect(_to_gray(picture), BLUR_FROM).boxes
+        return annotate_picture(picture, found, blur, faint)
 
     return draw
+
+
+def _to_gray(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+    import numpy as np
+
+    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _analysed(

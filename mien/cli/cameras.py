@@ -38,35 +38,37 @@ NoticeAt = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Since 
 def list_cameras(config: Config = None, database: Database = None) -> None:
     """Show every camera with its last reported state."""
     from common.clock import wall_clock_us
+    from common.log_lines import one_line
     from common.redaction import redact_source
     from common.timezones import open_timezone
     from mien.settings import load
-    from mien.wiring.registry import open_settings_database
+    from mien.wiring.registry import opened_database
     from storage.camera_status import read_camera_status
     from storage.registry import CameraRegistry
 
     settings = load(config, database=database)
-    engine = open_settings_database(settings)
-    sources = {camera.id: camera.source for camera in CameraRegistry(engine).cameras()}
+    with opened_database(settings) as engine:
+        shown = read_camera_status(engine, wall_clock_us(), open_timezone(settings.timezone))
+        sources = {camera.id: camera.source for camera in CameraRegistry(engine).cameras()}
     folded = [Column(name, overflow="fold") for name in ("Id", "Name", "Site", "Zone", "Source")]
     captured_by = Column("Captured by", overflow="fold")
     table = Table(*folded, "State", "fps", "Reason", "Policy", captured_by)
-    for status in read_camera_status(engine, wall_clock_us(), open_timezone(settings.timezone)):
+    for status in shown:
         row = (
             status.camera_id,
             status.name,
             status.site,
             status.zone,
-            redact_source(sources[status.camera_id]),
+            redact_source(sources.get(status.camera_id, "")),
         )
         state = (
             status.condition.value,
             f"{status.fps:.1f}",
-            escape(status.reason),
-            escape(_describe_policy(status)),
-            escape(status.captured_by),
+            status.reason,
+            _describe_policy(status),
+            status.captured_by,
         )
-        table.add_row(*map(escape, row), *state)
+        table.add_row(*(escape(one_line(text)) for text in (*row, *state)))
     Console().print(table if table.row_count else "no cameras yet; add one with `mien cameras add ID SOURCE`")
 
 

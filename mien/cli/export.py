@@ -30,6 +30,8 @@ def export(
     database: Database = None,
 ) -> None:
     """Write the figures of a period, with definitions, filters, n, coverage and time zone inside."""
+    from common.file_names import printable_name
+    from mien.cli.output_file import write_output
     from mien.errors import SettingsError
     from mien.protection import effective_settings
     from mien.settings import load
@@ -59,6 +61,8 @@ def export(
             for each, its_site in known.items()
             if (not camera or each in camera) and (site is None or its_site == site)
         )
+        if camera and not chosen:
+            raise SettingsError(f"--camera, --site {site}: none of these cameras is at this site")
         cameras = chosen if camera or site else None
         trend = read_trend(engine, timeline, Choice(settings.suppress_below, cameras))
         filters = {
@@ -69,9 +73,10 @@ def export(
         found = export_of(timeline, trend, filters, settings.suppress_below, simulated)
     finally:
         engine.dispose()
-    out.write_bytes(writers[out.suffix](found))
+    write_output(out, writers[out.suffix](found))
     note = " (simulated data)" if simulated else ""
-    Console().print(f"{out}: {len(found.rows)} rows{note}", highlight=False, soft_wrap=True, markup=False)
+    name = printable_name(str(out))
+    Console().print(f"{name}: {len(found.rows)} rows{note}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _timeline(first: date, last: date, by: str, timezone: str) -> Timeline:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from common.masks import Masks
 from common.source_identity import whole_source
 from inference.annotation.live_picture import draw_live_picture, encode_jpeg
+from inference.annotation.picture import BLUR_FROM
 from inference.detector import LONGEST_SIDE, Faces, scale_of
 from inference.look import Look
 from inference.recall_by_size import RecallBySize
@@ -29,7 +30,6 @@ from ingest.sources import SourceRules, open_source
 from media.errors import ImageError
 from media.native import configure_opencv
 from mien.wiring.models import create_detector, create_thorough_detector
-from mien.wiring.previews import BLUR_FROM
 
 _DARK, _BRIGHT = 40, 215
 """Mean grey (0 to 255) outside of which faces are hard to classify."""

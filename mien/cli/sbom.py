@@ -16,10 +16,11 @@ def sbom(
     """Print which packages and models are installed, with versions and licences, as CycloneDX (JSON)."""
     import json
 
+    from mien.cli.output_file import write_output
     from mien.sbom import build_sbom
 
     text = f"{json.dumps(build_sbom(), indent=2, sort_keys=True)}\n"
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text)
+        write_output(out, text.encode())

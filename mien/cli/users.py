@@ -108,6 +108,11 @@ def _file(settings: Settings) -> PasswordFile:
 
 def _read_password(name: str) -> str:
     """The new password: asked for twice at a terminal, else the first line of standard input."""
+    from mien.errors import SettingsError
+
     if sys.stdin.isatty():
         return str(typer.prompt(f"Password of {name}", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SettingsError("password: standard input is not UTF-8 text") from None

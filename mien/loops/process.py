@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mien.alerts.loop import send_alerts
 from mien.health_server import serve_health
 from mien.metrics import Metrics
+from mien.process_limits import raise_open_file_limit
 from mien.settings import Settings
 from mien.signals import stop_on_signal
 from mien.wiring import scaled
@@ -34,6 +35,7 @@ def open_process(settings: Settings) -> Iterator[ScaledProcess]:
     the exception that ended the alerts.
     """
     scaled.kafka_settings(settings)
+    raise_open_file_limit()
     metrics = Metrics()
     with stop_on_signal() as stop, serve_health(metrics, settings):
         engine = open_settings_database(settings)

@@ -22,6 +22,7 @@ from mien.loops.ingest import CAPTURES_STOP_S
 from mien.loops.work import WorkerPool
 from mien.metrics import Metrics
 from mien.preview_window import PreviewWindow
+from mien.process_limits import raise_open_file_limit
 from mien.settings import EMBEDDED, Settings
 from mien.signals import stop_on_signal
 from mien.totals import RunResult
@@ -58,6 +59,7 @@ def run_pipeline(
     """
     if settings.bus != EMBEDDED:
         raise StartError("bus: MIEN_BUS names Kafka; use `mien ingest` and `mien work`, or unset it")
+    raise_open_file_limit()
     engine = open_settings_database(settings)
     with ExitStack() as stack:
         stack.callback(engine.dispose)

@@ -15,15 +15,13 @@ from typing import Any
 from bus.messages import MICROSECONDS, check_camera_id
 from common.clock import wall_clock_us
 from inference.annotation.live_picture import draw_live_picture, encode_jpeg
+from inference.annotation.picture import BLUR_FROM
 from inference.annotation.shapes import Picture
 from inference.detector import Detector
 from inference.look import TrackLook
 from inference.preview import PreviewBoard, Shown
 from mien.internal_server import Answer, Request, Routes
 
-BLUR_FROM = 0.12
-"""Score from which everything that is detected is blurred. It is far below that of any face that is counted;
-on the real clips half of that score blurs walls and clothes, and the heads of people seen from behind."""
 FIRST_LOOK_S = 1.5
 """How long a request waits for the first frame of a camera that this process analyses."""
 

@@ -51,6 +51,9 @@ def load_history(
 ) -> int:
     """Store the history of a scenario up to now, and its roll-ups; the number of visits.
 
+    It is stored in one transaction: a part of it would look like a shop that opened late, and could not be
+    completed.
+
     Raises:
         StorageError: the user does not own the tables, or the database has a simulated history already.
         DatabaseUnavailable: the database cannot be written.
@@ -60,29 +63,28 @@ def load_history(
         raise StorageError("database: has a simulated history already; use another database")
     zone = open_timezone(timezone)
     days = dates(scenario.first, scenario.last)
-    _register(engine, scenario, zone, now_us)
     _create_day_partitions(engine, day_start(scenario.first, zone), now_us)
     count = 0
-    for number, day in enumerate(days):
-        rows = sample_day(scenario, day, zone, now_us)
-        count += len(rows.visits)
-        start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
-        with engine.begin() as connection:
+    with engine.begin() as connection:
+        _register(connection, scenario, zone, now_us)
+        # Older roll-ups do not contain these rows, so they are built again.
+        connection.execute(sa.delete(tables.rollup_state))
+        for number, day in enumerate(days):
+            rows = sample_day(scenario, day, zone, now_us)
+            count += len(rows.visits)
+            start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
             _insert(connection, tables.visits, VISIT_ORDER, rows.visits)
             _insert(connection, tables.camera_minutes, MINUTE_ORDER, rows.minutes)
             _roll_up_minutes(connection, start, end)
             add_closed_visits(connection, start, end, SIMULATED_MODEL)
-        report(number + 1, 2 * len(days))
-    with engine.begin() as connection:
-        # Older roll-ups do not contain these rows, so they are built again.
-        connection.execute(sa.delete(tables.rollup_state))
+            report(number + 1, 2 * len(days))
     done = iter(range(len(days) + 1, 2 * len(days) + 1))
     roll_up(engine, now_us, timezone, lambda _: report(next(done, 2 * len(days)), 2 * len(days)))
     _optimise(engine)
     return count
 
 
-def _register(engine: sa.Engine, scenario: Scenario, zone: ZoneInfo, now_us: int) -> None:
+def _register(connection: sa.Connection, scenario: Scenario, zone: ZoneInfo, now_us: int) -> None:
     cameras = [
         {
             "id": camera.id,
@@ -98,33 +100,32 @@ def _register(engine: sa.Engine, scenario: Scenario, zone: ZoneInfo, now_us: int
         }
         for camera in scenario.cameras
     ]
-    with engine.begin() as connection:
-        known = set(connection.scalars(sa.select(tables.cameras.c.id)))
-        taken = sorted(known & {camera.id for camera in scenario.cameras})
-        if taken:
-            raise StorageError(f"camera {taken[0]}: is registered already; use another database")
-        connection.execute(sa.insert(tables.cameras), cameras)
-        for camera in scenario.cameras:
-            if not camera.enabled:
-                begin_pause(connection, camera.id, now_us)
-        for event in scenario.events:
-            event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{event.name} {event.first}").hex
-            connection.execute(
-                sa.insert(tables.events),
-                {
-                    "id": event_id,
-                    "name": event.name,
-                    "start_at": day_start(event.first, zone),
-                    "end_at": day_start(event.last + timedelta(days=1), zone),
-                    "created_at": now_us,
-                },
-            )
-            affected = [
-                {"event_id": event_id, "camera_id": camera.id}
-                for camera in scenario.cameras
-                if camera.site == event.site
-            ]
-            connection.execute(sa.insert(tables.event_cameras), affected)
+    known = set(connection.scalars(sa.select(tables.cameras.c.id)))
+    taken = sorted(known & {camera.id for camera in scenario.cameras})
+    if taken:
+        raise StorageError(f"camera {taken[0]}: is registered already; use another database")
+    connection.execute(sa.insert(tables.cameras), cameras)
+    for camera in scenario.cameras:
+        if not camera.enabled:
+            begin_pause(connection, camera.id, now_us)
+    for event in scenario.events:
+        event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{event.name} {event.first}").hex
+        connection.execute(
+            sa.insert(tables.events),
+            {
+                "id": event_id,
+                "name": event.name,
+                "start_at": day_start(event.first, zone),
+                "end_at": day_start(event.last + timedelta(days=1), zone),
+                "created_at": now_us,
+            },
+        )
+        affected = [
+            {"event_id": event_id, "camera_id": camera.id}
+            for camera in scenario.cameras
+            if camera.site == event.site
+        ]
+        connection.execute(sa.insert(tables.event_cameras), affected)
 
 
 def _create_day_partitions(engine: sa.Engine, start: int, now_us: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from bus.errors import AddressError, LibraryError
 from bus.kafka.client import require_crc32c
 from bus.kafka.settings import KafkaSettings, parse_url
+from mien.logs import clean
 
 SECRET = "p@ss:w/rd?&#%"
 
@@ -63,7 +64,7 @@ def test_neither_settings_nor_the_debug_log_of_the_client_show_the_password() ->
     [
         ("redis://broker", "expected kafka://"),
         ("kafka://", "server ''"),
-        ("kafka://broker:port", "server 'broker:port'"),
+        ("kafka://broker:port", "server 'broker:...'"),
         ("kafka://broker:70000", "server 'broker:70000'"),
         ("kafka://broker,,other", "server ''"),
         ("kafka://broker/a b", "topic 'a b'"),
@@ -77,7 +78,10 @@ def test_neither_settings_nor_the_debug_log_of_the_client_show_the_password() ->
         ("kafka://mien:${NOWHERE}@broker", "set the environment variable NOWHERE"),
         ("kafka://mien:secret/word@broker", "/ or ? before the @"),
         ("kafka://mien:secret?word@broker", "/ or ? before the @"),
-        ("kafka://mien:secret@word@broker:x", "server 'broker:x'"),
+        ("kafka://mien:secret@word@broker:x", "server 'broker:...'"),
+        ("kafka://mien:secret", "server 'mien:...'"),
+        ("kafka://mien:secret%40broker:9093", "server 'mien:...'"),
+        ("kafka://[::1]:70000", "server '[::1]:70000'"),
     ],
 )
 def test_an_invalid_part_is_named_in_one_line_without_secrets(url: str, says: str) -> None:
@@ -87,6 +91,7 @@ def test_an_invalid_part_is_named_in_one_line_without_secrets(url: str, says: st
     assert says in message
     assert "\n" not in message
     assert "secret" not in message
+    assert clean(message) == message, "the form of an address is no secret"
 
 
 def test_kafka_is_refused_without_the_compiled_checksum(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -11,10 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from ingest import rtsp_relay
+from ingest.address_policy import AddressPolicy
+from ingest.deadline import Deadline
 from ingest.errors import IngestError, SourceLost
+from ingest.network import Address, connect_by
 from ingest.sources import open_source
 from tests.support.http_camera import certificate
 
@@ -196,3 +202,30 @@ def test_no_thread_and_no_socket_is_left() -> None:
         for _ in range(8):
             fail(port)
     assert open_files() <= before + 2
+
+
+@pytest.mark.parametrize("reason", [OSError(errno.EMFILE, "Too many open files"), RuntimeError("no thread")])
+def test_a_machine_without_further_files_or_threads_is_named_and_the_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch, reason: Exception
+) -> None:
+    opened: list[socket.socket] = []
+
+    def connected(address: Address, deadline: Deadline, policy: AddressPolicy) -> socket.socket:
+        opened.append(connect_by(address, deadline, policy))
+        return opened[0]
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise reason
+
+    monkeypatch.setattr(rtsp_relay, "connect_by", connected)
+    if isinstance(reason, OSError):
+        monkeypatch.setattr(socket, "create_server", refuse)
+    else:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address = Address.parse(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live")
+        with pytest.raises(SourceLost, match="no further open files or threads"):
+            rtsp_relay.RtspRelay(address, AddressPolicy(), Deadline(5), 5)
+    assert opened[0].fileno() == -1

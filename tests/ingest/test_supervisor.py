@@ -399,6 +399,15 @@ def test_counts_that_could_not_be_stored_before_the_stop_are_logged(
         )
 
 
+def test_captures_that_do_not_end_in_time_are_logged(
+    door: MjpegCamera, caplog: pytest.LogCaptureFixture
+) -> None:
+    with capturing(Camera("door", door.url(), 20)) as running:
+        running.consumer.wait_for_frames("door", 2)
+        running.supervisor.stop(0.0)
+        assert any("captures have not ended within 0 s" in each.getMessage() for each in caplog.records)
+
+
 @pytest.mark.parametrize("step", [HOUR_NS, -HOUR_NS])
 def test_a_step_of_the_clock_restarts_nothing(
     door: MjpegCamera, monkeypatch: pytest.MonkeyPatch, step: int

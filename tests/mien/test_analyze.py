@@ -20,9 +20,11 @@ from typer.testing import CliRunner, Result
 from inference.annotation.face_card import HEIGHT, PANEL
 from inference.annotation.picture import MIN_SIDE
 from inference.classifier import Classifier
+from inference.detector import Faces, ScoreLevels
 from inference.errors import InferenceError, InputError, OutputError
 from inference.offline.files import find_files
 from mien.cli.analyze import analyze
+from mien.wiring import models
 
 EXPRESSIONS = {"anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"}
 PAUSE = "face-demographics-walking-and-pause.mp4"
@@ -274,6 +276,35 @@ def test_a_truncated_video_gives_its_readable_frames_and_an_error(tmp_path: Path
     assert result.exit_code == 1
     assert 0 < len(frames) < 60
     assert list(last) == ["file", "error"]
+
+
+class TwoFaces:
+    """Finds a face and something that is less like one."""
+
+    levels = ScoreLevels(0.2, 0.44, 0.6)
+    boxes = np.array([(40, 40, 100, 100), (400, 300, 100, 100)], np.float32)
+    scores = np.array([0.9, 0.2], np.float32)
+
+    def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
+        found = self.scores >= (self.levels.face if lowest is None else lowest)
+        return Faces(self.boxes[found], self.scores[found])
+
+
+def test_blurring_hides_also_what_the_analysis_takes_for_no_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "create_detector", lambda _: TwoFaces())
+    picture = write_picture(tmp_path / "a.png", side=640, colored=True)
+    run(picture, "--out", tmp_path / "a.jsonl", "--annotate", tmp_path / "hidden", "--blur")
+    (record,) = objects(tmp_path / "a.jsonl")
+    assert len(record["faces"]) == 1
+    before, after = (cv2.imread(str(path)) for path in (picture, tmp_path / "hidden" / "a.png"))
+    assert before is not None
+    assert after is not None
+    for x, y in ((60, 60), (420, 320)):
+        changed = (before[y : y + 60, x : x + 60] != after[y : y + 60, x : x + 60]).any(axis=2)
+        assert changed.mean() > 0.9
+    assert (before[200:280, 200:380] == after[200:280, 200:380]).all()
 
 
 def test_faces_of_a_clip_are_found_annotated_and_blurred(

@@ -78,3 +78,17 @@ def test_a_wrong_policy_in_the_file_is_refused_with_its_name(tmp_path: Path, fie
     path.write_text(f"cameras: [{{id: door, source: '0', {field}}}]\n")
     with pytest.raises(SettingsError, match=words):
         load(path)
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    added = mien(tmp_path, "cameras", "add", "door", "demo://entrance", "--name", "a\x1b]0;owned\x07\x1b[31m")
+    assert added.returncode == 0, added.stderr
+    listed = mien(tmp_path, "cameras", "list", variables={"COLUMNS": "300"})
+    assert "\x1b" not in listed.stdout
+    assert r"a\x1b]0;owned\x07\x1b[31m" in listed.stdout
+
+
+def test_a_name_that_is_no_text_is_refused_with_its_field(tmp_path: Path) -> None:
+    refused = mien(tmp_path, "cameras", "add", "door", "demo://entrance", "--name", "bad\udcff")
+    assert refused.returncode == 2
+    assert r"camera door: name 'bad\\xff': expected UTF-8 text without NUL" in refused.stderr

@@ -44,6 +44,14 @@ def test_every_check_that_is_not_ok_names_a_fix(tmp_path: Path) -> None:
         assert check.fix or check.state == "ok", check
 
 
+def test_the_disk_of_the_database_is_looked_at(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "data"
+    elsewhere.mkdir()
+    settings = load(database=f"sqlite:///{elsewhere}/rows/mien.db", dashboard_port=free_port())
+    (disk,) = (check for check in checks.all_checks(settings, tmp_path) if check.what == "disk")
+    assert disk.found.endswith(f"in {elsewhere}")
+
+
 def test_a_port_in_use_is_missing() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -156,3 +156,17 @@ def test_the_command_writes_the_notice(tmp_path: Path) -> None:
     assert wrong.returncode == 2
     assert "--language fr: expected en or de" in wrong.stderr
     assert "operator_name: is empty" in mien(tmp_path, "notice", "--out", "x.pdf").stderr
+
+
+def test_the_notice_of_a_database_with_frames_from_kafka_does_not_say_memory_only(tmp_path: Path) -> None:
+    """A machine in an office writes the notice, and has no setting `bus`."""
+    variables = {"MIEN_OPERATOR_NAME": "Shop Ltd", "MIEN_CONTACT": "privacy@shop.example"}
+    added = mien(tmp_path, "cameras", "add", "door", "demo://entrance")
+    assert added.returncode == 0, added.stderr
+    engine = open_database(f"sqlite:///{tmp_path}/mien.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO offsets VALUES ('frames', 0, 5, 0)")
+    engine.dispose()
+    done = mien(tmp_path, "notice", "--out", "n.pdf", variables=variables)
+    assert done.returncode == 0, done.stderr
+    assert "working memory only" not in text_of((tmp_path / "n.pdf").read_bytes(), tmp_path)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image
 
+from mien import privacy_check
 from mien.privacy_check import Look, Outcome, check_privacy, exit_code
 from mien.settings import Settings
 from storage import tables
@@ -193,3 +197,47 @@ def test_the_command_ends_with_the_exit_code(tmp_path: Path) -> None:
     found = mien(tmp_path, "privacy", "check", "--database", url)
     assert found.returncode == 1
     assert "JPEG in" in found.stdout
+
+
+def test_a_large_file_is_not_said_to_be_read_completely(
+    tmp_path: Path, own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/mien.db"
+    open_database(url).dispose()
+    monkeypatch.setattr(privacy_check, "SAMPLE_BYTES", 1 << 20)
+    log = tmp_path / "mien.log"
+    log.write_bytes(b"x" * (2 << 20) + JPEG + b"x" * (2 << 20))
+    sampled = look(url, [log])[f"log {log}"]
+    assert sampled.outcome is Outcome.CLEAN
+    assert "--all reads everything" in sampled.details
+    assert look(url, [log], everything=True)[f"log {log}"].outcome is Outcome.FOUND
+
+
+def test_a_folder_that_cannot_be_opened_is_unread_and_the_next_place_is_looked_at(
+    tmp_path: Path, own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/mien.db"
+    open_database(url).dispose()
+    closed, inside, log = tmp_path / "logs" / "closed", tmp_path / "hidden" / "a.log", tmp_path / "mien.log"
+    closed.mkdir(parents=True)
+    log.write_text("started\n")
+    scandir, stat = os.scandir, Path.stat
+
+    def refuse_scan(path: str) -> Any:
+        if str(path) == str(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    def refuse_stat(path: Path, **named: Any) -> os.stat_result:
+        if path == inside:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **named)
+
+    monkeypatch.setattr(os, "scandir", refuse_scan)
+    monkeypatch.setattr(Path, "stat", refuse_stat)
+    looks = look(url, [closed.parent, inside, log])
+    assert looks[f"logs in {closed.parent}"].outcome is Outcome.UNREAD
+    assert f"{closed}: Permission denied" in looks[f"logs in {closed.parent}"].details
+    assert looks[f"log {inside}"].outcome is Outcome.UNREAD
+    assert looks[f"log {log}"].outcome is Outcome.CLEAN
+    assert exit_code(list(looks.values())) == 2

@@ -73,8 +73,8 @@ def test_a_file_that_is_no_configuration_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("cameras: 5", "cameras '5': expected a valid tuple"),
-        ("cameras: rtsp://u:hush@h/", "expected a valid tuple"),
+        ("cameras: 5", "cameras '5': expected a list"),
+        ("cameras: rtsp://u:hush@h/", "expected a list"),
         ("cameras: {door: 1}", "cameras (a mapping): expected"),
         ("cameras: [door]", "expected a valid dictionary"),
         ("cameras: [null]", "expected a valid dictionary"),
@@ -140,3 +140,20 @@ z: *shop
 def test_an_empty_file_has_no_settings(tmp_path: Path) -> None:
     assert read_settings_file(written(tmp_path, "")) == {}
     assert load(written(tmp_path, "# fps: 3\n")).fps == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("log_files: /var/log/mien", "log_files '/var/log/mien': expected a list, such as [one, other]"),
+        (
+            "keep_visits_days: 1000000000",
+            "keep_visits_days '1000000000': expected less than or equal to 36500",
+        ),
+        ("oidc_issuer: 'https://[::1'", "oidc_issuer 'https://[::1': expected an address such as"),
+    ],
+)
+def test_an_error_says_what_to_write_instead(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(written(tmp_path, content))
+    assert message in str(caught.value)

@@ -16,6 +16,7 @@ from mien.errors import SettingsError
 from mien.settings import load
 from storage.engine import open_database
 from storage.protection import Protection, change_protection
+from storage.registry import CameraRegistry, CameraRow
 from storage.simulation.load import has_simulated_visits
 from storage.writer import Writer
 from tests.support.databases import results, visit
@@ -94,6 +95,11 @@ def test_a_simulated_history_is_exported_with_its_label(url: str, tmp_path: Path
     ):
         with pytest.raises(SettingsError, match=problem):
             call("export", str(file), *options, *wrong)
+    engine = open_database(url)
+    CameraRegistry(engine).add(LOCAL, CameraRow("other", "demo://shelf", site="Elsewhere"))
+    engine.dispose()
+    with pytest.raises(SettingsError, match="none of these cameras is at this site"):
+        call("export", str(file), *options, "--camera", "sim-01", "--site", "Elsewhere")
     with pytest.raises(SettingsError, match="ends before it starts"):
         call("export", str(file), "--from", last, "--to", first, "--database", url)
     with pytest.raises(SettingsError, match=r"\.csv or \.parquet"):

@@ -61,10 +61,11 @@ def test_fit_names_the_folder_without_photographs(tmp_path: Path) -> None:
 
 
 def test_label_writes_a_table_that_fit_takes(tmp_path: Path) -> None:
-    data, table = write_photographs(tmp_path / "data"), tmp_path / "labels.csv"
+    data, table = write_photographs(tmp_path / "data"), tmp_path / "[v2]" / "[/old]" / "labels.csv"
     result = run("label", write_teacher(tmp_path / "teacher.onnx"), "--data", data, "--out", table)
     assert result.exit_code == 0, result.output
     assert f"{len(table.read_text().splitlines()) - 1} places" in " ".join(result.stdout.split())
+    assert "[v2]/[/old]/labels.csv" in "".join(result.stdout.split())
     assert table.read_text().startswith("file,score,x,y,w,h")
 
 

@@ -380,10 +380,54 @@ def test_processes_that_name_sources_at_the_same_time_share_no_id(migrated_url: 
         engine.dispose()
 
 
+def test_processes_that_start_with_one_file_at_the_same_time_register_its_cameras_once(
+    migrated_url: str,
+) -> None:
+    engines = [open_database(migrated_url) for _ in range(3)]
+    cameras = [CameraRow(f"cam-{number:02}", f"/clips/{number}.mp4", name="Shelf") for number in range(20)]
+    start = threading.Barrier(len(engines))
+    problems: list[Exception] = []
+
+    def sync(engine: sa.Engine) -> None:
+        start.wait(timeout=60)
+        try:
+            CameraRegistry(engine).sync(LOCAL, cameras)
+        except StorageError as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=sync, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=100)
+    assert problems == []
+    assert len(CameraRegistry(engines[0]).cameras()) == 20
+    for engine in engines:
+        engine.dispose()
+
+
+def test_sync_reads_the_registry_once(registry: CameraRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    cameras = [CameraRow(f"cam-{number:02}", f"/clips/{number}.mp4") for number in range(20)]
+    registry.sync(LOCAL, cameras)
+    read: list[int] = []
+    all_of = CameraRegistry.cameras
+
+    def counted(self: CameraRegistry) -> list[CameraRow]:
+        read.append(1)
+        return all_of(self)
+
+    monkeypatch.setattr(CameraRegistry, "cameras", counted)
+    registry.sync(LOCAL, [replace(each, name="Shelf") for each in cameras])
+    assert len(read) == 1
+    assert {each.name for each in registry.cameras()} == {"Shelf"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"id": "Till 1"}, "camera id 'Till 1'"),
+        ({"name": "bad\udcff"}, r"name 'bad.*xff': expected UTF-8 text without NUL"),
+        ({"site": "a\0b"}, "site .* expected UTF-8 text without NUL"),
         ({"fps": 0}, "fps 0: expected more than 0"),
         ({"fps": 121}, "fps 121: expected"),
         ({"fps": float("nan")}, "fps nan: expected"),

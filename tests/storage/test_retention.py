@@ -187,6 +187,32 @@ def test_day_partitions_are_dropped_and_not_deleted_row_by_row(postgresql_url: s
     engine.dispose()
 
 
+def test_upkeep_beats_after_every_day_partition_and_can_end_there(postgresql_url: str) -> None:
+    engine = open_database(postgresql_url)
+    create_day_partitions(engine, NOW - 60 * DAY_US)
+    beats: list[int] = []
+    create_day_partitions(engine, NOW, lambda: beats.append(1))
+    assert len(beats) >= 8
+    beats.clear()
+
+    class UpkeepEnds(Exception):
+        """Raised after the first partition."""
+
+    def end() -> None:
+        beats.append(1)
+        raise UpkeepEnds
+
+    time = day_partitions.PARTITION_COLUMNS[0]
+    with pytest.raises(UpkeepEnds):
+        day_partitions.drop_before(engine, time, NOW, end)
+    with engine.connect() as connection:
+        old = [day for day in day_partitions.read_day_partitions(connection, time) if day.end <= NOW]
+    assert len(old) >= 7
+    day_partitions.drop_before(engine, time, NOW, lambda: beats.append(1))
+    assert len(beats) == 1 + len(old)
+    engine.dispose()
+
+
 def test_a_writer_continues_while_old_rows_are_deleted(migrated_url: str) -> None:
     engine, other = open_database(migrated_url), open_database(migrated_url)
     start = NOW - 40 * DAY_US

@@ -186,12 +186,16 @@ def test_a_late_row_changes_no_schedule_of_the_past(engine: sa.Engine) -> None:
     assert totals(engine, tables.camera_days)["scheduled_us"] == before + 30 * MICROSECONDS
 
 
-def test_another_time_zone_builds_the_roll_ups_again(engine: sa.Engine) -> None:
+def test_another_time_zone_builds_the_roll_ups_again_and_says_so(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     start = day_start(date(2023, 11, 6), ZoneInfo(BERLIN))
     Writer(engine).write(results(some_visits(random.Random(3), 80, start, 2)), {})
     for zone in (BERLIN, "Asia/Kolkata"):
         roll_up(engine, start + 4 * DAY_US, zone)
         assert totals(engine, tables.camera_days)["visits"] == 80
+    (warning,) = (each.getMessage() for each in caplog.records)
+    assert "for the time zone Asia/Kolkata instead of Europe/Berlin" in warning
     with engine.connect() as connection:
         assert read_until(connection, BERLIN) == (0, 0)
     found = {row["day"] for row in rows(engine, tables.camera_days)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,9 +16,10 @@ from storage.check import check_database
 from storage.errors import StorageError
 from storage.local_time import HOUR_US, day_start, to_local_time
 from storage.maintenance import create_day_partitions
+from storage.simulation import load
 from storage.simulation.load import has_real_visits, has_simulated_visits, load_history
 from storage.simulation.sampling import VISIT_ORDER, sample_day
-from storage.simulation.scenario import CAMPAIGN_VISITS, create_demo_scenario, create_scenario
+from storage.simulation.scenario import CAMPAIGN_VISITS, Scenario, create_demo_scenario, create_scenario
 from storage.writer import Writer
 from tests.support.databases import results, rows, visit
 
@@ -86,6 +88,29 @@ def test_a_history_is_stored_in_the_ordinary_tables(engine: sa.Engine) -> None:
     assert has_simulated_visits(engine)
     assert not has_real_visits(engine)
     assert {row["pause_reason"] for row in rows(engine, tables.cameras)} == {"Simulated history"}
+
+
+def test_a_history_that_was_interrupted_leaves_nothing_and_can_be_simulated_again(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(engine).write(results([visit("v1", closed=True)]), {})
+    create_day_partitions(engine, NOW)
+    before = {table.name: rows(engine, table) for table in tables.metadata.sorted_tables}
+    scenario = create_demo_scenario([("till", "Till")], "Shop", 6, TODAY)
+    days: list[date] = []
+
+    def interrupted(scenario: Scenario, day: date, zone: ZoneInfo, now_us: int) -> Any:
+        days.append(day)
+        if len(days) == 4:
+            raise KeyboardInterrupt
+        return sample_day(scenario, day, zone, now_us)
+
+    monkeypatch.setattr(load, "sample_day", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load_history(engine, scenario, "Europe/Berlin", NOW)
+    assert {table.name: rows(engine, table) for table in tables.metadata.sorted_tables} == before
+    monkeypatch.undo()
+    assert load_history(engine, scenario, "Europe/Berlin", NOW) > 0
 
 
 def test_a_second_history_is_refused_and_real_visits_are_noticed(engine: sa.Engine) -> None:

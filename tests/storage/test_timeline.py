@@ -73,6 +73,8 @@ def test_the_shifted_period_ends_at_the_same_time_of_day() -> None:
     [
         (date(2026, 3, 4), date(2026, 3, 3), Unit.DAY, "ends before it starts"),
         (date(2024, 3, 4), date(2026, 3, 3), Unit.DAY, "longer than 400 days"),
+        (date(9999, 12, 1), date(9999, 12, 31), Unit.DAY, "expected days from 1970-01-02 to 9998-12-31"),
+        (date(1, 1, 1), date(1, 1, 2), Unit.DAY, "expected days from 1970-01-02"),
         (date(2026, 1, 1), date(2026, 3, 3), Unit.MINUTE, "choose longer slots"),
     ],
 )

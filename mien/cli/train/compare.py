@@ -52,4 +52,4 @@ def compare(
         draw(figures)
         draw_remedies(figures)
         write_report(page)
-        console.print(f"wrote {FIGURES_PATH}, its charts and {page}: {len(figures)} systems")
+        console.print(f"wrote {FIGURES_PATH}, its charts and {page}: {len(figures)} systems", markup=False)

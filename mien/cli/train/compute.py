@@ -31,4 +31,4 @@ def compute(
         write_json(FIGURES_PATH, figures)
         draw(figures)
         write_report(page)
-        console.print(f"wrote {FIGURES_PATH}, its chart and {page}: {len(figures)} runs")
+        console.print(f"wrote {FIGURES_PATH}, its chart and {page}: {len(figures)} runs", markup=False)

@@ -48,7 +48,7 @@ def label(
         from training.detector.teacher import Teacher
 
         count = mark(Teacher(teacher, threads), data, out, photographs or ())
-        console.print(f"{out}: {count} places")
+        console.print(f"{out}: {count} places", markup=False)
 
 
 @app.command()
@@ -102,7 +102,9 @@ def fit(
             photographs=tuple(str(folder) for folder in photographs or ()) or None,
             start_from=start_from and str(start_from),
         )
-        console.print(f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}")
+        console.print(
+            f"wrote {run_fit(replace(DetectorConfig(), **chosen), data, out, resume)}", markup=False
+        )
 
 
 @app.command()
@@ -116,7 +118,7 @@ def export(
         from training.detector.export import export_run
 
         for path in export_run(run, data, version):
-            console.print(f"wrote {path}")
+            console.print(f"wrote {path}", markup=False)
 
 
 @app.command()
@@ -212,7 +214,7 @@ def publish(run: Annotated[Path, typer.Argument(help="Run folder, exported and e
     with one_line_errors():
         from training.detector.card import publish as ship
 
-        console.print(f"wrote {ship(run)}")
+        console.print(f"wrote {ship(run)}", markup=False)
 
 
 def _figures_table(figures: Mapping[str, Any]) -> Table:

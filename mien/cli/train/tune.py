@@ -54,7 +54,7 @@ def tune(
         results = search(base, trials, data, out, cache, resume, on_trial_start)
         console.print(_table(results), escape(f"wrote {draw(results, out)}"))
         best = replace(results[0].config, epochs=default.epochs)
-        console.print(f"mien train fit {options(best)}", soft_wrap=True)
+        console.print(f"mien train fit {options(best)}", soft_wrap=True, markup=False)
 
 
 def _searched(config: Config) -> dict[str, Any]:
