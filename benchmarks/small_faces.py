@@ -19,6 +19,7 @@ from benchmarks.markdown import render_table
 from inference.analyser import FaceDetector
 from inference.detector import Detector
 from inference.thorough import ThoroughDetector
+from training.detector.judging import overlap_matrix
 from training.detector.scenes import Scene, load_groceries, load_scenes
 
 WIDTH, HEIGHT = 3840, 2160
@@ -86,20 +87,12 @@ def lay_out(scenes: Sequence[Scene]) -> Iterator[tuple[NDArray[np.uint8], Placed
 def _compare(placed: Placed, boxes: NDArray[np.float32], found: dict[tuple[int, int], list[bool]]) -> None:
     """Note for each sure face whether a box overlaps it by half; doubtful marks are no faces."""
     for scene, left, top in placed:
-        for x, y, width, height in scene.boxes[scene.sure].tolist():
-            size = (width * height) ** 0.5
-            face = (x + left, y + top, width, height)
+        faces = scene.boxes[scene.sure] + np.asarray((left, top, 0, 0), np.float32)
+        hit = overlap_matrix(faces, boxes).max(axis=1, initial=0.0) >= _OVERLAP
+        for size, is_found in zip(np.sqrt(faces[:, 2] * faces[:, 3]).tolist(), hit.tolist(), strict=True):
             for low, high in SIZES:
                 if low <= size < high:
-                    found[low, high].append(any(_overlap(face, box) >= _OVERLAP for box in boxes.tolist()))
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two boxes x, y, width, height."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    return common / (a[2] * a[3] + b[2] * b[3] - common)
+                    found[low, high].append(is_found)
 
 
 if __name__ == "__main__":
