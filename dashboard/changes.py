@@ -8,7 +8,7 @@ from dashboard import components, formats, queries
 from dashboard.page import View
 from dashboard.queries import Question
 from dashboard.selection import comparison_text
-from dashboard.verdicts import left_out_text, sentence
+from dashboard.verdicts import notes, sentence
 from storage import definitions
 from storage.figures.comparison import Chosen, Verdict
 from storage.figures.timeline import shifted
@@ -32,14 +32,13 @@ def show_changes(view: View, question: Question, days: int) -> None:
         components.show_heading(
             "What changed", f"against the same time {comparison_text(days)}", definitions.COMPARISON
         )
-        st.markdown("\n".join(f"- {sentence(each, found)}" for each in clear[:_MOST]))
+        st.markdown("\n".join(f"- {sentence(each)}" for each in clear[:_MOST]))
         if not clear and found.comparable:
             few = all(each.verdict is Verdict.TOO_LITTLE for each in found.measures)
             st.markdown(
-                "Not enough data for a verdict: each side needs at least 4 days and 30 visits."
+                "Not enough data for a verdict: each side needs at least 4 days and 30 visits with a figure."
                 if few
                 else "No clear change: what differs may be chance."
             )
-        left_out = left_out_text(found, components.camera_names(view.status.cameras))
-        if left_out:
-            st.caption(formats.as_plain_text(left_out))
+        for note in notes(found, components.camera_names(view.status.cameras)):
+            st.caption(formats.as_plain_text(note))

@@ -7,7 +7,7 @@ from html import escape
 from dashboard import formats, theme, verdicts
 from storage.figures.comparison import Compared, Comparison, Part, Verdict
 
-_HEADS = ("Figure", "A", "B", "Difference", "95 % interval", "Verdict")
+_HEADS = ("Figure", "A", "B", "Difference", "95 % interval", "n of A and B", "Verdict")
 
 
 def sides(found: Comparison, a: str, b: str) -> str:
@@ -28,14 +28,23 @@ def _part(part: Part) -> str:
     visits = "too few visits to show" if part.visits is None else f"{formats.count(part.visits)} visits"
     coverage = "" if part.coverage is None else f", coverage {formats.percent(part.coverage)}"
     dropped = f", {formats.count(part.dropped_hours)} hours left out" if part.dropped_hours else ""
+    unmatched = "" if part.visits is None else _unmatched_text(part.unmatched)
     simulated = ", simulated data" if part.simulated else ""
-    return f"<small>{visits} on {part.days} days{coverage}{dropped}{simulated}</small>"
+    return f"<small>{visits} on {part.days} days{coverage}{dropped}{unmatched}{simulated}</small>"
+
+
+def _unmatched_text(visits: int | None) -> str:
+    """How many visits are not compared; None for few of them, whose number is hidden."""
+    if visits == 0:
+        return ""
+    number = "a few" if visits is None else formats.count(visits)
+    return f", {number} of the visits at weekdays and hours without visits on the other side"
 
 
 def _row(each: Compared) -> str:
     found, kind = each.difference, each.measure.kind
     if found is None:
-        cells = [formats.NO_VALUE] * 4
+        cells = [formats.NO_VALUE] * 5
     else:
         relative = (
             f" ({formats.signed(100 * found.relative)} %)"
@@ -46,9 +55,11 @@ def _row(each: Compared) -> str:
             verdicts.value_text(found.a, kind),
             verdicts.value_text(found.b, kind),
             f"{verdicts.change_text(found.value, kind)}{relative}",
+            # Without any spread between days there is no error to estimate, so no interval either.
             verdicts.range_text(found.low, found.high, kind)
-            if each.verdict is not Verdict.TOO_LITTLE
+            if each.verdict is not Verdict.TOO_LITTLE and found.low < found.high
             else formats.NO_VALUE,
+            f"{verdicts.count_text(each.n_a)} and {verdicts.count_text(each.n_b)}",
         ]
     cells.append(_verdict(each.verdict))
     columns = "".join(

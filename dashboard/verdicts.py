@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dashboard import formats
 from storage.figures.comparison import Compared, Comparison, Verdict
-from storage.figures.measures import Kind
+from storage.figures.measures import VISITS, Kind
 
 _WORDS = {
     Verdict.UP: "up",
@@ -47,7 +47,12 @@ def range_text(low: float, high: float, kind: Kind) -> str:
     return f"{formats.signed(scale * low, digits=1)} to {formats.signed(scale * high, digits=1)}"
 
 
-def sentence(each: Compared, comparison: Comparison) -> str:
+def count_text(n: int | None) -> str:
+    """The number of visits that a measure describes."""
+    return formats.NO_VALUE if n is None else formats.count(n)
+
+
+def sentence(each: Compared) -> str:
     """A clear change as a sentence with both values, the interval and n of both sides."""
     found = each.difference
     if found is None:
@@ -58,13 +63,28 @@ def sentence(each: Compared, comparison: Comparison) -> str:
         f"**{each.measure.name}** {verdict_word(each.verdict)}: {change_text(found.value, kind)}{relative}, "
         f"95 % interval {range_text(found.low, found.high, kind)}; from {value_text(found.b, kind)} to "
         f"{value_text(found.a, kind)} "
-        f":small[:gray[n = {formats.count(comparison.b.visits or 0)} and "
-        f"{formats.count(comparison.a.visits or 0)}]]"
+        f":small[:gray[n = {count_text(each.n_b)} and {count_text(each.n_a)}]]"
     )
 
 
-def left_out_text(comparison: Comparison, names: Mapping[str, str]) -> str:
-    """Which cameras are not compared, and why; empty if all are. `names` are those of cameras by id."""
+def notes(comparison: Comparison, names: Mapping[str, str]) -> list[str]:
+    """What a comparison leaves out, and why. `names` are those of cameras by id."""
+    return [text for text in (_coverage_text(comparison), _left_out_text(comparison, names)) if text]
+
+
+def _coverage_text(comparison: Comparison) -> str:
+    """Why visits per camera and hour have no verdict where the coverages differ; empty if they do not."""
+    a, b = comparison.a.coverage, comparison.b.coverage
+    if comparison.alike or not comparison.comparable or a is None or b is None:
+        return ""
+    return (
+        f"No verdict on {VISITS.name.lower()}: the coverage is {formats.percent(b)} on one side and "
+        f"{formats.percent(a)} on the other, so the hours that were watched differ."
+    )
+
+
+def _left_out_text(comparison: Comparison, names: Mapping[str, str]) -> str:
+    """Which cameras are not compared, and why; empty if all are."""
     left_out = comparison.left_out
     if not left_out:
         return ""

@@ -55,11 +55,13 @@ CROSS = (
 COMPARISON = (
     "A against B. The 95 % interval of a difference takes days as the sampling unit. The verdict is "
     "corrected for the number of comparisons by Holm's method: up or down where the adjusted p-value is "
-    "under 0.05, else no clear change. Each side needs at least 4 days and 30 visits. The classifier's "
-    "own error is not included. Visits per camera and hour are all visits divided by the sum of the hours "
-    "that the cameras watched: two cameras that watch for an hour are two hours. Where both sides are the "
-    "same cameras at different times, only those that were scheduled on both sides are compared. Where the "
-    "sides are different cameras, their figures differ also because of where the cameras hang."
+    "under 0.05, else no clear change. Each side needs at least 4 days and 30 visits with the figure; n is "
+    "the number of such visits. The classifier's own error is not included. Visits per camera and hour are "
+    "all visits divided by the sum of the hours that the cameras watched: two cameras that watch for an hour "
+    "are two hours. Unless weekdays and hours are matched, they have no verdict where the coverages of the "
+    "sides differ by more than a tenth of the larger one, since other hours were watched. Where both sides "
+    "are the same cameras at different times, only those that were scheduled on both sides are compared. "
+    "Where the sides are different cameras, their figures differ also because of where the cameras hang."
 )
 UPLIFT = (
     "The period of an event against a baseline with the same weekdays and hours: the baseline's value of "

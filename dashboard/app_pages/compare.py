@@ -11,7 +11,7 @@ from dashboard import comparison_table, components, formats, page, queries
 from dashboard.event_baseline import BASELINE_DAYS, compared_days, find_baseline, overlapping_events
 from dashboard.page import View
 from dashboard.selection import comparison_text
-from dashboard.verdicts import left_out_text
+from dashboard.verdicts import notes
 from storage import definitions
 from storage.events import Event
 from storage.figures.comparison import Chosen, Comparison
@@ -186,9 +186,8 @@ def show(view: View, found: Comparison, a: str, b: str) -> None:
         if found.comparable:
             st.html(comparison_table.sides(found, a, b))
             st.html(comparison_table.table(found))
-        left_out = left_out_text(found, components.camera_names(view.status.cameras))
-        if left_out:
-            st.caption(formats.as_plain_text(left_out))
+        for note in notes(found, components.camera_names(view.status.cameras)):
+            st.caption(formats.as_plain_text(note))
 
 
 page.show(draw_page, refresh=False)

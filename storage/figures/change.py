@@ -8,7 +8,6 @@ consist of whole groups on both sides, and a piece counts if all visits in it ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,14 +17,14 @@ from storage.figures.cells import read_cells, snapshot
 from storage.figures.release import SETTLING_US
 from storage.figures.released import find_released_groups
 from storage.figures.selection import Choice
-from storage.figures.timeline import Timeline, Unit, earlier_time
+from storage.figures.timeline import Timeline, Unit, earlier_edges
 from storage.local_time import date_of, hour_edges, hour_start
 
 LEAST_PART = 0.5
 """The part of a period that has to count on both sides."""
 
 MOST_DIFFERENCE = 0.1
-"""The largest difference of the watched times of both sides, as a part of the longer one."""
+"""The largest difference of the watched times, or coverages, of both sides, as a part of the larger one."""
 
 _COLUMNS = ("visits", "watched_us")
 
@@ -47,19 +46,24 @@ def read_change(engine: sa.Engine, timeline: Timeline, days: int, choice: Choice
 
     Raises DatabaseError where the database cannot be read.
     """
-    period = settled_part(timeline)
-    earlier = period and _shift(period, days)
-    if period is None or earlier is None:
+    settled = settled_part(timeline)
+    periods = settled and _with_earlier(settled, days)
+    if not periods:
         return None
     with snapshot(engine) as connection:
-        sides = [_Side.read(connection, each, choice) for each in (period, earlier)]
+        sides = [_Side.read(connection, each, choice) for each in periods]
     counted = _counted(sides)
-    lengths = np.diff(period.edges)
+    lengths = np.diff(periods[0].edges)
     if lengths[counted].sum() < LEAST_PART * lengths.sum():
         return None
     visits, before = (round(float(side.visits[counted].sum())) for side in sides)
-    watched = sorted(float(side.watched_us[counted].sum()) for side in sides)
-    return Change(visits, before, watched[1] - watched[0] <= MOST_DIFFERENCE * watched[1])
+    watched = (float(side.watched_us[counted].sum()) for side in sides)
+    return Change(visits, before, are_alike(*watched))
+
+
+def are_alike(a: float, b: float) -> bool:
+    """Whether two watched times, or two coverages, differ by at most a tenth of the larger one."""
+    return abs(a - b) <= MOST_DIFFERENCE * max(a, b)
 
 
 def settled_part(timeline: Timeline) -> Timeline | None:
@@ -68,7 +72,7 @@ def settled_part(timeline: Timeline) -> Timeline | None:
     Slots of minutes stay.
     """
     zone, settled = timeline.zone, timeline.now - SETTLING_US
-    if (timeline.unit.minutes or 60) < 60:
+    if not timeline.unit.has_hours:
         edges = {edge for edge in timeline.edges if edge <= settled}
         return replace(timeline, edges=tuple(sorted(edges))) if len(edges) > 1 else None
     until = min(timeline.end, hour_start(settled, zone))
@@ -84,10 +88,16 @@ def settled_part(timeline: Timeline) -> Timeline | None:
     return Timeline(tuple(sorted(edges)), Unit.DAY, timeline.now, zone)
 
 
-def _shift(timeline: Timeline, days: int) -> Timeline | None:
-    """The same slots some days earlier; None where a change of the clock leaves no room for one of them."""
-    edges = tuple(earlier_time(edge, days, timeline.zone) for edge in timeline.edges)
-    return replace(timeline, edges=edges) if all(a < b for a, b in pairwise(edges)) else None
+def _with_earlier(timeline: Timeline, days: int) -> tuple[Timeline, Timeline] | None:
+    """A timeline and the one some days earlier, with as many slots; None where the clock leaves no slot.
+
+    Where the clock is changed, slots that have no counterpart on the other side join the one before.
+    """
+    pairs = earlier_edges(timeline.edges, timeline.unit, days, timeline.zone)
+    if len(pairs) < 2:
+        return None
+    edges, earlier = zip(*pairs, strict=True)
+    return replace(timeline, edges=edges), replace(timeline, edges=earlier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,9 @@ def difference(a: Side, b: Side) -> Difference | None:
 
     Give every row the cell `ALL` for an unmatched difference.
     """
-    common = np.intersect1d(_used(a), _used(b))
-    a, b = _only(a, common), _only(b, common)
-    if not len(common) or not a.below.sum():
+    a, b = restrict(a, b)
+    common = _used(a)
+    if not len(common):
         return None
     cells = {cell: place for place, cell in enumerate(common.tolist())}
     places_a = np.asarray([cells[cell] for cell in a.cells.tolist()])
@@ -88,13 +88,36 @@ def difference(a: Side, b: Side) -> Difference | None:
     return Difference(value_a, value_b, found, found - reach, found + reach, p)
 
 
+def restrict(a: Side, b: Side) -> tuple[Side, Side]:
+    """Both sides without the cells that have no denominator on the other side, and without empty rows.
+
+    A row without a numerator and a denominator says nothing of its day, so it is no block either.
+    """
+    common = np.intersect1d(_used(a), _used(b))
+    return _only(a, common), _only(b, common)
+
+
+def effective_number(a: Side, b: Side) -> float:
+    """The number of equally weighted visits that B's value, weighted to A's cells, is worth (Kish 1965).
+
+    A visit of B in a cell with much of A and little of B has a large weight. With one cell it is B's
+    denominator; 0 where the sides have no common cell.
+    """
+    a, b = restrict(a, b)
+    if not a.below.sum():
+        return 0.0
+    cells = np.unique(np.concatenate([a.cells, b.cells]))
+    of_a, of_b = (np.bincount(np.searchsorted(cells, each.cells), each.below, len(cells)) for each in (a, b))
+    return float(of_a.sum() ** 2 / (of_a**2 / of_b).sum())
+
+
 def _used(side: Side) -> NDArray[np.int64]:
     """The cells with a denominator."""
     return np.unique(side.cells[side.below > 0])
 
 
 def _only(side: Side, cells: NDArray[np.int64]) -> Side:
-    keep = np.isin(side.cells, cells)
+    keep = np.isin(side.cells, cells) & ((side.below > 0) | (side.above > 0))
     return Side(side.blocks[keep], side.cells[keep], side.above[keep], side.below[keep])
 
 

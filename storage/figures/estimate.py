@@ -5,8 +5,9 @@ too narrow, so over several days the sampling unit is the day. The mean over a p
 over its days; its variance is estimated from the residuals of the days (the linearized ratio estimator, W. G.
 Cochran 1977, chapter 6), and the interval has the quantile of Student's t with one less degree of freedom
 than there are days. The interval of a median is found from that of the share of visits below it (R. S.
-Woodruff 1952). Tests show by simulation that 93 to 97 % of such intervals of means and shares contain the
-true value, and at least 90 % of those of rare shares and of medians.
+Woodruff 1952); it ends at edges of bins, since a histogram does not tell where in a bin values are: those of
+a slow camera are multiples of its step. Tests show by simulation that 93 to 97 % of such intervals of means
+and shares contain the true value, and at least 90 % of those of rare shares and of medians.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def ratio_variance(totals: Array, counts: Array) -> float:
 def median_over_days(bins: Array, edges: Array) -> Interval:
     """The median of values in a histogram of each day, of the shape (days, bins), with its 95 % interval.
 
-    There is one more bin than `edges`; within a bin values are taken as evenly spread, and the last bin,
-    which is open, counts as its lower edge. Days are the sampling unit as in `shares_over_days`.
+    There is one more bin than `edges`; within a bin values are taken as evenly spread for the median, and as
+    anywhere in it for the interval. The last bin, which is open, counts as its lower edge. Days are the
+    sampling unit as in `shares_over_days`.
 
     Raises ValueError where there are no values.
     """
@@ -89,26 +91,31 @@ def median_over_days(bins: Array, edges: Array) -> Interval:
     n = round(float(counts.sum()))
     if n < 1:
         raise ValueError("median of no values: expected at least 1")
+    number, part = _place(whole, n / 2)
     # The variance of the share of values below the median is that of independent values, or of days.
     reach = Z95 * math.sqrt(0.25 / n)
     with_values = counts > 0
     days = np.count_nonzero(with_values)
     if days >= FEWEST_DAYS:
-        below = _count_below(bins[with_values], *_place(whole, n / 2))
+        below = _count_below(bins[with_values], number, part)
         reach = max(reach, t95(days - 1) * math.sqrt(ratio_variance(below, counts[with_values])))
-    low, middle, high = (_quantile(whole, edges, n * (0.5 + offset)) for offset in (-reach, 0.0, reach))
-    return Interval(middle, low, high, n)
+    lower, upper = _bin(edges, number)
+    low, _ = _bin(edges, _place(whole, n * (0.5 - reach))[0])
+    _, high = _bin(edges, _place(whole, n * (0.5 + reach))[0])
+    return Interval(lower + (upper - lower) * part, low, high, n)
 
 
-def _quantile(bins: Array, edges: Array, rank: float) -> float:
-    """The value of a rank in a histogram; ranks beyond its ends are those of the ends."""
-    number, part = _place(bins, rank)
+def _bin(edges: Array, number: int) -> tuple[float, float]:
+    """The ends of a bin; those of the last one, which is open, are both its lower edge."""
     lower = float(edges[number - 1]) if number else 0.0
-    return lower + (float(edges[number]) - lower) * part if number < len(edges) else lower
+    return lower, float(edges[number]) if number < len(edges) else lower
 
 
 def _place(bins: Array, rank: float) -> tuple[int, float]:
-    """The bin in which a rank is, and the part of the bin's values below it."""
+    """The bin in which a rank is, and the part of the bin's values below it.
+
+    Ranks beyond the ends of the histogram are those of the ends.
+    """
     cumulative = np.cumsum(bins)
     rank = min(max(rank, 0.0), float(cumulative[-1]))
     number = int(np.searchsorted(cumulative, rank, side="left"))

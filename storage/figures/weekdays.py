@@ -56,7 +56,9 @@ def read_week(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[Wee
     """
     timeline = timeline.refined(Unit.HOUR)
     with snapshot(engine) as connection:
-        rolled_until = read_hours_until(connection, timeline.zone, timeline.start, timeline.end)
+        rolled_until = timeline.start
+        if timeline.unit.has_hours:
+            rolled_until = read_hours_until(connection, timeline.zone, timeline.start, timeline.end)
         at = min(max(rolled_until, timeline.start), timeline.end)
         parts = _read_rolled_up(connection, timeline, at)
         if at > timeline.start:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -96,6 +96,40 @@ def test_no_change_is_told_where_the_cameras_watched_for_different_times(engine:
     assert change == Change(140, 140, False)
     detail = visits_detail(read_trend(engine, timeline, Choice(K)), timeline, change)
     assert detail == "no change: watched times differ"
+
+
+@pytest.mark.parametrize(
+    "today",
+    [
+        *(date(2026, 3, 29), date(2026, 4, 5), date(2026, 4, 6)),
+        *(date(2026, 10, 25), date(2026, 11, 1), date(2026, 11, 2)),
+    ],
+)
+def test_a_change_of_the_clock_is_no_change_of_visits(engine: sa.Engine, today: date) -> None:
+    """Over the same time of the clock a shop with as many visits in every open hour does not change."""
+
+    def clock(day: date, hour: int, minute: int) -> int:
+        moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZONE)
+        return round(moment.timestamp()) * MICROSECONDS
+
+    times = [
+        clock(today - timedelta(days=back), hour, minute)
+        for back in range(16)
+        for hour in range(OPENS, CLOSES)
+        for minute in range(0, 60, 10)
+    ]
+    visits = [visit(f"{time}", first_seen=time, closed=True) for time in times]
+    Writer(engine).write(results(visits, minutes=[watched("till", time) for time in times]), {})
+    now = clock(today, 11, 30)
+    for period, least in (("24 h", 24 - 6), ("7 days", 7 * 24 - 6)):
+        selection = Selection(period)
+        timeline, days = selection.timeline(now, ZONE), selection.shift_days(now, ZONE)
+        assert days == 7
+        change = read_change(engine, timeline, days, Choice(1))
+        assert change
+        # The last 24 hours of a day of 23 begin within the open hours of the day before.
+        assert change.visits == change.before >= least
+        assert change.alike
 
 
 def several_days(engine: sa.Engine, camera: str, visits: list[int]) -> Timeline:

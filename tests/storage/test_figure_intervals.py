@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from common.student import t95, two_sided_p
-from storage.figures.difference import Side, adjust_holm, difference
+from storage.figures.difference import Side, adjust_holm, difference, restrict
 from storage.figures.estimate import (
     FEWEST_DAYS,
     Array,
@@ -190,6 +190,25 @@ def test_a_comparison_of_few_days_has_no_interval() -> None:
     assert difference(one, Side(one.blocks, one.cells + 1, one.above, one.below)) is None
 
 
+def test_days_without_a_denominator_are_no_blocks() -> None:
+    """Two days with data and five without are two days, from which too little follows."""
+    days, cells = np.arange(7), np.zeros(7, np.int64)
+    counts = np.asarray([100.0, 100, 0, 0, 0, 0, 0])
+    a = Side(days, cells, np.asarray([60.0, 55, 0, 0, 0, 0, 0]), counts)
+    b = Side(days - 7, cells, np.full(7, 50.0) + days % 2, np.full(7, 100.0))
+    assert restrict(a, b)[0].blocks.tolist() == [0, 1]
+    of_two = Side(days[:2], cells[:2], a.above[:2], a.below[:2])
+    assert difference(a, b) == difference(of_two, b)
+
+
+def test_sides_are_restricted_to_the_cells_that_both_have() -> None:
+    ones = np.ones(3)
+    a = Side(np.arange(3), np.asarray([1, 2, 3]), ones, np.asarray([1.0, 1, 0]))
+    b = Side(np.arange(3), np.asarray([2, 3, 4]), ones, ones)
+    left, right = restrict(a, b)
+    assert (left.cells.tolist(), right.cells.tolist()) == ([2], [2])
+
+
 @pytest.mark.parametrize("df", [1, 2, 3.5, 6, 20, 200, 1e5])
 def test_student_equals_scipy(df: float) -> None:
     assert t95(df) == pytest.approx(float(stats.t.ppf(0.975, df)), rel=1e-6)
@@ -215,9 +234,21 @@ def test_the_median_of_a_histogram_is_within_its_bin() -> None:
     assert hits / 400 > 0.9
 
 
+@pytest.mark.parametrize("days", [1, 7])
+@pytest.mark.parametrize("value", [0.5, 5.0, 7.9, 10.0, 20.0, 30.0, 200.0])
+def test_the_interval_of_a_median_contains_values_that_are_all_equal(value: float, days: int) -> None:
+    edges = np.asarray(DWELL_EDGES_S, float)
+    bins = np.stack([histogram(np.full(200, value), edges)] * days)
+    found = median_over_days(bins, edges)
+    assert found.low <= value <= found.high
+    assert found.low <= found.value <= found.high
+    assert {found.low, found.high} <= {0.0, *edges}
+
+
 def test_the_interval_of_a_median_over_days_holds() -> None:
     dice = np.random.default_rng(6)
-    edges = np.asarray(DWELL_EDGES_S, float)
+    # Narrow bins, since the interval is widened to their edges.
+    edges = np.arange(0.05, 100, 0.05)
     hits, naive = 0, 0
     for _ in range(400):
         days = [histogram(dice.lognormal(1.8 + dice.normal(0, 0.2), 0.9, 100), edges) for _ in range(14)]
