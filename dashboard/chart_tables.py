@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,8 +13,9 @@ from dashboard import formats, theme
 from dashboard.label_layout import assign_lanes, place_labels
 from dashboard.scales import Scale
 from storage.events import Event
-from storage.figures.groups import COVERAGE_FLOOR, THIN, Figures, State
-from storage.figures.trend import Slot
+from storage.figures import groups
+from storage.figures.groups import COVERAGE_FLOOR, HARDLY_OBSERVED, THIN, Figures, State
+from storage.figures.trend import DAYS_OF_WEEK, Slot
 from storage.intervals import Interval
 from storage.local_time import HOUR_US, to_local_time
 
@@ -23,8 +23,12 @@ Row = dict[str, Any]
 GetShares = Callable[[Figures], Mapping[str, Interval]]
 """Takes the shares by label from the figures of a group of visits."""
 
-NOT_ESTIMATED = "not estimated: switched off for these cameras"
-"""The state of a slot without figures because the switch of an estimate is off."""
+Estimate = Callable[[Figures], str]
+"""Takes the state of an estimate in words: whether it is shown, or why it is missing."""
+
+EXPRESSION: Estimate = groups.expression_state
+GENDER: Estimate = groups.gender_state
+NOT_ESTIMATED = groups.NOT_ESTIMATED
 
 LABEL_GAP = 17
 """Pixels between two labels."""
@@ -41,27 +45,15 @@ MOST_LANES = 3
 SHARE_COLUMNS = ("label", "share", "low", "high", "text", "range", "n", "opacity")
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Whether figures have an estimate, and whether its switch was off."""
-
-    is_shown: Callable[[Figures], bool]
-    is_off: Callable[[Figures], bool]
-
-
-EXPRESSION = Estimate(lambda figures: bool(figures.expressions), lambda figures: figures.expressions_off)
-GENDER = Estimate(lambda figures: figures.gender_unknown is not None, lambda figures: figures.genders_off)
-
-
 def slot_table(
     slots: Sequence[Slot],
     zone: ZoneInfo,
     scale: Scale,
     labels: Sequence[str],
     get_shares: GetShares,
-    estimate: Estimate | None = None,
+    estimate: Estimate = groups.visit_state,
 ) -> Any:
-    """One row per slot, with one text column per label; its state tells why an `estimate` is missing.
+    """One row per slot, with one text column per label; its state is that of the visits or of an `estimate`.
 
     Times are milliseconds of the axis, which shows the local time of the first slot and runs on from there,
     so that slots are side by side where the clock changes.
@@ -70,7 +62,7 @@ def slot_table(
         {
             **_times(slot, slots, zone),
             **_slot(slot, zone, scale, labels, get_shares(slot.figures)),
-            "state": _state_text(slot.figures, estimate),
+            "state": _state(slot.figures, estimate),
         }
         for slot in slots
     ]
@@ -172,10 +164,10 @@ def _slot(
 ) -> Row:
     figures, mood, coverage = slot.figures, slot.figures.mood, slot.figures.coverage
     return {
-        "when": _when(slot, zone, scale) + ("" if slot.days is None else f", {slot.days} of 7 days"),
+        "when": _when(slot, zone, scale) + _missing_days(slot),
         "visits": figures.visits,
-        "visits_opacity": theme.FAINT if slot.running or slot.days is not None else 1.0,
-        "watched": formats.NO_VALUE if coverage is None else formats.rounded_percent(coverage),
+        "visits_opacity": theme.FAINT if slot.running or _missing_days(slot) else 1.0,
+        "watched": _watched(figures),
         "strip": _strip_colour(coverage),
         "mood": mood.value if mood else None,
         "mood_low": mood.low if mood else None,
@@ -184,13 +176,25 @@ def _slot(
     }
 
 
-def _state_text(figures: Figures, estimate: Estimate | None) -> str:
-    """The state of a slot; a slot in which nothing was to be watched is no gap."""
-    if figures.state is State.SHOWN and estimate and not estimate.is_shown(figures):
-        return NOT_ESTIMATED if estimate.is_off(figures) else State.SUPPRESSED.value
-    if figures.state is State.UNOBSERVED and figures.coverage is None:
-        return "not scheduled"
-    return figures.state.value
+def _missing_days(slot: Slot) -> str:
+    """Which days of a week are not in its figures, in words; empty where all are."""
+    cut = "" if slot.days is None else f", {slot.days} of {DAYS_OF_WEEK} days"
+    if not slot.hidden_days:
+        return cut
+    return f"{cut}, {slot.hidden_days} of {slot.days or DAYS_OF_WEEK} days hidden"
+
+
+def _watched(figures: Figures) -> str:
+    if figures.coverage is None:
+        return formats.NO_VALUE
+    hardly = groups.visit_state(figures) == HARDLY_OBSERVED
+    return formats.percent(figures.coverage) + (f", {HARDLY_OBSERVED}" if hardly else "")
+
+
+def _state(figures: Figures, estimate: Estimate) -> str:
+    """The state of a slot; the layers draw one that was hardly observed like one that was not."""
+    state = estimate(figures)
+    return State.UNOBSERVED.value if state == HARDLY_OBSERVED else state
 
 
 def _strip_colour(coverage: float | None) -> str:

@@ -56,7 +56,7 @@ def show_no_figures(state: State, suppress_below: int) -> None:
         _show(
             ":material/visibility_off:",
             "Not observed",
-            "None of these cameras delivered pictures in this period, so the number of visitors is unknown.",
+            "These cameras delivered no pictures in this period, or hardly any: the number of visitors is unknown.",
             "Choose a longer period or other cameras; the page Cameras shows the state of each.",
         )
     elif state is State.NOBODY:

@@ -17,10 +17,11 @@ from dashboard.chart_layers import Band
 from dashboard.charts import Chart
 from dashboard.scales import Scale
 from storage.figures.cross import GenderMix
-from storage.figures.groups import Figures, State
+from storage.figures.groups import Figures, State, state_text, visit_state
 from storage.figures.trend import Slot
 from storage.figures.weekdays import WeekHour
-from storage.intervals import Interval
+from storage.intervals import Interval, finite
+from storage.tables import GENDERS
 
 _PLOT, _STRIP = Band(6, 136), Band(146, 152)
 _SMALL, _SMALL_STRIP = Band(6, 86), Band(92, 96)
@@ -40,7 +41,7 @@ GetInterval = Callable[[Figures], Interval | None]
 def visits_over_time(slots: Sequence[Slot], zone: ZoneInfo, scale: Scale) -> Chart:
     """The number of visits of each slot as bars, and the coverage.
 
-    The running slot is faint, and a week that an end of the period cuts.
+    The running slot is faint, and a week of which days are missing.
     """
     drawn = {"slots": tables.slot_table(slots, zone, scale, (), lambda _: {})}
     return Chart(_visits_specification(scale.axis), drawn)
@@ -64,10 +65,18 @@ def values_over_time(
     are `signed` have a plus on the axis.
     """
     drawn = {
-        "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}),
+        "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}, _estimate_of(series, signed)),
         "values": _value_table(slots, zone, scale, get, top, unit),
     }
     return Chart(_values_specification(scale.axis, series, unit, signed, small), drawn)
+
+
+def _estimate_of(series: str, signed: bool) -> tables.Estimate:
+    """What a line needs: that of a label has its colour (ink for unknown), and of others only mood a sign."""
+    if series in GENDERS:
+        return tables.GENDER
+    is_expression = signed or series == theme.INK or series in theme.EXPRESSIONS
+    return tables.EXPRESSION if is_expression else visit_state
 
 
 def highest(slots: Sequence[Slot], labels: Sequence[str]) -> float:
@@ -83,11 +92,11 @@ def week_heat_map(week: Sequence[WeekHour]) -> Chart:
             "day": DAYS[each.hour // 24],
             "hour": each.hour % 24,
             "rate": each.rate,
-            "state": each.state.value,
+            "state": state_text(each.state, each.coverage),
             "text": "·" if each.state is State.SUPPRESSED else "",
             "strip": theme.BLANK if each.state in {State.UNOBSERVED, State.SUPPRESSED} else theme.ACCENT,
             "visits": formats.NO_VALUE if each.visits is None else formats.count(each.visits),
-            "coverage": formats.NO_VALUE if each.coverage is None else formats.rounded_percent(each.coverage),
+            "coverage": formats.NO_VALUE if each.coverage is None else formats.percent(each.coverage),
             "when": f"{DAYS[each.hour // 24]} {each.hour % 24:02d}:00 to {each.hour % 24 + 1:02d}:00",
             "opacity": 0.0 if each.rate is None else each.rate,
         }
@@ -145,7 +154,7 @@ def _value_table(
         row |= {"value": None, "low": None, "high": None, "n": None, "top": top and top * factor}
         if found:
             row |= {"value": factor * found.value, "n": found.n}
-            row |= {"low": factor * found.low, "high": factor * found.high}
+            row |= {"low": finite(factor * found.low), "high": finite(factor * found.high)}
         rows.append(row)
         if slot.running:
             row["part"] = "running"

@@ -9,20 +9,21 @@ VISITS = (
     "somebody who never shows their face is not counted."
 )
 MOOD_INDEX = (
-    "100 times the mean over all visits of P(happiness) - P(anger) - P(disgust) - P(fear) - P(sadness): "
-    "from -100 to 100. From four days on the 95 % interval takes days as the sampling unit, since visits "
-    "of one day are alike; within fewer days it takes visits as independent. The classifier's own error "
-    "is not included."
+    "100 times the mean of P(happiness) - P(anger) - P(disgust) - P(fear) - P(sadness), of the visits whose "
+    "expression was estimated: from -100 to 100. From four days on the 95 % interval takes days as the "
+    "sampling unit, since visits of one day are alike; within fewer days it takes visits as independent. The "
+    "classifier's own error is not included."
 )
 EXPRESSION_MIX = (
-    "The share of visits by estimated expression: the most probable one, pooled over the visit, or "
-    "unknown where the model's confidence is below its threshold. It is an estimate of how a face looks, "
-    "not of what a person feels. From four days on the 95 % intervals take days as the sampling unit, "
-    "within fewer days visits (Wilson). The classifier's own error is not included."
+    "The share of each expression, of the visits whose expression was estimated: the most probable one, "
+    "pooled over the visit, or unknown where the model's confidence is below its threshold. It estimates "
+    "how a face looks, not of what a person feels. From four days on the 95 % intervals take days as the "
+    "sampling unit, within fewer days visits (Wilson). The classifier's own error is not included."
 )
 GENDER_MIX = (
     "The share of perceived women and men (a model's estimate, for aggregates only) among the visits that"
-    " the model could label; the other visits are not labelled. From four days on the 95 % intervals take "
+    " the model could label. The others are not labelled: their share is of the visits whose gender was "
+    "estimated. From four days on the 95 % intervals take "
     "days as the sampling unit, within fewer days visits (Wilson). The classifier's own error is not "
     "included."
 )
@@ -35,6 +36,7 @@ COVERAGE = (
     "registration on, in its opening hours, except in its pauses. Below 90 % visits are missing; time "
     "without observation is grey, never zero."
 )
+DAYS_HIDDEN = "The days of a week whose visits its figures do not contain, since they are too few to show."
 DWELL = (
     "How long a visit lasts: from the first to the last frame of its face. Mean and median (from a "
     "histogram) with their 95 % intervals; from four days on days are the sampling unit."
@@ -81,8 +83,10 @@ STORED = (
 )
 FACE_SIZES = (
     "Visits by the mean size of their face in the picture, in pixels, in full days (UTC) that are over. "
-    "Faces under 24 pixels, marked, are found and read less reliably: move the camera nearer or raise its "
-    "resolution. A day with too few visits to show counts nowhere."
+    "Faces under 24 pixels are found and read less reliably. Pictures of more than 640 pixels are reduced "
+    "for the detector: in one of 1280, 48 pixels are 24, unless the camera is thorough. Marked sizes may be "
+    "under 24 for the detector: move the camera nearer, or make it thorough. A day with too few visits to "
+    "show counts nowhere."
 )
 CONFIDENCE = (
     "Visits by the probability of their most probable expression, in full days (UTC) that are over. Visits "

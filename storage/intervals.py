@@ -21,6 +21,11 @@ class Interval:
     n: int
 
 
+def finite(end: float) -> float | None:
+    """An end of an interval for a table or a chart, None where it is infinite, as that of one value."""
+    return end if math.isfinite(end) else None
+
+
 def share_interval(count: int, n: int) -> Interval:
     """The share `count / n`, 0 to 1, with its Wilson score interval.
 

@@ -116,7 +116,7 @@ def draw_tiles(trend: Trend, visits: str, earlier: Trend | None, cameras: Sequen
             ),
             Tile(
                 "Coverage",
-                None if whole.coverage is None else formats.rounded_percent(whole.coverage),
+                None if whole.coverage is None else formats.percent(whole.coverage),
                 "visits are missing" if low else "of the scheduled time",
                 definitions.COVERAGE,
             ),
@@ -141,7 +141,8 @@ def draw_expressions(view: View, timeline: Timeline, trend: Trend, zone: ZoneInf
     scale = scale_of(timeline)
     events = [event for event in view.status.events if event.concerns(view.selection.cameras)]
     with st.container(border=True):
-        subtitle = f"share of visits, by {scale.slot_name}{components.legend(trend.slots)}"
+        legend = components.legend(trend.slots)
+        subtitle = f"share of visits with an estimate, by {scale.slot_name}{legend}"
         help_text = with_suppression(definitions.EXPRESSION_MIX, view.settings)
         components.show_heading("Estimated expression", subtitle, help_text)
         if missing := why_no_expressions(trend.whole, view.settings.suppress_below):
@@ -192,7 +193,8 @@ def draw_genders(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Set
             "Perceived gender of the period",
         )
         if trend.whole.gender_unknown:
-            st.caption(f"Not labelled: {formats.percent(trend.whole.gender_unknown.value)} of visits")
+            unknown = formats.percent(trend.whole.gender_unknown.value)
+            st.caption(f"Not labelled: {unknown} of the visits whose gender was estimated")
 
 
 def draw_mood(trend: Trend, timeline: Timeline, zone: ZoneInfo, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import partial
 
 import streamlit as st
@@ -19,9 +20,12 @@ from storage import definitions
 from storage.figures.groups import State
 from storage.figures.trend import Trend
 from storage.local_time import date_of
+from storage.registry import CameraRegistry
 from storage.visit_classes import CONFIDENCE_EDGES, SIZE_EDGES
 
 _UNKNOWN = "unknown"
+_READABLE = 24
+"""Pixels, as the detector sees them, from which on faces are found and read reliably."""
 _LOOKS = "privacy-looks"
 """The key of the session's state with the outcome of the last privacy check."""
 
@@ -51,20 +55,20 @@ def draw_tiles(view: View, trend: Trend) -> None:
         [
             Tile(
                 "Coverage",
-                None if whole.coverage is None else formats.rounded_percent(whole.coverage),
+                None if whole.coverage is None else formats.percent(whole.coverage),
                 "of the scheduled time",
                 definitions.COVERAGE,
             ),
             Tile(
                 "No expression",
                 formats.percent(unknown.value) if unknown else None,
-                "unknown, of visits",
+                "of the visits whose expression was estimated",
                 definitions.EXPRESSION_MIX,
             ),
             Tile(
                 "No gender",
                 formats.percent(whole.gender_unknown.value) if whole.gender_unknown else None,
-                "unknown, of visits",
+                "of the visits whose gender was estimated",
                 definitions.GENDER_MIX,
             ),
             Tile(
@@ -98,8 +102,9 @@ def draw_classes(view: View, question: queries.Question) -> None:
     """Visits by face size and by the model's confidence."""
     classes = queries.read_visit_classes(view.settings, view.actor, question)
     left, right = st.columns(2)
+    sizes = edge_labels(SIZE_EDGES, " px")
     parts = (
-        (left, "Face size", classes.sizes, edge_labels(SIZE_EDGES, " px"), 2, definitions.FACE_SIZES),
+        (left, "Face size", classes.sizes, sizes, count_doubtful(view), definitions.FACE_SIZES),
         (
             right,
             "Confidence",
@@ -121,6 +126,19 @@ def draw_classes(view: View, question: queries.Question) -> None:
                     f"No full day with at least {view.settings.suppress_below} visits in this period. Choose "
                     "a longer period or more cameras."
                 )
+
+
+def count_doubtful(view: View) -> int:
+    """The number of classes of sizes, the smallest first, whose faces may be too small for the detector.
+
+    Pictures have up to 1280 pixels, and are reduced to 640 where a camera is not thorough.
+    """
+    registered = CameraRegistry(queries.readable_database(view.settings)).cameras()
+    thorough = {camera.id for camera in registered if camera.thorough}
+    shown = {camera.camera_id for camera in view.status.cameras}
+    chosen = shown if view.selection.cameras is None else view.selection.cameras
+    reduced = 1 if chosen and chosen <= thorough else 2
+    return bisect_right(SIZE_EDGES, reduced * _READABLE)
 
 
 def draw_dead_letters(view: View, question: queries.Question) -> None:

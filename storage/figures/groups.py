@@ -28,6 +28,9 @@ COVERAGE_FLOOR = 0.9
 THIN = 30
 """The number of visits below which a figure is drawn faintly, since its interval is wide."""
 
+ENOUGH_WATCHED = 0.5
+"""The coverage from which on a slot without visits says that nobody was there."""
+
 ENGAGED_S = 10
 """The dwell, in seconds, from which on a visit counts as engaged: one of `DWELL_EDGES_S`."""
 
@@ -53,6 +56,13 @@ class State(StrEnum):
     NOBODY = "nobody seen"
     SUPPRESSED = "too few to show"
     UNOBSERVED = "not observed"
+
+
+NOT_ESTIMATED = "not estimated: switched off for these cameras"
+"""The state of an estimate whose switch is off."""
+
+HARDLY_OBSERVED = "hardly observed"
+"""The state of a slot without visits whose coverage is too low to say that nobody was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +129,76 @@ def coverage_of(sums: Array) -> float | None:
     return float(column(sums, "watched_us").sum()) / scheduled if scheduled else None
 
 
+def state_without_visits(coverage: float | None) -> State:
+    """Whether nobody was there, or it is unknown, since hardly any of the scheduled time was watched."""
+    return State.UNOBSERVED if coverage is None or coverage < ENOUGH_WATCHED else State.NOBODY
+
+
+def visit_state(figures: Figures) -> str:
+    """The state of the number of visits in words; where nothing was to be watched is no gap."""
+    return state_text(figures.state, figures.coverage)
+
+
+def state_text(state: State, coverage: float | None) -> str:
+    """A state in words, with what the coverage says about it."""
+    if state is not State.UNOBSERVED:
+        return state.value
+    if coverage is None:
+        return "not scheduled"
+    return HARDLY_OBSERVED if coverage else state.value
+
+
+def expression_state(figures: Figures) -> str:
+    """The state of expressions and mood in words: why they are missing where the visits are shown."""
+    return _estimate_state(figures, bool(figures.expressions), figures.expressions_off)
+
+
+def gender_state(figures: Figures) -> str:
+    """The state of perceived genders in words: why they are missing where the visits are shown."""
+    return _estimate_state(figures, figures.gender_unknown is not None, figures.genders_off)
+
+
+def _estimate_state(figures: Figures, shown: bool, off: bool) -> str:
+    if figures.state is not State.SHOWN or shown:
+        return visit_state(figures)
+    return NOT_ESTIMATED if off else State.SUPPRESSED.value
+
+
 def figures_of(
-    days: Array, hidden: bool, genders_hidden: bool = False, expressions_hidden: bool = False
+    days: Array,
+    expressions: Array | None = None,
+    genders: Array | None = None,
+    *,
+    fewest_labelled: int = 1,
 ) -> Figures:
     """The figures of a group; `days` are its sums by day, of the shape (days, columns).
 
-    `genders_hidden` and `expressions_hidden` hide the figures of the visits with such an estimate, where only
-    few visits have one.
+    `expressions` and `genders` are the sums of the visits whose expression, or gender, may be shown, where
+    those are others. Genders are hidden where fewer visits than `fewest_labelled` have a label.
     """
     sums = days.sum(axis=0)
     coverage, visits = coverage_of(sums), round(float(column(sums, "visits")))
     if not visits:
-        return Figures(State.NOBODY, coverage, visits=0) if coverage else Figures(State.UNOBSERVED, coverage)
-    if hidden:
-        return Figures(State.SUPPRESSED, coverage)
-    shown = _shown(days, sums, visits, coverage)
-    if genders_hidden:
-        shown = replace(shown, genders={}, gender_unknown=None)
-    return replace(shown, expressions={}, mood=None) if expressions_hidden else shown
+        state = state_without_visits(coverage)
+        return Figures(state, coverage, visits=0 if state is State.NOBODY else None)
+    shown = _with_mood(_shown(days, sums, visits, coverage), days if expressions is None else expressions)
+    by_gender = gender_counts(days if genders is None else genders)
+    if by_gender[:, :-1].any() and by_gender[:, :-1].sum() < fewest_labelled:
+        return shown
+    return replace(
+        shown,
+        genders=_shares(by_gender[:, :-1], GENDERS),
+        gender_unknown=_shares(by_gender, GENDER_LABELS).get(UNKNOWN),
+    )
+
+
+def _with_mood(shown: Figures, days: Array) -> Figures:
+    """Figures with the expressions and the mood of the sums `days`."""
+    return replace(shown, mood=_mood(days), expressions=_shares(expression_counts(days), LABELS))
 
 
 def _shown(days: Array, sums: Array, visits: int, coverage: float | None) -> Figures:
-    by_expression, by_gender = expression_counts(days), gender_counts(days)
+    """The figures of all visits: those without an estimate."""
     counts = column(days, "visits")
     seconds = column(days, "dwell_us") / MICROSECONDS
     dwell = mean_over_days(seconds, counts, float(column(sums, "dwell_squared")))
@@ -150,25 +208,22 @@ def _shown(days: Array, sums: Array, visits: int, coverage: float | None) -> Fig
         State.SHOWN,
         coverage,
         visits=visits,
-        mood=_mood(days, sums),
-        expressions=_shares(by_expression, LABELS),
-        genders=_shares(by_gender[:, :-1], GENDERS),
-        gender_unknown=_shares(by_gender, GENDER_LABELS).get(UNKNOWN),
         dwell=replace(dwell, low=max(dwell.low, 0.0)),
         dwell_median=median_over_days(bins, np.asarray(DWELL_EDGES_S, np.float64)),
         engagement=shares_over_days(engaged, counts)[0],
         simulated=bool(column(sums, "simulated")),
-        expressions_off=not by_expression.any(),
-        genders_off=not by_gender.any(),
+        expressions_off=not expression_counts(days).any(),
+        genders_off=not gender_counts(days).any(),
     )
 
 
-def _mood(days: Array, sums: Array) -> Interval | None:
+def _mood(days: Array) -> Interval | None:
     """The mood index of the visits whose expression was estimated, None without any."""
     estimated = expression_counts(days).sum(axis=-1)
     if not estimated.any():
         return None
-    mood = mean_over_days(column(days, "mood"), estimated, float(column(sums, "mood_squared")), 100.0)
+    squares = float(column(days, "mood_squared").sum())
+    mood = mean_over_days(column(days, "mood"), estimated, squares, 100.0)
     return replace(mood, low=max(mood.low, -100.0), high=min(mood.high, 100.0))
 
 

@@ -8,13 +8,19 @@ and nowhere else. The difference of two sums then consists of whole groups.
 Groups are nested. A local day counts if it has k visits. Its hours form runs of k visits; so do the parts of
 five minutes of an hour, and the minutes of such a part. What remains at the end of a day or an hour joins the
 last run in it. As that is not known before the end, the last run of a day or hour that is not over waits.
+
+Figures of an estimate, as the mood, are sums over groups of their own: of the visits that have the estimate,
+with at least k of them. The visits without it, since a switch was off, are the rest of the number of visits,
+so each such group has none of them or k at least, and they are protected as those of cameras of their own.
+Where a switch changes between two visits of a day, the groups end before that hour, and the day has none: the
+rest would be what was counted around the change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +31,53 @@ from storage.figures.selection import Choice
 from storage.figures.timeline import Timeline, Unit
 from storage.local_time import HOUR_US, date_of, dates, day_start, hour_edges, hour_start
 
+_OFF = " off"
+"""What is added to the id of a camera, which has no spaces, for its visits without an estimate."""
+
 SETTLING_US = 2 * MINUTE_US
 """The age of a slot's end from which on its visits are taken as complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Visits by slot and camera: `values` has the shape (slots, cameras)."""
+    """Visits by slot and camera: `values` has the shape (slots, cameras).
+
+    Where those with an estimate are counted, `off` are the visits without it, of the same shape.
+    """
 
     cameras: tuple[str, ...]
     values: NDArray[np.float64]
+    off: NDArray[np.float64] | None = None
+
+    def between(self, first: int, end: int) -> Counts:
+        """The counts of the slots from `first` to before `end`."""
+        part = slice(first, end)
+        return replace(self, values=self.values[part], off=None if self.off is None else self.off[part])
+
+    def totals(self, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The visits of the chosen cameras by slot, and those without the estimate."""
+        chosen = [place for place, camera in enumerate(self.cameras) if choice.has(camera)]
+        visits = self.values[:, chosen].sum(axis=1).round().astype(np.int64)
+        if self.off is None:
+            return visits, np.zeros_like(visits)
+        return visits, self.off[:, chosen].sum(axis=1).round().astype(np.int64)
+
+    def by_camera(self) -> dict[str, int]:
+        """The visits of each camera that has any, and those without the estimate as of another one."""
+        named = dict(zip(self.cameras, self.values.sum(axis=0), strict=True))
+        if self.off is not None:
+            names = (f"{camera}{_OFF}" for camera in self.cameras)
+            named |= dict(zip(names, self.off.sum(axis=0), strict=True))
+        return {name: round(float(count)) for name, count in named.items() if count}
+
+    def switched(self, choice: Choice) -> int | None:
+        """The first slot by which a chosen camera has visits with and without the estimate, if any."""
+        if self.off is None:
+            return None
+        chosen = [place for place, camera in enumerate(self.cameras) if choice.has(camera)]
+        seen = [np.cumsum(each[:, chosen], axis=0) > 0 for each in (self.values, self.off)]
+        slots = np.flatnonzero((seen[0] & seen[1]).any(axis=1))
+        return int(slots[0]) if len(slots) else None
 
 
 ReadCounts = Callable[[Timeline], Counts]
@@ -49,40 +92,49 @@ class Group:
     end: int
 
 
-def find_groups(read: ReadCounts, timeline: Timeline, choice: Choice) -> list[Group]:
+def find_groups(
+    read: ReadCounts, timeline: Timeline, choice: Choice, *, estimated: bool = False
+) -> list[Group]:
     """The groups of a choice of cameras in a period, in order; they do not overlap.
 
-    A group that begins or ends outside of the period is not part of the result.
+    A group that begins or ends outside of the period is not part of the result. If `estimated`, they are the
+    groups of the visits with an estimate, and `read` counts the others as `off`.
     """
-    found = _Groups(read, timeline, choice).of_unit(timeline.unit)
+    found = _Groups(read, timeline, choice, estimated).of_unit(timeline.unit)
     return [each for each in found if timeline.start <= each.start and each.end <= timeline.end]
 
 
-def find_runs(counts: Sequence[int], k: int, closed: bool) -> list[range]:
+def find_runs(counts: Sequence[int], k: int, closed: bool, off: Sequence[int] = ()) -> list[range]:
     """Runs of neighbouring slots with at least k visits each, from the first slot on.
+
+    `off` are visits of these slots that are not counted; from the first of them on, runs have k of them as
+    well, so that what remains can join the last one.
 
     If `closed`, the remaining visits join the last run, so the runs together have all visits, or there is no
     run. Otherwise the last run waits for them and is left out.
     """
     runs: list[range] = []
-    begin, visits = 0, 0
-    for slot, count in enumerate(counts):
-        if not visits:
+    begin, visits, others, any_off = 0, 0, 0, False
+    for slot, (count, other) in enumerate(zip_longest(counts, off, fillvalue=0)):
+        if not visits + others:
             begin = slot
         visits += count
-        if visits >= k:
+        others += other
+        any_off |= other > 0
+        if visits >= k and (others >= k or not any_off):
             runs.append(range(begin, slot + 1))
-            visits = 0
+            visits = others = 0
     if not closed:
         return runs[:-1]
-    if visits and runs:
+    if visits + others and runs:
         runs[-1] = range(runs[-1].start, len(counts))
     return runs
 
 
 class _Groups:
-    def __init__(self, read: ReadCounts, timeline: Timeline, choice: Choice) -> None:
+    def __init__(self, read: ReadCounts, timeline: Timeline, choice: Choice, estimated: bool) -> None:
         self._read = read
+        self._estimated = estimated
         self._timeline = timeline
         self._choice = choice
         self._settled = timeline.now - SETTLING_US
@@ -103,7 +155,7 @@ class _Groups:
         found: list[Group] = []
         for number, (start, end) in enumerate(pairwise(days.edges)):
             if end <= self._settled and self._is_day(start, end):
-                if self._has_enough(counts, range(number, number + 1)):
+                if self._is_group(counts.between(number, number + 1)):
                     found.append(Group(start, end))
             elif start <= self._timeline.now:
                 found += self._hours_of_day(self._day_of(start))
@@ -119,7 +171,7 @@ class _Groups:
             if edges[-1] > self._settled:
                 rest = groups[-1].end if groups else day
                 first = max(rest, hour_start(self._timeline.start, self._timeline.zone))
-                found += self._parts_of_hours([edge for edge in edges if edge >= first], frozenset())
+                found += self._parts_of_hours(day, [edge for edge in edges if edge >= first], frozenset())
         return found
 
     def _five_minutes(self) -> list[Group]:
@@ -129,7 +181,7 @@ class _Groups:
             hours = self._hours_of_day(day)
             complete = frozenset(each.start for each in hours if each.end - each.start <= HOUR_US)
             edges = [edge for edge in self._hour_edges(day) if edge >= first]
-            found += self._parts_of_hours(edges, complete)
+            found += self._parts_of_hours(day, edges, complete)
         return found
 
     def _minutes(self) -> list[Group]:
@@ -145,13 +197,26 @@ class _Groups:
 
     def _hours_of_day(self, day: int) -> list[Group]:
         edges = self._hour_edges(day)
-        return self._runs(edges, Unit.HOUR, closed=edges[-1] <= self._settled)
+        end = min(self._switched_at(day), edges[-1])
+        closed = end == edges[-1] <= self._settled
+        return self._runs([edge for edge in edges if edge <= end], Unit.HOUR, closed)
 
-    def _parts_of_hours(self, edges: Sequence[int], complete: Collection[int]) -> list[Group]:
-        """The groups of five minutes of the hours between `edges`; `complete` are starts of hours."""
+    def _switched_at(self, day: int) -> int:
+        """The start of the hour of a day in which a switch was changed between visits, else the day's end."""
+        end = self._hour_edges(day)[-1]
+        if not self._estimated:
+            return end
+        starts, counts = self._counts(Unit.HOUR, day)
+        first, last = np.searchsorted(starts, [day, end]).tolist()
+        slot = counts.between(first, last).switched(self._choice)
+        return end if slot is None else int(starts[first + slot])
+
+    def _parts_of_hours(self, day: int, edges: Sequence[int], complete: Collection[int]) -> list[Group]:
+        """The groups of five minutes of the hours of a day between `edges`; `complete` are starts."""
         found: list[Group] = []
+        until = min(self._switched_at(day), self._end)
         for hour, following in pairwise(edges):
-            if hour < self._end:
+            if hour < until:
                 parts = _part_edges(hour, following)
                 found += self._runs(parts, Unit.FIVE_MINUTES, closed=hour in complete)
         return found
@@ -163,10 +228,11 @@ class _Groups:
             return []
         starts, counts = self._counts(unit, over[0])
         first = int(np.searchsorted(starts, over[0]))
-        slots = Counts(counts.cameras, counts.values[first : first + len(over) - 1])
-        totals = slots.values[:, self._places(slots)].sum(axis=1).round().astype(int).tolist()
-        runs = find_runs(totals, self._choice.suppress_below, closed)
-        return [Group(over[run.start], over[run.stop]) for run in runs if self._is_separable(slots, run)]
+        slots = counts.between(first, first + len(over) - 1)
+        visits, off = (each.tolist() for each in slots.totals(self._choice))
+        runs = find_runs(visits, self._choice.suppress_below, closed, off)
+        found = [run for run in runs if self._is_separable(slots.between(run.start, run.stop))]
+        return [Group(over[run.start], over[run.stop]) for run in found]
 
     def _counts(self, unit: Unit, at: int) -> tuple[NDArray[np.int64], Counts]:
         """The starts of slots of a unit around a time, and their visits; each read once."""
@@ -192,21 +258,22 @@ class _Groups:
             return list(range(hours[0], hours[-1] + 1, MINUTE_US))
         return [part for pair in pairwise(hours) for part in _part_edges(*pair)[:-1]] + hours[-1:]
 
-    def _has_enough(self, counts: Counts, slots: range) -> bool:
-        visits = counts.values[slots.start : slots.stop, self._places(counts)].sum()
-        return bool(visits >= self._choice.suppress_below) and self._is_separable(counts, slots)
+    def _is_group(self, day: Counts) -> bool:
+        """Whether a day that is over counts."""
+        visits = int(day.totals(self._choice)[0].sum())
+        enough = visits >= self._choice.suppress_below and day.switched(self._choice) is None
+        return enough and self._is_separable(day)
 
-    def _is_separable(self, counts: Counts, slots: range) -> bool:
-        """Whether the visits of the other cameras in these slots are many enough to be revealed."""
-        if self._choice.cameras is None:
+    def _is_separable(self, slots: Counts) -> bool:
+        """Whether the other visits in these slots are many enough to be revealed."""
+        if self._choice.cameras is None and slots.off is None:
             return True
-        sums = counts.values[slots.start : slots.stop].sum(axis=0).round().astype(int).tolist()
-        by_camera = {camera: count for camera, count in zip(counts.cameras, sums, strict=True) if count}
-        here = [camera for camera in by_camera if self._choice.has(camera)]
-        return suppression.is_separable(by_camera, here, self._choice.suppress_below)
-
-    def _places(self, counts: Counts) -> list[int]:
-        return [place for place, camera in enumerate(counts.cameras) if self._choice.has(camera)]
+        k = self._choice.suppress_below
+        if 0 < slots.totals(self._choice)[1].sum() < k:
+            return False
+        by_camera = slots.by_camera()
+        here = [camera for camera in slots.cameras if camera in by_camera and self._choice.has(camera)]
+        return suppression.is_separable(by_camera, here, k)
 
     def _day_starts(self) -> Iterator[int]:
         """The starts of the days of the period up to now."""

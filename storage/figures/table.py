@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from bus.messages import MICROSECONDS
 from storage import definitions
-from storage.figures.groups import LABELS, Figures
-from storage.figures.timeline import Timeline
-from storage.figures.trend import Slot, Trend
-from storage.intervals import Interval
+from storage.figures.groups import LABELS, Figures, expression_state, gender_state, visit_state
+from storage.figures.timeline import Timeline, Unit
+from storage.figures.trend import DAYS_OF_WEEK, Slot, Trend
+from storage.intervals import Interval, finite
 from storage.tables import GENDERS
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -30,6 +30,7 @@ _DEFINITIONS = {
     "expression shares": definitions.EXPRESSION_MIX,
     "gender shares": definitions.GENDER_MIX,
     "coverage": definitions.COVERAGE,
+    "days_hidden": definitions.DAYS_HIDDEN,
 }
 
 
@@ -93,14 +94,18 @@ def _row(slot: Slot, timeline: Timeline) -> dict[str, Any]:
         "start": _time(slot.start, timeline),
         "end": _time(slot.end, timeline),
         "running": slot.running,
-        "figures": figures.state.value,
+        "days": (slot.days or DAYS_OF_WEEK) if timeline.unit is Unit.WEEK else None,
+        "days_hidden": slot.hidden_days if timeline.unit is Unit.WEEK else None,
+        "figures": visit_state(figures),
+        "expressions": expression_state(figures),
+        "genders": gender_state(figures),
         "coverage": figures.coverage,
         "visits": figures.visits,
     }
     for name, interval in _intervals(figures).items():
         row[name] = interval.value if interval else None
-        row[f"{name}_low"] = interval.low if interval else None
-        row[f"{name}_high"] = interval.high if interval else None
+        row[f"{name}_low"] = finite(interval.low) if interval else None
+        row[f"{name}_high"] = finite(interval.high) if interval else None
         row[f"{name}_n"] = interval.n if interval else None
     row["simulated"] = figures.simulated
     return row

@@ -24,6 +24,7 @@ class Slot:
     """The figures of one slot, `start` to `end` in UTC microseconds; `running` if it is not over yet.
 
     `days` is the number of days of a week that an end of the period cuts, None for every other slot.
+    `hidden_days` is the number of days of a week whose visits it does not contain, since they are too few.
     """
 
     start: int
@@ -31,6 +32,7 @@ class Slot:
     running: bool
     figures: Figures
     days: int | None = None
+    hidden_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,9 @@ def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
         cells = read_cells(connection, fine, GROUP_COLUMNS, only=choice.cameras, merged=True)
         if choice.suppress_below > 1:
             released = ReleasedFigures(connection, cells, choice)
-            slots = [
-                Slot(*span, released.is_running(*span), released.between(*span), _cut_days(timeline, *span))
-                for span in spans
-            ]
+            slots = [_released_slot(released, timeline, *span) for span in spans]
             whole = released.between(timeline.start, timeline.end)
-            return Trend(whole, tuple(slots), released.count_hidden())
+            return Trend(whole, tuple(slots), released.count_hidden(timeline.start, timeline.end))
     places = np.searchsorted(timeline.edges, fine.edges[:-1], side="right") - 1
     figures = [_figures(cells, np.flatnonzero(places == slot), choice) for slot in range(timeline.slots)]
     return Trend(
@@ -71,6 +70,17 @@ def read_trend(engine: sa.Engine, timeline: Timeline, choice: Choice) -> Trend:
             Slot(start, end, start <= timeline.now < end, each, _cut_days(timeline, start, end))
             for (start, end), each in zip(spans, figures, strict=True)
         ),
+    )
+
+
+def _released_slot(released: ReleasedFigures, timeline: Timeline, start: int, end: int) -> Slot:
+    return Slot(
+        start,
+        end,
+        released.is_running(start, end),
+        released.between(start, end),
+        _cut_days(timeline, start, end),
+        released.count_hidden(start, end) if timeline.unit is Unit.WEEK else 0,
     )
 
 
@@ -83,4 +93,4 @@ def _figures(cells: Cells, slots: NDArray[np.intp], choice: Choice) -> Figures:
     """The figures of some slots of the cells, of which nothing is hidden."""
     sums = cells.chosen(choice.cameras)[slots]
     days = [date_of(cells.timeline.edges[slot], cells.timeline.zone).toordinal() for slot in slots]
-    return figures_of(sum_by_day(sums, np.asarray(days)), hidden=False)
+    return figures_of(sum_by_day(sums, np.asarray(days)))

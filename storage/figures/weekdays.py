@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from storage import tables
 from storage.figures.cells import Cells, read_cells, snapshot
-from storage.figures.groups import State
+from storage.figures.groups import State, state_without_visits
 from storage.figures.selection import Choice, hidden_groups
 from storage.figures.timeline import Timeline, Unit
 from storage.local_time import HOUR_US, to_local_time
@@ -127,8 +127,9 @@ def _hour(hour: int, sums: np.ndarray[tuple[int], np.dtype[np.float64]], hidden:
     coverage = watched / scheduled if scheduled else None
     hours = watched / HOUR_US
     if not visits:
-        state = State.NOBODY if coverage else State.UNOBSERVED
-        return WeekHour(hour, state, 0.0 if coverage else None, 0 if coverage else None, hours, coverage)
+        state = state_without_visits(coverage)
+        nobody = state is State.NOBODY
+        return WeekHour(hour, state, 0.0 if nobody else None, 0 if nobody else None, hours, coverage)
     if hidden:
         return WeekHour(hour, State.SUPPRESSED, None, None, hours, coverage)
     return WeekHour(hour, State.SHOWN, visits / hours if hours else None, round(visits), hours, coverage)

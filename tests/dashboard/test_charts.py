@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +19,7 @@ from storage.events import Event
 from storage.figures.groups import Figures, State
 from storage.figures.timeline import Unit
 from storage.figures.trend import Slot
+from storage.figures.weekdays import WeekHour
 from storage.intervals import Interval, mean_interval, share_interval
 from storage.tables import EXPRESSIONS, GENDERS
 
@@ -129,7 +132,7 @@ def test_the_reason_for_missing_estimates_is_that_of_the_whole_period() -> None:
 
 
 def test_the_strip_shows_the_coverage() -> None:
-    figures = [shown(coverage=part) for part in (1.0, 0.9, 0.89, 0.0, None)]
+    figures = [shown(coverage=part) for part in (0.996, 0.9, 0.89, 0.0, None)]
     rows = table(charts.mood_over_time(slots(*figures), UTC, SCALE), "slots")
     assert [row["strip"] for row in rows] == [
         theme.ACCENT,
@@ -138,7 +141,7 @@ def test_the_strip_shows_the_coverage() -> None:
         theme.BLANK,
         theme.BLANK,
     ]
-    assert [row["watched"] for row in rows] == ["100 %", "90 %", "89 %", "0 %", "–"]
+    assert [row["watched"] for row in rows] == ["> 99 %", "90 %", "89 %", "0 %", "–"]
 
 
 def test_a_slot_that_is_not_over_is_faint() -> None:
@@ -169,6 +172,46 @@ def test_a_week_that_the_period_cuts_is_faint_and_has_its_number_of_days() -> No
     rows = table(trend_charts.visits_over_time([cut, full], UTC, SCALES[Unit.WEEK]), "slots")
     assert [row["visits_opacity"] for row in rows] == [theme.FAINT, 1.0]
     assert [str(row["when"]).endswith(", 1 of 7 days") for row in rows] == [True, False]
+
+
+def test_a_week_with_hidden_days_is_faint_and_says_how_many() -> None:
+    hidden = Slot(T0, T0 + MINUTE, False, shown(), hidden_days=5)
+    cut = Slot(T0, T0 + MINUTE, False, shown(), 3, 2)
+    rows = table(trend_charts.visits_over_time([hidden, cut], UTC, SCALES[Unit.WEEK]), "slots")
+    assert [row["visits_opacity"] for row in rows] == [theme.FAINT] * 2
+    assert str(rows[0]["when"]).endswith("2023, 5 of 7 days hidden")
+    assert str(rows[1]["when"]).endswith(", 3 of 7 days, 2 of 3 days hidden")
+
+
+def test_lines_say_why_an_estimate_is_missing() -> None:
+    off = Figures(State.SHOWN, 1.0, 12, expressions_off=True)
+    looks: list[tuple[dict[str, Any], str]] = [
+        ({"series": "happiness", "unit": "%"}, NOT_ESTIMATED),
+        ({"series": theme.INK, "unit": "%"}, NOT_ESTIMATED),
+        ({"signed": True}, NOT_ESTIMATED),
+        ({"series": "female", "unit": "%"}, "too few to show"),
+        ({"unit": "s"}, "shown"),
+    ]
+    for look, state in looks:
+        chart = trend_charts.values_over_time(slots(off), UTC, SCALE, lambda figures: figures.mood, **look)
+        assert [row["state"] for row in table(chart, "slots")] == [state], look
+
+
+def test_a_slot_that_was_hardly_observed_is_grey_and_says_so() -> None:
+    glimpse, closed = Figures(State.UNOBSERVED, 0.004), Figures(State.UNOBSERVED, None)
+    rows = table(charts.mood_over_time(slots(glimpse, UNOBSERVED, closed), UTC, SCALE), "slots")
+    assert [row["state"] for row in rows] == ["not observed", "not observed", "not scheduled"]
+    assert [row["watched"] for row in rows] == ["< 1 %, hardly observed", "0 %", "–"]
+    hours = [WeekHour(0, State.UNOBSERVED, None, None, 0.001, 0.004)]
+    (row,) = table(trend_charts.week_heat_map(hours), "week")
+    assert (row["state"], row["coverage"]) == ("hardly observed", "< 1 %")
+
+
+def test_the_interval_of_one_visit_is_not_drawn() -> None:
+    figures = Figures(State.SHOWN, 1.0, 1, dwell=mean_interval(1, 5.0, 25.0))
+    chart = trend_charts.values_over_time(slots(figures), UTC, SCALE, lambda each: each.dwell, unit="s")
+    assert not chart.tables["values"].isin([math.inf, -math.inf]).any().any()
+    assert chart.tables["values"]["value"].tolist() == [5.0]
 
 
 def test_bars_of_few_visits_are_faint() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,17 +14,23 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from common.access import LOCAL, AccessDenied, Actor, Role
-from dashboard import alert_rules_form, queries, sign_in
+from dashboard import alert_rules_form, quality_tables, queries, sign_in
 from dashboard.launch import APP
 from dashboard.quality_tables import class_bars, dead_letter_table, edge_labels
+from dashboard.queries import Question
 from mien.settings import Settings
+from storage import definitions
 from storage.alert_rules import AlertKind, read_rules
 from storage.audit import read_audit
 from storage.dead_letters import DeadLetters
 from storage.engine import open_database
+from storage.figures.timeline import Timeline
+from storage.figures.trend import Trend
 from storage.local_time import HOUR_US, day_start
+from storage.registry import CameraRegistry
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
+from storage.visit_classes import SIZE_EDGES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 3, 31)
@@ -90,6 +97,49 @@ def test_the_quality_page_shows_sizes_confidence_the_card_and_runs_the_check() -
     assert not at.exception
     assert "Nothing was found." in all_text(at)
     assert "tables" in all_text(at)
+
+
+def test_tiles_name_their_denominators_and_round_no_coverage_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = queries.read_figures
+
+    def with_gap(settings: Settings, actor: Actor, question: Question) -> tuple[Timeline, Trend]:
+        timeline, trend = read(settings, actor, question)
+        return timeline, replace(trend, whole=replace(trend.whole, coverage=0.996))
+
+    monkeypatch.setattr(queries, "read_figures", with_gap)
+    for page in ("quality", "overview"):
+        assert "> 99 %" in [metric.value for metric in opened(page, period="28 days").metric], page
+    assert "of the visits whose gender was estimated" in all_text(opened("overview", period="28 days"))
+    deltas = [metric.delta for metric in opened("quality", period="28 days").metric]
+    for estimated in ("expression", "gender"):
+        assert f"of the visits whose {estimated} was estimated" in deltas
+        text = definitions.EXPRESSION_MIX if estimated == "expression" else definitions.GENDER_MIX
+        assert f"of the visits whose {estimated} was estimated" in text
+    assert "of the visits whose expression was estimated" in definitions.MOOD_INDEX
+
+
+def test_faces_that_are_small_for_the_detector_are_marked(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[int] = []
+    bars = quality_tables.class_bars
+
+    def note(counts: Sequence[int], labels: Sequence[str], faint: int = 0) -> str:
+        marked.append(faint)
+        return bars(counts, labels, faint)
+
+    monkeypatch.setattr(quality_tables, "class_bars", note)
+    opened("quality", period="28 days")
+    engine = open_database(database)
+    CameraRegistry(engine).edit(LOCAL, "till", {"thorough": True})
+    engine.dispose()
+    opened("quality", period="28 days")
+    sizes = edge_labels(SIZE_EDGES, " px")
+    assert [sizes[:each] for each in marked[::2]] == [
+        ["under 16 px", "16 to 24 px", "24 to 40 px"],
+        ["under 16 px", "16 to 24 px"],
+    ]
+    assert "in one of 1280, 48 pixels are 24" in definitions.FACE_SIZES
 
 
 def test_an_analyst_sees_no_check_and_cannot_read_rules(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def figures_of_days(days: int, labels: tuple[str, str] = LABELS_OF["expression"]
     rows = np.zeros((len(OF_ALL), len(GROUP_COLUMNS)))
     for name, values in columns.items():
         rows[:, GROUP_COLUMNS.index(name)] = values
-    return figures_of(rows[:days], hidden=False)
+    return figures_of(rows[:days])
 
 
 def share_named(figure: str, days: int) -> Interval | None:

@@ -2,19 +2,21 @@
 
 The attacker knows the rules, and notes every figure of one choice of cameras: of periods of all kinds, at
 many moments. Each figure is a sum over a set of visits. What can be computed from all of them by adding and
-subtracting is the linear span of these sets, so a group of visits is revealed if it lies in the span.
+subtracting is the linear span of these sets, so a group of visits is revealed if it lies in the span. Visits
+with an estimate are noted as well: where a switch is off, these are others.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bus.messages import MINUTE_US
 from storage.figures.change import settled_part
@@ -46,22 +48,48 @@ def make_visits(dice: random.Random) -> list[Visit]:
     return sorted(found)
 
 
-class World:
-    """The visits of a shop, as a database that stores each at its start has them at a moment."""
+NOON = START + 36 * HOUR_US
+SWITCHES: dict[str, Callable[[Visit], bool]] = {
+    "the shelf's is off": lambda visit: visit[1] != "shelf",
+    "the shelf's is put off at noon": lambda visit: visit[1] != "shelf" or visit[0] < NOON,
+    "all are put off at noon and on the day after": lambda visit: not NOON <= visit[0] < NOON + 27 * HOUR_US,
+}
+"""Whether a visit has an estimate."""
 
-    def __init__(self, visits: list[Visit]) -> None:
+
+def with_shelf(dice: random.Random, visits: list[Visit]) -> list[Visit]:
+    """The same visits, some of them at a third camera."""
+    part = dice.choice([0.05, 0.3, 0.6])
+    return [(at, "shelf" if dice.random() < part else camera) for at, camera in visits]
+
+
+class World:
+    """The visits of a shop, as a database that stores each at its start has them at a moment.
+
+    `is_estimated` tells whether a visit has an estimate.
+    """
+
+    def __init__(self, visits: list[Visit], is_estimated: Callable[[Visit], bool] = lambda _: True) -> None:
         self.visits = visits
+        self.estimated = np.asarray([is_estimated(each) for each in visits])
         self.times = np.asarray([at for at, _ in visits], np.int64)
         self.cameras = tuple(sorted({camera for _, camera in visits}))
         self.of = {camera: np.asarray([each == camera for _, each in visits]) for camera in self.cameras}
 
     def read(self, timeline: Timeline) -> Counts:
-        known = self.times <= timeline.now
+        return Counts(self.cameras, self.count(timeline, np.ones(len(self.visits), bool)))
+
+    def read_estimated(self, timeline: Timeline) -> Counts:
+        counts = (self.count(timeline, which) for which in (self.estimated, ~self.estimated))
+        return Counts(self.cameras, *counts)
+
+    def count(self, timeline: Timeline, which: NDArray[np.bool_]) -> NDArray[np.float64]:
+        known = which & (self.times <= timeline.now)
         columns = [
             np.histogram(self.times[known & self.of[each]], bins=np.asarray(timeline.edges))[0]
             for each in self.cameras
         ]
-        return Counts(self.cameras, np.stack(columns, axis=1).astype(np.float64))
+        return np.stack(columns, axis=1).astype(np.float64)
 
     def members(self, groups: Iterable[Group], choice: Choice) -> frozenset[int]:
         """The visits in some groups."""
@@ -93,14 +121,27 @@ def timelines(now: int) -> list[Timeline]:
 
 def published(world: World, timeline: Timeline, choice: Choice) -> list[frozenset[int]]:
     """The sets of visits of all figures of a page: of the whole period and of each slot."""
-    groups = find_groups(world.read, timeline, choice)
+    return [
+        world.members(each, choice) for each in drawn(find_groups(world.read, timeline, choice), timeline)
+    ]
+
+
+def published_estimates(world: World, timeline: Timeline, choice: Choice) -> list[frozenset[int]]:
+    """The sets of visits of all expressions, or genders, of a page."""
+    groups = find_groups(world.read_estimated, timeline, choice, estimated=True)
+    estimated = frozenset(np.flatnonzero(world.estimated).tolist())
+    return [world.members(each, choice) & estimated for each in drawn(groups, timeline)]
+
+
+def drawn(groups: list[Group], timeline: Timeline) -> list[list[Group]]:
+    """The groups of the whole period and of each slot."""
     slots: defaultdict[int, list[Group]] = defaultdict(list)
     edges = np.asarray(timeline.edges)
     for group in groups:
         slot = int(np.searchsorted(edges, group.start, side="right")) - 1
         if group.end <= edges[slot + 1]:
             slots[slot].append(group)
-    return [world.members(each, choice) for each in (groups, *slots.values())]
+    return [groups, *slots.values()]
 
 
 def find_revealed(sets: Iterable[frozenset[int]], k: int) -> list[frozenset[int]]:
@@ -168,6 +209,52 @@ def test_no_figures_of_any_periods_and_moments_reveal_few_visits(seed: int) -> N
         assert find_revealed(sets, K) == []
 
 
+@pytest.mark.parametrize("seed", range(WORLDS))
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_no_estimates_reveal_few_visits_together_with_the_numbers_of_visits(seed: int, switch: str) -> None:
+    dice = random.Random(seed)
+    world = World(with_shelf(dice, make_visits(dice)), SWITCHES[switch])
+    choice = Choice(K, dice.choice([None, frozenset({"door"}), frozenset({"door", "shelf"})]))
+    sets = [
+        each
+        for now in moments(dice, 6)
+        for timeline in timelines(now)
+        for attack in (published, published_estimates)
+        for each in attack(world, timeline, choice)
+    ]
+    assert all(not each or len(each) >= K for each in sets)
+    assert find_revealed(sets, K) == []
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_attack_finds_what_estimates_reveal_in_the_groups_of_all_visits(switch: str) -> None:
+    successes = 0
+    for seed in range(5):
+        dice = random.Random(seed)
+        world = World(with_shelf(dice, make_visits(dice)), SWITCHES[switch])
+        estimated = frozenset(np.flatnonzero(world.estimated).tolist())
+        sets = [
+            part
+            for now in moments(dice, 6)
+            for timeline in timelines(now)
+            for each in published(world, timeline, Choice(K))
+            for part in (each, each & estimated)
+            if len(part) >= K
+        ]
+        successes += bool(find_revealed(sets, K))
+    assert successes
+
+
+def test_groups_with_estimates_are_those_of_all_visits_where_no_switch_is_off() -> None:
+    dice = random.Random(1)
+    world = World(make_visits(dice))
+    for now in moments(dice, 6):
+        for timeline in timelines(now):
+            for choice in (Choice(K), Choice(K, frozenset({"door"}))):
+                groups = find_groups(world.read_estimated, timeline, choice, estimated=True)
+                assert groups == find_groups(world.read, timeline, choice)
+
+
 def test_the_attack_finds_what_plain_sums_reveal() -> None:
     """Without groups, two refreshes and two periods reveal single visits in every world."""
     successes = 0
@@ -221,6 +308,25 @@ def test_a_day_that_is_over_has_all_its_visits_in_every_unit(seed: int) -> None:
 )
 def test_runs_of_few_visits(counts: list[int], closed: bool, runs: list[range]) -> None:
     assert find_runs(counts, K, closed) == runs
+
+
+@pytest.mark.parametrize(
+    ("counts", "off", "closed", "runs"),
+    [
+        ([10, 12, 11], [0, 0, 0], False, [range(1), range(1, 2)]),
+        ([10, 12, 11], [3, 7, 0], False, []),
+        ([10, 12, 11], [3, 7, 12], False, [range(2)]),
+        ([10, 12, 11], [3, 7, 0], True, [range(3)]),
+        ([10, 12, 11], [3, 7, 12], True, [range(2), range(2, 3)]),
+        ([10, 0, 11], [0, 12, 0], True, [range(1), range(1, 3)]),
+        ([10, 12, 0], [0, 0, 3], True, [range(1), range(1, 3)]),
+        ([10, 2], [3, 2], True, []),
+    ],
+)
+def test_runs_have_enough_of_the_visits_without_an_estimate_too(
+    counts: list[int], off: list[int], closed: bool, runs: list[range]
+) -> None:
+    assert find_runs(counts, K, closed, off) == runs
 
 
 def test_minutes_are_parts_of_shown_groups() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.figures import recorded_statements
 from bus.messages import OFF, UNKNOWN, Estimate, Visit
 from storage import tables
 from storage.check import check_database
+from storage.figures.cells import read_cells, snapshot
 from storage.figures.comparison import Chosen, compare
 from storage.figures.cross import read_cross
-from storage.figures.groups import Figures, State
+from storage.figures.groups import GROUP_COLUMNS, Figures, State
+from storage.figures.released import find_released_groups
 from storage.figures.selection import Choice
 from storage.figures.timeline import Unit, day_timeline
 from storage.figures.trend import read_trend
@@ -98,6 +101,53 @@ def test_few_estimated_visits_among_many_are_hidden(engine: sa.Engine) -> None:
     assert (shown.visits, shown.mood, shown.expressions, shown.genders) == (23, None, {}, {})
     all_of_them = read_trend(engine, day_timeline(FIRST, FIRST, Unit.DAY, NOW, ZONE), Choice(1)).whole
     assert all_of_them.expressions["happiness"].n == 3
+
+
+def test_the_number_of_estimates_does_not_reveal_a_camera_whose_switch_is_off(engine: sa.Engine) -> None:
+    Writer(engine).write(results([*visits_of("hall", LIKELY, 20), *visits_of("till", NEITHER, 3)]), {})
+    timeline = day_timeline(FIRST, FIRST, Unit.DAY, NOW, ZONE)
+    shown = read_trend(engine, timeline, Choice(10)).whole
+    assert shown.visits == 23
+    assert (shown.mood, shown.expressions, shown.genders, shown.gender_unknown) == (None, {}, {}, None)
+    assert not shown.expressions_off
+    many = [*visits_of("till", NEITHER, 12, day=-1), *visits_of("hall", LIKELY, 20, day=-1)]
+    Writer(engine).write(results(many), {})
+    before = FIRST - timedelta(days=1)
+    shown = read_trend(engine, day_timeline(before, before, Unit.DAY, NOW, ZONE), Choice(10)).whole
+    assert shown.mood
+    assert (shown.visits, shown.mood.n) == (32, 20)
+
+
+def test_days_of_few_estimates_are_in_no_figure_of_estimates(engine: sa.Engine) -> None:
+    stored = [*visits_of("hall", NO_EXPRESSION, 20), *visits_of("door", LIKELY, 12)]
+    stored += [*visits_of("hall", NO_EXPRESSION, 20, day=1), *visits_of("door", LIKELY, 2, day=1)]
+    Writer(engine).write(results(stored), {})
+    now = day_start(LAST + timedelta(days=1), ZONE) + HOUR_US
+    both, one = (
+        read_trend(engine, day_timeline(FIRST, last, Unit.DAY, now, ZONE), Choice(10)).whole
+        for last in (LAST, FIRST)
+    )
+    assert (both.visits, one.visits) == (54, 32)
+    assert both.mood == one.mood
+    assert both.expressions == one.expressions
+    assert both.mood
+    assert both.mood.n == 12
+    assert (both.genders["female"].n, one.genders["female"].n) == (54, 32), "its switch is on"
+
+
+def test_a_refresh_reads_no_more_where_no_switch_is_off(engine: sa.Engine) -> None:
+    Writer(engine).write(results(visits_of("door", LIKELY, 40)), {})
+    counts = []
+    for choice in (Choice(10), Choice(10, frozenset({"door"}))):
+        timeline = day_timeline(FIRST, LAST, Unit.HOUR, NOW, ZONE)
+        with recorded_statements(engine) as groups, engine.connect() as connection:
+            find_released_groups(connection, timeline, choice)
+        with recorded_statements(engine) as cells, snapshot(engine) as connection:
+            read_cells(connection, timeline, GROUP_COLUMNS, only=choice.cameras, merged=True)
+        with recorded_statements(engine) as statements:
+            read_trend(engine, timeline, choice)
+        counts.append((len(statements), len(groups) + len(cells)))
+    assert all(found == expected for found, expected in counts)
 
 
 def test_a_comparison_leaves_out_what_is_off_and_what_few_have(engine: sa.Engine) -> None:

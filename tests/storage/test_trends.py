@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from datetime import date
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,11 +12,14 @@ import sqlalchemy as sa
 from bus.messages import MINUTE_US, UNKNOWN, CameraHealth, CameraMinute, CameraState, Estimate, Visit
 from common.access import LOCAL
 from storage import tables
-from storage.figures.groups import State
+from storage.figures.groups import State, state_without_visits, visit_state
+from storage.figures.released import find_released_groups
 from storage.figures.selection import Choice
-from storage.figures.timeline import Timeline, Unit
+from storage.figures.timeline import Timeline, Unit, rolling_timeline, shifted
 from storage.figures.trend import Trend, read_trend
+from storage.figures.weekdays import read_week
 from storage.intervals import share_interval
+from storage.local_time import day_start
 from storage.newest_result import read_newest_result
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
@@ -163,13 +167,65 @@ def test_cameras_can_be_chosen(engine: sa.Engine) -> None:
 
 def test_a_slot_without_visitors_differs_from_one_without_observation(engine: sa.Engine) -> None:
     register(engine, "till")
-    Writer(engine).write(results(minutes=[watched(0)]), {})
+    Writer(engine).write(results(minutes=[watched(0), watched(2), watched(3)]), {})
     shown = read_trend(engine, FIVE, EVERYTHING)
     assert shown.slots[0].figures.state is State.NOBODY
     assert shown.slots[0].figures.visits == 0
     assert shown.slots[1].figures.state is State.UNOBSERVED
     assert shown.slots[1].figures.visits is None
     assert shown.whole.state is State.NOBODY
+
+
+def test_a_glimpse_does_not_say_that_nobody_was_there(engine: sa.Engine) -> None:
+    register(engine, "till", at=HOUR)
+    Writer(engine).write(results(minutes=[watched(0, seconds=2)]), {})
+    figures = read_trend(engine, minutes(60), EVERYTHING).whole
+    assert (figures.state, figures.visits) == (State.UNOBSERVED, None)
+    assert figures.coverage
+    assert visit_state(figures) == "hardly observed"
+    hours_watched = [each for each in read_week(engine, minutes(60), EVERYTHING) if each.coverage]
+    assert [(each.state, each.rate, each.visits) for each in hours_watched] == [
+        (State.UNOBSERVED, None, None)
+    ]
+
+
+def test_half_of_the_time_says_that_nobody_was_there() -> None:
+    states = [state_without_visits(coverage) for coverage in (None, 0.0, 0.49, 0.5, 1.0)]
+    assert states == [State.UNOBSERVED] * 3 + [State.NOBODY] * 2
+
+
+def test_the_earlier_minutes_have_the_visits_of_their_groups_alone(engine: sa.Engine) -> None:
+    """Groups of minutes begin and end at minutes, and some are hidden."""
+    zone = ZoneInfo("Europe/Berlin")
+    now = day_start(date(2026, 3, 11), zone) + 12 * 60 * MINUTE_US + 15 * MINUTE_US
+    before = day_start(date(2026, 3, 4), zone)
+
+    def at(minute: int, n: int, camera: str) -> list[Visit]:
+        start = before + minute * MINUTE_US
+        return [
+            visit(
+                f"{camera}{minute}-{number}", camera=camera, first_seen=start + number * SECOND, closed=True
+            )
+            for number in range(n)
+        ]
+
+    alone = range(12 * 60 + 5, 12 * 60 + 8)
+    visits = [
+        each for minute in range(11 * 60, 14 * 60) for each in at(minute, 9 if minute in alone else 5, "a")
+    ]
+    visits += [each for minute in alone[1:] for each in at(minute, 1, "b")]
+    Writer(engine).write(results(visits), {})
+    earlier = shifted(rolling_timeline(15, Unit.MINUTE, now, zone), 7)
+    choice = Choice(10, frozenset({"a"}))
+    with engine.connect() as connection:
+        groups = find_released_groups(connection, earlier, choice)
+    counted = [
+        each
+        for each in visits
+        if each.camera_id == "a" and any(group.start <= each.first_seen < group.end for group in groups)
+    ]
+    assert len(groups) > 1
+    assert read_trend(engine, earlier, choice).whole.visits == len(counted)
 
 
 def test_an_empty_database_was_not_observed(engine: sa.Engine) -> None:
