@@ -56,7 +56,8 @@ def show_no_figures(state: State, suppress_below: int) -> None:
         _show(
             ":material/visibility_off:",
             "Not observed",
-            "These cameras delivered no pictures in this period, or hardly any: the number of visitors is unknown.",
+            "These cameras delivered no pictures in this period, or hardly any: the number of visitors is "
+            "unknown.",
             "Choose a longer period or other cameras; the page Cameras shows the state of each.",
         )
     elif state is State.NOBODY:
