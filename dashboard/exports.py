@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import drawings
 from dashboard.page import View
 from dashboard.selection import DATES, Selection
+from storage.figures.deleted import describe_deleted
 from storage.figures.table import export_of, to_csv, to_parquet
 from storage.figures.timeline import Timeline
 from storage.figures.trend import Trend
@@ -15,6 +16,8 @@ from storage.figures.trend import Trend
 def show_downloads(view: View, timeline: Timeline, trend: Trend) -> None:
     """Buttons for CSV and Parquet; the files have definitions, filters, n, coverage and time zone inside."""
     chosen, k, simulated = filters(view.selection), view.settings.suppress_below, view.status.simulated
+    if deleted := describe_deleted(timeline, view.settings.keep_visits_days):
+        chosen["deleted"] = deleted
 
     def write() -> dict[str, bytes]:
         export = export_of(timeline, trend, chosen, k, simulated)

@@ -9,7 +9,9 @@ import streamlit as st
 
 from dashboard import formats
 from storage.camera_status import Condition
+from storage.figures.deleted import describe_deleted
 from storage.figures.groups import State
+from storage.figures.timeline import Timeline
 
 
 def show_database_unavailable(reason: str) -> None:
@@ -48,6 +50,12 @@ def show_denied(reason: str) -> None:
 def show_wrong_period(problem: str) -> None:
     """The selected period has no answer, for the reason `problem`."""
     _show(":material/date_range:", "No period", formats.escape_markdown(problem), "")
+
+
+def show_deleted(timeline: Timeline, keep_visits_days: int) -> None:
+    """A line where retention has deleted the first part of a period, which looks like a closed shop."""
+    if text := describe_deleted(timeline, keep_visits_days):
+        st.caption(f":material/auto_delete: {text}")
 
 
 def show_no_figures(state: State, suppress_below: int) -> None:

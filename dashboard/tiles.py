@@ -57,8 +57,9 @@ def show_tiles(tiles: Sequence[Tile]) -> None:
 
 
 def sparkline(trend: Trend, get: Callable[[Figures], float | None]) -> list[float]:
-    """The values of the full slots that are over, without those that are hidden or not observed."""
-    values = (get(slot.figures) for slot in trend.slots if not slot.running and slot.days is None)
+    """The values of the full slots that are over, without what is hidden, in part too, or not observed."""
+    full = (slot for slot in trend.slots if not (slot.running or slot.days or slot.hidden_days))
+    values = (get(slot.figures) for slot in full)
     return [round(float(value), 4) for value in values if value is not None]
 
 

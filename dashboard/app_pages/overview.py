@@ -38,6 +38,7 @@ def draw_figures(view: View) -> None:
     """Draw the figures and charts."""
     settings, question = view.settings, queries.ask(view.settings, view.selection)
     timeline, trend = queries.read_figures(settings, view.actor, question)
+    notices.show_deleted(timeline, settings.keep_visits_days)
     days = view.selection.shift_days(timeline.now, timeline.zone)
     earlier = queries.read_earlier(settings, view.actor, question, days) if days else None
     change = queries.read_visit_change(settings, view.actor, question, days) if days else None

@@ -50,6 +50,7 @@ def draw_page(view: View) -> None:
     unit = choose_unit(view)
     question = queries.ask(view.settings, view.selection, unit)
     timeline, trend = queries.read_figures(view.settings, view.actor, question)
+    notices.show_deleted(timeline, view.settings.keep_visits_days)
     if trend.whole.state is not State.SHOWN:
         notices.show_no_figures(trend.whole.state, view.settings.suppress_below)
         return

@@ -158,11 +158,14 @@ def _describe(compared: Compared, comparison: Comparison, rule: AlertRule) -> st
     days = rule.minutes // DAY_MINUTES
     count = len(comparison.left_out)
     left_out = f"; cameras left out, since not scheduled on both sides: {count}" if count else ""
+    counts = compared.n_a, compared.n_b
+    # A number of visits that would reveal few others is left out.
+    visits = "" if None in counts else f"; {compared.n_a} and {compared.n_b} visits"
     return (
         f"{compared.measure.name.lower()} {compared.verdict}: {found.a:.1f} in the last {days} days, "
         f"{found.b:.1f} expected from the same weekdays and hours of the {BASELINE_DAYS} days before "
-        f"(difference {found.value:+.1f}, 95 % interval {found.low:+.1f} to {found.high:+.1f}; "
-        f"{comparison.a.visits} and {comparison.b.visits} visits{left_out})"
+        f"(difference {found.value:+.1f}, 95 % interval {found.low:+.1f} to {found.high:+.1f}"
+        f"{visits}{left_out})"
     )
 
 

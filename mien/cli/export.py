@@ -37,6 +37,7 @@ def export(
     from mien.settings import load
     from storage.camera_status import read_camera_status
     from storage.engine import open_database
+    from storage.figures.deleted import describe_deleted
     from storage.figures.selection import Choice
     from storage.figures.simulated import has_simulated_data
     from storage.figures.table import export_of, to_csv, to_parquet
@@ -69,6 +70,8 @@ def export(
             "period": f"{first:%Y-%m-%d} to {last:%Y-%m-%d}",
             "cameras": "all" if cameras is None else ", ".join(sorted(cameras)),
         }
+        if deleted := describe_deleted(timeline, settings.keep_visits_days):
+            filters["deleted"] = deleted
         simulated = has_simulated_data(engine)
         found = export_of(timeline, trend, filters, settings.suppress_below, simulated)
     finally:

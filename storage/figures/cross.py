@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -32,7 +32,7 @@ def read_cross(engine: sa.Engine, timeline: Timeline, choice: Choice) -> list[Ge
     Raises DatabaseError where the database cannot be read.
     """
     whole = timeline.whole()
-    by_day = replace(timeline.refined(Unit.DAY), unit=whole.unit)
+    by_day = timeline.refined(Unit.DAY)
     with snapshot(engine) as connection:
         cells = read_cells(connection, whole, CROSS_COUNTS)
         days = read_cells(connection, by_day, CROSS_COUNTS, only=choice.cameras, merged=True)

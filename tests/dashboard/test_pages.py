@@ -238,6 +238,15 @@ class TestOverview:
         assert figures(shown(camera="Aisle"))["Cameras online"] == "0 / 1"
         assert figures(shown(camera="Entrance"))["Cameras online"] == "1 / 1"
 
+    @pytest.mark.parametrize("page", ["", "trends"])
+    def test_a_period_whose_first_part_is_deleted_says_so(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, page: str
+    ) -> None:
+        monkeypatch.setenv("MIEN_KEEP_VISITS_DAYS", "1")
+        BUSY.report(database.writer, NOW)
+        assert "are deleted, since visits are kept for 1 day:" in all_text(shown(page=page, period="7 days"))
+        assert "are deleted" not in all_text(shown(page=page, period="1 h"))
+
     def test_an_alarm_shows_that_nothing_is_recorded(self, database: Database) -> None:
         BUSY.report(database.writer, NOW - 10 * MINUTE_US)
         at = shown()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from storage.figures.deleted import describe_deleted
 from storage.figures.groups import NOT_ESTIMATED, Figures, State
 from storage.figures.selection import Choice
 from storage.figures.table import export_of, harmless, to_csv, to_parquet
@@ -110,3 +111,11 @@ def test_a_formula_is_text(text: str) -> None:
     assert harmless(text) == f"'{text}"
     assert harmless("plain") == "plain"
     assert harmless(-1.5) == -1.5
+
+
+def test_a_period_whose_first_part_is_deleted_says_so() -> None:
+    now = START + 40 * HOUR_US
+    week = day_timeline(DAY - timedelta(days=6), DAY, Unit.DAY, now, ZONE)
+    text = describe_deleted(week, 3)
+    assert text.startswith("Visits before 2026-03-27 01:00 are deleted, since visits are kept for 3 days")
+    assert describe_deleted(week, 8) == ""
