@@ -286,7 +286,13 @@ def _rounded(value: object, factor: float = 1) -> float | None:
 
 
 def _watched(coverage: str) -> str:
-    return f"{100 * float(coverage):.0f} %" if coverage else "–"
+    """A coverage as it is shown: 0 % and 100 % only where they are exact."""
+    if not coverage:
+        return "–"
+    share = float(coverage)
+    ends = {0: "< 1 %", 100: "> 99 %"}
+    rounded = round(100 * share)
+    return ends[rounded] if rounded in ends and share not in {0.0, 1.0} else f"{rounded} %"
 
 
 def address_of(page: str, **query: str | list[str]) -> str:
