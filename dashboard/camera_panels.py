@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -19,18 +20,21 @@ from storage.registry import CameraRegistry, CameraRow
 from storage.tables import PURPOSE_LENGTH
 
 _DONE = "camera-done"
+_SHOWN_S = 10.0
+"""How long is said what was done."""
 _DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NAME_LENGTH = 200
 
 
 def announce(text: str) -> None:
-    """Let the next drawing of the page say what was done."""
-    st.session_state[_DONE] = text
+    """Let the next drawings of the page say what was done."""
+    st.session_state[_DONE] = text, time.monotonic()
 
 
 def show_announcement() -> None:
-    """Say once what was done."""
-    if text := st.session_state.pop(_DONE, ""):
+    """Say what was done, for some seconds: a drawing that the next one replaces at once is never seen."""
+    text, since = st.session_state.get(_DONE, ("", 0.0))
+    if text and time.monotonic() - since < _SHOWN_S:
         st.success(formats.escape_markdown(text), icon=":material/check:")
 
 
@@ -39,6 +43,7 @@ def attempt(view: View, done: str, act: Callable[[CameraRegistry], None]) -> Non
     try:
         camera_control.change(view.settings, act)
     except (StorageError, AccessDenied) as error:
+        st.session_state.pop(_DONE, None)
         show_problem(error)
         return
     announce(done)
