@@ -22,7 +22,7 @@ from storage.audit import read_audit
 from storage.camera_status import Condition, read_camera_status
 from storage.engine import open_database
 from storage.registry import CameraRegistry
-from tests.support.browser import OpenPage, chromium, visit
+from tests.support.browser import PATIENCE_MS, SETTLED, OpenPage, chromium, visit
 from tests.support.processes import free_port, surroundings
 from tests.support.wizard import click, fill
 
@@ -192,6 +192,9 @@ def visits_of(engine: sa.Engine, camera_id: str) -> int:
 
 def draw(page: Page, picture: Locator, points: Sequence[Point], drag: bool = False) -> None:
     """Click points of a picture, in fractions of its size, or drag from the first to the last one."""
+    # What is above the picture may still come or go.
+    page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
+    picture.hover(trial=True, timeout=PATIENCE_MS)
     box = picture.bounding_box()
     assert box
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]

@@ -23,6 +23,8 @@ from tests.support.processes import free_port, surroundings
 
 PATIENCE_MS = 60_000
 """The time-out of every step, long enough for a busy machine."""
+SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+"""Selects the page while its script does not run."""
 
 _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run"),
@@ -116,8 +118,7 @@ class OpenPage:
 
     def settle(self) -> None:
         """Wait until the script of the page has ended."""
-        state = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-        self.page.wait_for_selector(state, timeout=PATIENCE_MS)
+        self.page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
 
     def figure(self, label: str) -> str:
         """The value of the tile with this label."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
+from tests.support.browser import PATIENCE_MS, SETTLED
+
 
 def click(page: Page, name: str) -> None:
-    """Click a button, the last one of this name."""
+    """Click a button, the last one of this name, while the page is not being drawn: that replaces buttons."""
+    page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
     page.get_by_role("button", name=name, exact=True).last.click()
 
 
