@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest.camera_source import Pixels
 from media.images import BUS_FRAME, Gray
+from media.pixels import luminance_of
 
 LONGEST_SIDE = 4096
 """What the bus carries, in pixels (`bus.codec.MAX_SIDE`)."""
@@ -23,15 +24,15 @@ def to_gray(pixels: Pixels, longest_side: int) -> Gray:
     A panorama, wider or taller than 16:9, may have as many pixels as a picture of 16:9 with that side: its
     faces would be too small otherwise. No side is longer than `LONGEST_SIDE`.
     """
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if pixels.ndim == 3 else pixels
+    gray = luminance_of(pixels)
     height, width = gray.shape
     longest, shortest = max(height, width), min(height, width)
     same_area = longest_side / math.sqrt(_WIDEST * longest * shortest)
     scale = min(max(longest_side / longest, same_area), LONGEST_SIDE / longest)
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(gray, np.uint8)
+        gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return gray
 
 
 def encode_jpeg(gray: Gray, quality: int) -> bytes:

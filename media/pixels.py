@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -20,6 +21,11 @@ _BITS = 258
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 _DEPTHS = (8, 10, 12, 14, 16)
 """Bits of sensors. A picture of 16 bits per pixel often holds fewer, in the lower bits."""
+
+
+def luminance_of(pixels: NDArray[np.uint8]) -> Gray:
+    """The luminance (height, width) of decoded pixels, in blue, green and red or grey already."""
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def to_gray(image: Image.Image) -> Gray:

@@ -117,23 +117,17 @@ def _drawing(finder: FaceDetector | None, blur: bool) -> DrawFaces:
     """
     from inference.annotation.face_card import draw_face_card
     from inference.annotation.picture import BLUR_FROM, NOTHING, annotate_picture
+    from media.pixels import luminance_of
 
     def draw(picture: NDArray[np.uint8], found: Sequence[LabelledFace]) -> NDArray[np.uint8]:
         if finder is None:
             return draw_face_card(picture, found[0].estimate, blur)
         faint = NOTHING
         if blur:
-            faint = finder.detect(_to_gray(picture), BLUR_FROM).boxes
+            faint = finder.detect(luminance_of(picture), BLUR_FROM).boxes
         return annotate_picture(picture, found, blur, faint)
 
     return draw
-
-
-def _to_gray(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-    import numpy as np
-
-    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _analysed(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +28,7 @@ from ingest.policy import PolicyInForce
 from ingest.sources import SourceRules, open_source
 from media.errors import ImageError
 from media.native import configure_opencv
+from media.pixels import luminance_of
 from mien.wiring.models import create_detector, create_thorough_detector
 
 _DARK, _BRIGHT = 40, 215
@@ -153,7 +153,7 @@ def probe(
             report.seconds = time.monotonic() - started
             report.arrivals.append(report.seconds)
             try:
-                gray = _gray(picture.decode())
+                gray = luminance_of(picture.decode())
             except ImageError as error:
                 report.damaged += 1
                 report.damage = report.damage or str(error)
@@ -268,7 +268,3 @@ def _mean_grey(gray: NDArray[np.uint8], box: NDArray[np.float32]) -> float:
     left, top = max(round(x), 0), max(round(y), 0)
     part = gray[top : max(round(y + height), top + 1), left : max(round(x + width), left + 1)]
     return float(part.mean()) if part.size else 0.0
-
-
-def _gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
