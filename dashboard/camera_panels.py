@@ -32,10 +32,13 @@ def announce(text: str) -> None:
 
 
 def show_announcement() -> None:
-    """Say what was done, for some seconds: a drawing that the next one replaces at once is never seen."""
+    """Say what was done, for some seconds: a drawing that the next one replaces at once is never seen.
+
+    A toast moves nothing on the page, where a mask may be being drawn.
+    """
     text, since = st.session_state.get(_DONE, ("", 0.0))
     if text and time.monotonic() - since < _SHOWN_S:
-        st.success(formats.escape_markdown(text), icon=":material/check:")
+        st.toast(formats.escape_markdown(text), icon=":material/check:", duration=int(_SHOWN_S))
 
 
 def attempt(view: View, done: str, act: Callable[[CameraRegistry], None]) -> None:

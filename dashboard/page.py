@@ -105,4 +105,5 @@ def show_header(view: View, title: str, *, link_to_cameras: bool = True) -> None
         st.markdown(f"### {title}", width="content")
         st.space("stretch")
         components.show_freshness(view.status)
-    components.show_alarm(view.status.cameras, link=link_to_cameras)
+    with st.container():  # Always there, so that what is below keeps its place and its state in the browser.
+        components.show_alarm(view.status.cameras, link=link_to_cameras)

@@ -22,7 +22,6 @@ from streamlit.testing.v1.element_tree import Error, Markdown
 
 from common.access import LOCAL, AccessDenied, Actor, Role
 from dashboard import audit_table, database_change, queries, sign_in
-from dashboard.launch import APP
 from dashboard.queries import ask
 from dashboard.selection import Selection
 from mien.settings import Settings
@@ -37,6 +36,7 @@ from storage.local_time import HOUR_US, day_start
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
 from storage.users import PasswordFile, add_user
+from tests.support.pages import open_page
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 3, 31)
@@ -230,14 +230,7 @@ def test_the_audit_log_is_filtered_and_exported_without_formulas(engine: sa.Engi
 
 def opened(page: str, actor: Actor, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
     monkeypatch.setattr(sign_in, "current_actor", lambda: actor)
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    for name, value in query.items():
-        at.query_params[name] = value
-    if page != "overview":
-        at.switch_page(f"app_pages/{page}.py")
-    at.run()
-    assert not at.exception
-    return at
+    return open_page(page, **query)
 
 
 def everything_on(at: AppTest) -> str:
@@ -290,8 +283,7 @@ def test_a_session_that_has_ended_shows_a_way_to_sign_in(monkeypatch: pytest.Mon
         raise sign_in.SignedOut
 
     monkeypatch.setattr(sign_in, "current_actor", ended)
-    at = AppTest.from_file(str(APP), default_timeout=120).run()
-    assert not at.exception
+    at = open_page()
     assert [each.value for each in at.subheader] == ["Signed out"]
     assert any('href="/sign-in"' in each.proto.body for each in at.get("html"))
     assert not at.metric

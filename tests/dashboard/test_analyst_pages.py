@@ -15,13 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from common.access import LOCAL
 from dashboard import queries
-from dashboard.launch import APP
 from storage import tables
 from storage.engine import open_database
 from storage.events import add_event, read_events
 from storage.local_time import HOUR_US, day_start
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
+from tests.support.pages import open_page
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 3, 31)
@@ -57,24 +57,13 @@ def settings(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     st.cache_resource.clear()
 
 
-def opened(page: str, **query: str | list[str]) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    for name, value in query.items():
-        at.query_params[name] = value
-    if page != "overview":
-        at.switch_page(f"app_pages/{page}.py")
-    at.run()
-    assert not at.exception
-    return at
-
-
 def all_text(at: AppTest) -> str:
     texts = [each.value for each in (*at.subheader, *at.markdown, *at.caption, *at.info, *at.error)]
     return "\n".join(texts + [each.proto.body for each in at.get("html")])
 
 
 def test_the_overview_shows_what_changed_and_that_data_are_simulated() -> None:
-    at = opened("overview", period="28 days")
+    at = open_page("overview", period="28 days")
     text = all_text(at)
     assert "**Simulated data.**" in text
     assert "**Happiness** up" in text
@@ -86,7 +75,7 @@ def test_the_overview_shows_what_changed_and_that_data_are_simulated() -> None:
 
 @pytest.mark.parametrize(("period", "slots"), [("24 h", "hour"), ("28 days", "day"), ("13 weeks", "week")])
 def test_the_trends_have_every_figure(period: str, slots: str) -> None:
-    at = opened("trends", period=period)
+    at = open_page("trends", period=period)
     text = all_text(at)
     assert f"by {slots}" in text
     for heading in ("Each expression", "Dwell", "Engagement", "Mood index", "Hours of the week"):
@@ -96,12 +85,12 @@ def test_the_trends_have_every_figure(period: str, slots: str) -> None:
 
 
 def test_the_slots_of_trends_can_be_chosen() -> None:
-    assert "by hour" in all_text(opened("trends", period="7 days", by="hour"))
-    assert "by day" in all_text(opened("trends", period="28 days", by="minute")), "too many minutes"
+    assert "by hour" in all_text(open_page("trends", period="7 days", by="hour"))
+    assert "by day" in all_text(open_page("trends", period="28 days", by="minute")), "too many minutes"
 
 
 def test_the_known_uplift_of_an_event_is_confirmed() -> None:
-    text = all_text(opened("compare", kind="Before and after an event", event="Loyalty campaign"))
+    text = all_text(open_page("compare", kind="Before and after an event", event="Loyalty campaign"))
     assert "matched by weekday and hour" in text
     rows = text.split("<tr>")
     (visits,) = [row for row in rows if "Visits per camera and hour" in row]
@@ -121,9 +110,9 @@ def test_an_event_is_compared_for_its_cameras_that_are_selected(settings: Path) 
     note_event(settings, "Sale", date(2026, 3, 23), date(2026, 3, 29), "entrance", "till")
     note_event(settings, "Lights", date(2026, 3, 23), date(2026, 3, 29), "till")
     kind = "Before and after an event"
-    text = all_text(opened("compare", kind=kind, event="Sale", camera="Entrance"))
+    text = all_text(open_page("compare", kind=kind, event="Sale", camera="Entrance"))
     assert "<b>A</b> Sale, 2026-03-23 to 2026-03-29, at Entrance<" in text
-    text = all_text(opened("compare", kind=kind, event="Lights", camera="Entrance"))
+    text = all_text(open_page("compare", kind=kind, event="Lights", camera="Entrance"))
     assert "choose one of these cameras in the bar" in text
     assert "<b>A</b>" not in text
 
@@ -131,7 +120,7 @@ def test_an_event_is_compared_for_its_cameras_that_are_selected(settings: Path) 
 def test_an_event_that_overlaps_is_told_and_is_not_in_the_baseline(settings: Path) -> None:
     note_event(settings, "Sale", date(2026, 3, 23), date(2026, 3, 29))
     note_event(settings, "Roadworks", date(2026, 3, 20), date(2026, 3, 24))
-    at = opened("compare", kind="Before and after an event", event="Sale")
+    at = open_page("compare", kind="Before and after an event", event="Sale")
     assert [each.value.split("\\,")[0] for each in at.warning] == ["Roadworks", "Loyalty campaign"]
     assert "baseline 2026-02-25 to 2026-03-10<" in all_text(at), (
         "between the campaign and the event before it"
@@ -152,22 +141,22 @@ def test_a_camera_that_is_on_one_side_alone_is_left_out_and_named(settings: Path
             column = table.c
             connection.execute(sa.delete(table).where(column.camera_id == "entrance", column[time] < later))
     engine.dispose()
-    compared = opened("compare", period="Dates", dates=["2026-03-17", "2026-03-30"])
-    overview = opened("overview", period="Dates", dates=["2026-03-17", "2026-03-30"])
+    compared = open_page("compare", period="Dates", dates=["2026-03-17", "2026-03-30"])
+    overview = open_page("overview", period="Dates", dates=["2026-03-17", "2026-03-30"])
     for at in (compared, overview):
         (note,) = [each.value for each in at.caption if each.value.startswith("Left out")]
         assert note.endswith("Entrance\\.")
 
 
 def test_an_event_without_effect_has_no_clear_change() -> None:
-    text = all_text(opened("compare", kind="Before and after an event", event="New shelf labels"))
+    text = all_text(open_page("compare", kind="Before and after an event", event="New shelf labels"))
     assert "no clear change" in text
     assert "▲" not in text
     assert "▼" not in text
 
 
 def test_cameras_are_compared() -> None:
-    text = all_text(opened("compare", kind="Cameras", period="28 days"))
+    text = all_text(open_page("compare", kind="Cameras", period="28 days"))
     assert "Visits per camera and hour" in text
     assert "<b>B</b> &lt;img src=x&gt;" in text
     assert "▼ down" in text or "▲ up" in text
@@ -175,7 +164,7 @@ def test_cameras_are_compared() -> None:
 
 def test_the_quality_page_shows_frames_and_what_is_stored_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_KEEP_VISITS_DAYS", "100")
-    at = opened("quality", period="28 days")
+    at = open_page("quality", period="28 days")
     text = all_text(at)
     assert {metric.label for metric in at.metric} >= {"Coverage", "No expression", "Hidden slots"}
     rows = [row for row in text.split("<tr>") if 'data-label="Kept for"' in row]
@@ -188,7 +177,7 @@ def test_the_quality_page_shows_frames_and_what_is_stored_until_when(monkeypatch
 
 @pytest.mark.parametrize("page", ["overview", "trends", "compare", "cameras", "events", "quality"])
 def test_names_are_text_and_never_markup(page: str) -> None:
-    at = opened(page, period="7 days")
+    at = open_page(page, period="7 days")
     for each in at.get("html"):
         assert "<img src=x>" not in each.proto.body
     for text in at.markdown:
@@ -217,26 +206,26 @@ def test_names_are_text_and_never_markup(page: str) -> None:
     ],
 )
 def test_nonsense_in_the_address_gives_a_clear_state(query: dict[str, str | list[str]]) -> None:
-    assert all_text(opened("compare" if "kind" in query else "trends", **query)).strip()
+    assert all_text(open_page("compare" if "kind" in query else "trends", **query)).strip()
 
 
 @pytest.mark.parametrize("page", ["overview", "trends", "compare"])
 def test_a_period_that_has_not_begun_is_explained(page: str) -> None:
-    text = all_text(opened(page, period="Dates", dates=["2027-01-01", "2027-02-01"]))
+    text = all_text(open_page(page, period="Dates", dates=["2027-01-01", "2027-02-01"]))
     assert "The period has not begun yet" in text
 
 
 def test_reversed_dates_are_explained() -> None:
-    text = all_text(opened("trends", period="Dates", dates=["2026-03-20", "2026-03-10"]))
+    text = all_text(open_page("trends", period="Dates", dates=["2026-03-20", "2026-03-10"]))
     assert "The last day of the period is before the first" in text
 
 
 def test_an_event_is_added_and_removed(settings: Path) -> None:
-    at = opened("events")
+    at = open_page("events")
     at.text_input[0].set_value("Rain & <b>storm</b>")
     at.button[-1].click().run()
     assert not at.exception
-    at = opened("events")
+    at = open_page("events")
     engine = open_database(f"sqlite:///{settings}")
     (added,) = [event for event in read_events(engine) if "storm" in event.name]
     assert (added.end - added.start) % HOUR_US == 0
@@ -250,6 +239,6 @@ def test_an_event_is_added_and_removed(settings: Path) -> None:
 
 
 def test_an_event_without_a_name_is_refused() -> None:
-    at = opened("events")
+    at = open_page("events")
     at.button[-1].click().run()
     assert "name has 0 characters" in all_text(at)

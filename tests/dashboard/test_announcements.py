@@ -22,11 +22,11 @@ def page() -> None:
 
 def test_what_was_done_is_said_until_some_seconds_have_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     at = AppTest.from_function(page).run()
-    assert not at.success
+    assert not at.toast
     at.button[0].click().run()
-    assert [each.value for each in at.success] == ["saved"]
+    assert [each.value for each in at.toast] == ["saved"]
     at.run()
-    assert [each.value for each in at.success] == ["saved"], "another drawing follows at once"
+    assert [each.value for each in at.toast] == ["saved"], "another drawing follows at once"
     monkeypatch.setattr(camera_panels, "_SHOWN_S", 0.0)
     at.run()
-    assert not at.success
+    assert not at.toast

@@ -14,12 +14,12 @@ from common.access import LOCAL, AccessDenied, Actor, Role
 from dashboard import camera_control, sign_in
 from dashboard.camera_control import NewCamera
 from dashboard.camera_panels import join_hours
-from dashboard.launch import APP
 from mien.settings import Settings
 from storage.audit import read_audit
 from storage.engine import open_database
 from storage.errors import StorageError
 from storage.registry import CameraRegistry, CameraRow
+from tests.support.pages import new_page
 
 ANALYST = Actor("ann", Role.ANALYST, frozenset({"Bern"}))
 DOOR = CameraRow("door", "rtsp://10.0.0.9/1", "Front *door*", "Bern")
@@ -41,7 +41,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engin
 
 def page(monkeypatch: pytest.MonkeyPatch, actor: Actor, **state: object) -> AppTest:
     monkeypatch.setattr(sign_in, "current_actor", lambda: actor)
-    at = AppTest.from_file(str(APP), default_timeout=60)
+    at = new_page()
     for name, value in state.items():
         at.session_state[name] = value
     at.run()

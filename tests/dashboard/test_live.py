@@ -19,7 +19,6 @@ from common.access import LOCAL, AccessDenied, Actor, Role
 from common.clock import wall_clock_us
 from dashboard import internal_client, live_pictures
 from dashboard.internal_client import ProcessRefused
-from dashboard.launch import APP
 from dashboard.live_pictures import open_unblurred, read_live
 from dashboard.live_view import frame_facts, track_table
 from inference import preview
@@ -35,6 +34,7 @@ from storage.registry import CameraRegistry, CameraRow
 from storage.unblurred import ACTION
 from storage.writer import Writer
 from tests.support.live import EntranceAnalyser, analysing_process
+from tests.support.pages import new_page
 from tests.support.processes import free_port
 
 NORTH = Actor("anna", Role.ANALYST, frozenset({"North"}))
@@ -244,10 +244,7 @@ class TestAccess:
 class TestPage:
     def open(self, at: AppTest | None = None, **query: str) -> AppTest:
         if at is None:
-            at = AppTest.from_file(str(APP), default_timeout=60)
-            for name, value in query.items():
-                at.query_params[name] = value
-            at.run()
+            at = new_page(**query).run()
             at.switch_page("app_pages/live.py")
         st.cache_resource.clear()
         at.run()

@@ -12,12 +12,12 @@ from streamlit.testing.v1 import AppTest
 from bus.messages import MINUTE_US, OFF, Estimate
 from common.access import LOCAL
 from dashboard import queries
-from dashboard.launch import APP
 from dashboard.missing_estimates import SWITCHED_OFF
 from storage.engine import open_database
 from storage.registry import CameraRegistry, CameraRow
 from storage.writer import Writer
 from tests.support.databases import T0, estimate, results, visit
+from tests.support.pages import new_page
 from tests.support.shop import CAMERAS, Shop
 
 BUSY = Shop(visits_per_minute=30)
@@ -64,9 +64,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 def shown(at: AppTest | None = None, page: str = "", **query: str) -> AppTest:
     """A page that was just opened; with `at`, this page after its next refresh."""
     if at is None:
-        at = AppTest.from_file(str(APP), default_timeout=60)
-        for name, value in ({"period": "15 min"} | query).items():
-            at.query_params[name] = value
+        at = new_page(**({"period": "15 min"} | query))
     st.cache_resource.clear()
     at.run()
     if page:

@@ -14,7 +14,6 @@ from bus.messages import MINUTE_US
 from common.access import LOCAL, Actor, Role
 from common.clock import wall_clock_us
 from dashboard import queries, sign_in
-from dashboard.launch import APP
 from dashboard.protection_form import describe
 from mien.protection import configured_protection
 from mien.settings import Settings
@@ -24,6 +23,7 @@ from storage.engine import open_database
 from storage.protection import change_protection, read_choices
 from storage.writer import Writer
 from tests.support.databases import results, visit
+from tests.support.pages import open_page
 
 OLGA = Actor("olga", Role.OPERATOR)
 ADA = Actor("ada", Role.ANALYST)
@@ -50,11 +50,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engin
 
 def opened(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(sign_in, "current_actor", lambda: actor)
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    at.switch_page("app_pages/settings.py")
-    at.run()
-    assert not at.exception
-    return at
+    return open_page("settings")
 
 
 def press(at: AppTest, label: str) -> None:
@@ -121,9 +117,7 @@ def test_figures_exports_and_countdowns_use_the_chosen_values(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in, "current_actor", lambda: ADA)
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    at.query_params["period"] = "7 days"
-    at.run()
+    at = open_page(period="7 days")
     assert at.metric[0].value == "7"
     chosen = {"suppress_below": 8, "keep_visits_days": 250}
     change_protection(engine, OLGA, configured_protection(Settings()), chosen)

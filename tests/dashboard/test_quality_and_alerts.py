@@ -15,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 
 from common.access import LOCAL, AccessDenied, Actor, Role
 from dashboard import alert_rules_form, quality_tables, queries, sign_in
-from dashboard.launch import APP
 from dashboard.quality_tables import class_bars, dead_letter_table, edge_labels
 from dashboard.queries import Question
 from mien.settings import Settings
@@ -31,6 +30,7 @@ from storage.registry import CameraRegistry
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
 from storage.visit_classes import SIZE_EDGES
+from tests.support.pages import open_page
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 3, 31)
@@ -65,23 +65,13 @@ def database(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     st.cache_resource.clear()
 
 
-def opened(page: str, **query: str) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=120)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.switch_page(f"app_pages/{page}.py")
-    at.run()
-    assert not at.exception
-    return at
-
-
 def all_text(at: AppTest) -> str:
     kinds = (at.markdown, at.caption, at.info, at.warning, at.error, at.success)
     return "\n".join([each.value for kind in kinds for each in kind] + [e.proto.body for e in at.get("html")])
 
 
 def test_the_quality_page_shows_sizes_confidence_the_card_and_runs_the_check() -> None:
-    at = opened("quality", period="28 days")
+    at = open_page("quality", period="28 days")
     text = all_text(at)
     for wanted in (
         "40 to 80 px",
@@ -108,9 +98,9 @@ def test_tiles_name_their_denominators_and_round_no_coverage_to_all(monkeypatch:
 
     monkeypatch.setattr(queries, "read_figures", with_gap)
     for page in ("quality", "overview"):
-        assert "> 99 %" in [metric.value for metric in opened(page, period="28 days").metric], page
-    assert "of the visits whose gender was estimated" in all_text(opened("overview", period="28 days"))
-    deltas = [metric.delta for metric in opened("quality", period="28 days").metric]
+        assert "> 99 %" in [metric.value for metric in open_page(page, period="28 days").metric], page
+    assert "of the visits whose gender was estimated" in all_text(open_page("overview", period="28 days"))
+    deltas = [metric.delta for metric in open_page("quality", period="28 days").metric]
     for estimated in ("expression", "gender"):
         assert f"of the visits whose {estimated} was estimated" in deltas
         text = definitions.EXPRESSION_MIX if estimated == "expression" else definitions.GENDER_MIX
@@ -129,11 +119,11 @@ def test_faces_that_are_small_for_the_detector_are_marked(
         return bars(counts, labels, faint)
 
     monkeypatch.setattr(quality_tables, "class_bars", note)
-    opened("quality", period="28 days")
+    open_page("quality", period="28 days")
     engine = open_database(database)
     CameraRegistry(engine).edit(LOCAL, "till", {"thorough": True})
     engine.dispose()
-    opened("quality", period="28 days")
+    open_page("quality", period="28 days")
     sizes = edge_labels(SIZE_EDGES, " px")
     assert [sizes[:each] for each in marked[::2]] == [
         ["under 16 px", "16 to 24 px", "24 to 40 px"],
@@ -144,7 +134,7 @@ def test_faces_that_are_small_for_the_detector_are_marked(
 
 def test_an_analyst_sees_no_check_and_cannot_read_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in, "current_actor", lambda: ANALYST)
-    at = opened("quality", period="28 days")
+    at = open_page("quality", period="28 days")
     assert "privacy-check" not in {each.key for each in at.button}
     with pytest.raises(AccessDenied):
         queries.read_alerts(Settings(), ANALYST)
@@ -152,7 +142,7 @@ def test_an_analyst_sees_no_check_and_cannot_read_rules(monkeypatch: pytest.Monk
 
 def test_an_operator_adds_changes_and_removes_a_rule(database: str) -> None:
     engine = open_database(database)
-    at = opened("settings", section="Alerts")
+    at = open_page("settings", section="Alerts")
     assert "no running process has a receiver" in all_text(at)
     at.selectbox(key="kind-new").select(AlertKind.LOW_COVERAGE).run()
     at.text_input(key="name-new").input(HOSTILE)
@@ -175,7 +165,7 @@ def test_an_operator_adds_changes_and_removes_a_rule(database: str) -> None:
 
 
 def test_a_rule_without_a_name_is_refused_with_the_reason(database: str) -> None:
-    at = opened("settings", section="Alerts")
+    at = open_page("settings", section="Alerts")
     at.button(key="save-new").click().run()
     assert "name has 0 characters" in all_text(at).replace("\\", "")
 

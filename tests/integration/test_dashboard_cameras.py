@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
+from playwright.sync_api import Browser, Locator, Position, expect
 
 from bus.messages import MICROSECONDS
 from common.access import LOCAL
@@ -22,7 +22,7 @@ from storage.audit import read_audit
 from storage.camera_status import Condition, read_camera_status
 from storage.engine import open_database
 from storage.registry import CameraRegistry
-from tests.support.browser import PATIENCE_MS, SETTLED, OpenPage, chromium, visit
+from tests.support.browser import PATIENCE_MS, OpenPage, chromium, visit
 from tests.support.processes import free_port, surroundings
 from tests.support.wizard import click, fill
 
@@ -133,13 +133,11 @@ def test_a_camera_is_added_masked_paused_and_removed_in_the_browser(
         click(page, "Load a picture")
         picture = page.get_by_role("application", name="Picture of Front door")
         picture.wait_for()
-        draw(page, picture, [(0.02, 0.02), (0.5, 0.98)], drag=True)
-        if not appears(page, "1 mask, "):  # The page was drawn again during the drag, as beside other work.
-            draw(page, picture, [(0.02, 0.02), (0.5, 0.98)], drag=True)
+        drag(picture, (0.02, 0.02), (0.5, 0.98))
         opened.wait_for_text("1 mask, ")
-        draw(page, picture, [(0.6, 0.1), (0.9, 0.1), (0.7, 0.5), (0.95, 0.9)])
+        click_corners(picture, (0.6, 0.1), (0.9, 0.1), (0.7, 0.5), (0.95, 0.9))
         click(page, "Undo the last corner")
-        draw(page, picture, [(0.62, 0.8), (0.6, 0.1)])
+        click_corners(picture, (0.62, 0.8), (0.6, 0.1))
         opened.wait_for_text("2 masks, ")
         picture.focus()
         for key in ("ArrowRight", "Space", "Shift+ArrowDown", "Space", "Shift+ArrowLeft", "Space", "Enter"):
@@ -192,29 +190,32 @@ def visits_of(engine: sa.Engine, camera_id: str) -> int:
         return connection.execute(query).scalar_one()
 
 
-def appears(page: Page, text: str) -> bool:
-    """Whether a text becomes visible within some seconds."""
-    try:
-        page.get_by_text(text).first.wait_for(state="visible", timeout=PATIENCE_MS / 3)
-    except TimeoutError:
-        return False
-    return True
+def drag(picture: Locator, start: Point, end: Point) -> None:
+    """Drag over a picture, between points in fractions of its size."""
+    size = size_of(picture)
+    picture.drag_to(
+        picture,
+        source_position=position(start, size),
+        target_position=position(end, size),
+        timeout=PATIENCE_MS,
+    )
 
 
-def draw(page: Page, picture: Locator, points: Sequence[Point], drag: bool = False) -> None:
-    """Click points of a picture, in fractions of its size, or drag from the first to the last one."""
-    # What is above the picture may still come or go.
-    page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
-    picture.hover(trial=True, timeout=PATIENCE_MS)
+def click_corners(picture: Locator, *points: Point) -> None:
+    """Click points of a picture, in fractions of its size."""
+    size = size_of(picture)
+    for point in points:
+        picture.click(position=position(point, size), timeout=PATIENCE_MS)
+
+
+def size_of(picture: Locator) -> tuple[float, float]:
     box = picture.bounding_box()
     assert box
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    for place in places:
-        page.mouse.move(*place, steps=4)
-        if not drag or place == places[0]:
-            page.mouse.down()
-        if not drag or place == places[-1]:
-            page.mouse.up()
+    return box["width"], box["height"]
+
+
+def position(point: Point, size: tuple[float, float]) -> Position:
+    return {"x": point[0] * size[0], "y": point[1] * size[1]}
 
 
 def near(*points: Point) -> tuple[Any, ...]:
