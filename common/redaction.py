@@ -41,11 +41,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST:
-            for form in (secret, quote(secret, safe=":"), quote(secret, safe="")):
+            for form in (secret, _quoted(secret, ":"), _quoted(secret, "")):
                 text = text.replace(form, HIDDEN)
     text = _ADDRESS.sub(_redact_match, text)
     text = _HEADER.sub(rf"\1{HIDDEN}", text)
     return _NAMED.sub(_redact_named, text)
+
+
+def _quoted(secret: str, safe: str) -> str:
+    """A secret in percent-encoding; that of an environment variable may be any bytes."""
+    return quote(secret, safe=safe, errors="surrogateescape")
 
 
 def redact_source(source: str) -> str:

@@ -21,7 +21,6 @@ from storage.figures.groups import Figures, State, state_text, visit_state
 from storage.figures.trend import Slot
 from storage.figures.weekdays import WeekHour
 from storage.intervals import Interval, finite
-from storage.tables import GENDERS
 
 _PLOT, _STRIP = Band(6, 136), Band(146, 152)
 _SMALL, _SMALL_STRIP = Band(6, 86), Band(92, 96)
@@ -53,6 +52,7 @@ def values_over_time(
     scale: Scale,
     get: GetInterval,
     *,
+    estimate: tables.Estimate = visit_state,
     series: str = theme.ACCENT,
     top: float | None = None,
     unit: str = "",
@@ -61,22 +61,14 @@ def values_over_time(
 ) -> Chart:
     """A figure of each slot as a line with its interval, dashed in the running slot, and the coverage.
 
-    `top` is the end of the vertical axis, None for that of the values; `unit` is %, s or empty. Values that
-    are `signed` have a plus on the axis.
+    `estimate` says why a slot has no value. `top` is the end of the vertical axis, None for that of the
+    values; `unit` is %, s or empty. Values that are `signed` have a plus on the axis.
     """
     drawn = {
-        "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}, _estimate_of(series, signed)),
+        "slots": tables.slot_table(slots, zone, scale, (), lambda _: {}, estimate),
         "values": _value_table(slots, zone, scale, get, top, unit),
     }
     return Chart(_values_specification(scale.axis, series, unit, signed, small), drawn)
-
-
-def _estimate_of(series: str, signed: bool) -> tables.Estimate:
-    """What a line needs: that of a label has its colour (ink for unknown), and of others only mood a sign."""
-    if series in GENDERS:
-        return tables.GENDER
-    is_expression = signed or series == theme.INK or series in theme.EXPRESSIONS
-    return tables.EXPRESSION if is_expression else visit_state
 
 
 def highest(slots: Sequence[Slot], labels: Sequence[str]) -> float:

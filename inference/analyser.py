@@ -69,6 +69,11 @@ class _CameraState:
     builder: VisitBuilder
     tracker: Tracker
     spacing: Spacing = field(default_factory=Spacing)
+    spacing_us: int = 0
+    """Spacing of frames by which the faces of the newest frame are judged: the usual one, but 0 directly
+    after an interruption."""
+    shape: tuple[int, ...] = ()
+    """Height and width of the newest frame."""
     switches: Switches = EVERYTHING
     evidence: dict[int, Evidence] = field(default_factory=dict)
     """By track number, as `visits`."""
@@ -136,18 +141,16 @@ class Analyser:
         and were not published: nobody left in that time. With `thorough` small faces are searched. What is
         off in `switches` is not estimated, and earlier estimates of open visits are dropped.
 
-        A camera's frames must come in the order of their capture; a time before that of the previous frame
-        ends the camera's visits, as a gap does.
+        A camera's frames must come in the order of their capture. A gap, a time before that of the previous
+        frame and another size of the picture interrupt the camera: its visits end, and in this frame, as in
+        the first of all, no single face is evidence of a person.
         """
         if camera_id not in self._cameras:
             self._cameras[camera_id] = self._make_state(camera_id)
         camera = self._cameras[camera_id]
         rows = _NewRows()
-        camera.switches = switches
-        camera.tracker.pause(camera.spacing.add(captured_at, unchanged).still_us)
-        spacing = camera.spacing.usual_us
-        ended = camera.tracker.expire(captured_at, spacing)
-        _end_tracks(camera, [track.number for track in ended], rows)
+        _switch(camera, switches)
+        _begin_frame(camera, captured_at, unchanged, gray.shape, rows)
         detector = self._thorough if thorough else self._detector
         faces = detector.detect(gray, detector.levels.weak)
         people = self._find_people(camera, faces, captured_at, gray)
@@ -159,7 +162,7 @@ class Analyser:
             second = camera.builder.build_observation(visit) if visit.ends_second(captured_at) else None
             box, score = faces.boxes[index], float(faces.scores[index])
             visit.add_face(classes, row, crops[row], box, score, captured_at)
-            if visit.confirm(spacing) or (visit.confirmed and second):
+            if visit.confirm(camera.spacing_us) or (visit.confirmed and second):
                 rows.visits.append(camera.builder.build_visit(visit, closed=False))
             if visit.confirmed and second:
                 rows.add_observation(second)
@@ -204,9 +207,7 @@ class Analyser:
     ) -> Look:
         """A look at the frame that was just analysed."""
         camera = self._cameras[camera_id]
-        maker = LookMaker(
-            camera.builder, self._detector.levels, time_us, camera.spacing.usual_us, faces.scale
-        )
+        maker = LookMaker(camera.builder, self._detector.levels, time_us, camera.spacing_us, faces.scale)
         tracks = camera.tracker.tracks
         boxes = maker.find_faces(faces.boxes, tracks)
         described = maker.describe(tracks, camera.evidence, camera.visits)
@@ -222,7 +223,7 @@ class Analyser:
             evidence = camera.evidence.setdefault(track.number, Evidence())
             box, score = faces.boxes[index], float(faces.scores[index])
             evidence.add_detection(box, score, time_us, gray)
-            if evidence.is_person(self._detector.levels, camera.spacing.usual_us):
+            if evidence.is_person(self._detector.levels, camera.spacing_us):
                 people[index] = track.number
             elif opening and evidence.lacks_movement_alone(self._detector.levels):
                 face = crop(gray, box[None], self._classifier.size)[0]
@@ -239,6 +240,35 @@ class Analyser:
         for row, face in enumerate(kept):
             visit.add_face(classes, row, face.crop, face.box, face.score, face.time_us)
         visit.confirm(camera.spacing.usual_us)
+
+
+def _switch(camera: _CameraState, switches: Switches) -> None:
+    """Set the switches, and drop the estimates of open visits that are off now: no face may follow."""
+    if switches != camera.switches:
+        camera.switches = switches
+        for visit in camera.visits.values():
+            visit.drop_estimates(switches)
+
+
+def _begin_frame(
+    camera: _CameraState, time_us: int, unchanged: int, shape: tuple[int, ...], rows: _NewRows
+) -> None:
+    """End the tracks that do not reach a frame at `time_us`, and set the spacing that judges its faces.
+
+    No track continues after an interruption: a gap, a clock that was set back, or another size of the
+    pictures, whose pixels are not those of the boxes. The faces that were there before it are new tracks
+    then, posters too, so that a single face must not be enough, however far apart frames are.
+    """
+    previous = camera.spacing.latest_us
+    still_us = camera.spacing.add(time_us, unchanged).still_us
+    spacing = camera.spacing.usual_us
+    camera.tracker.pause(still_us)
+    has_gap = not 0 <= time_us - still_us - previous <= camera.tracker.gap_us(spacing)
+    interrupted = has_gap or shape != camera.shape
+    ended = camera.tracker.end() if interrupted else camera.tracker.expire(time_us, spacing)
+    _end_tracks(camera, [track.number for track in ended], rows)
+    camera.spacing_us = 0 if interrupted else spacing
+    camera.shape = shape
 
 
 def _get_visit(camera: _CameraState, track: int, time_us: int, rows: _NewRows) -> OpenVisit:

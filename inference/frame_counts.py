@@ -50,6 +50,10 @@ class FrameCounts:
         """Count a frame that was read again, or after a newer one of its epoch."""
         self._counts[camera_id, minute_of(time_us)]["repeated"] += 1
 
+    def forget(self, camera_id: str) -> None:
+        """Forget when the latest frame of a camera was: the time until its next one is counted elsewhere."""
+        self._spacings.pop(camera_id, None)
+
     def take(self) -> tuple[CameraMinute, ...]:
         """The counts since the last call, one increment per camera and minute."""
         minutes = tuple(

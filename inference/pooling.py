@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.messages import OFF, Estimate
+from bus.messages import OFF, Estimate, Switches
 from inference.classifier import Classes, ClassifierHead, softmax
 
 FEMALE = "female"
@@ -43,13 +43,17 @@ class Pool:
         return not self._empty
 
     def add(self, classes: Classes, row: int, weight: float) -> None:
-        """Add row `row` of `classes` with a weight above 0.
-
-        Where an estimate was not made, because it is switched off by now, the earlier ones are dropped.
-        """
+        """Add row `row` of `classes` with a weight above 0; an estimate that was not made adds nothing."""
         self._empty = False
         self._expressions.add(classes.expressions[row], weight)
         self._genders.add(classes.genders[row], weight)
+
+    def drop(self, switches: Switches) -> None:
+        """Drop the estimates of what is off in `switches`, as if they had not been made."""
+        if not switches.expression:
+            self._expressions = _HeadSum()
+        if not switches.gender:
+            self._genders = _HeadSum()
 
     def estimate(self, expression_head: ClassifierHead, gender_head: ClassifierHead) -> Estimate:
         """The pooled probabilities and their labels, "unknown" below the heads' thresholds.
@@ -78,12 +82,10 @@ class _HeadSum:
         self._logits: NDArray[np.float64] = np.zeros(())
 
     def add(self, probabilities: NDArray[np.float32], weight: float) -> None:
-        """Add probabilities (k,); none (0,) drop the earlier ones."""
-        if not len(probabilities):
-            self._weight, self._logits = 0.0, np.zeros(())
-            return
-        self._weight += weight
-        self._logits = self._logits + weight * _logits(probabilities)
+        """Add probabilities (k,), or none (0,)."""
+        if len(probabilities):
+            self._weight += weight
+            self._logits = self._logits + weight * _logits(probabilities)
 
     def mean(self) -> NDArray[np.float32] | None:
         """Probabilities (1, k), None without any."""

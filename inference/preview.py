@@ -22,7 +22,7 @@ _RATE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A look, with the number of frames that were shown before it since the camera is watched.
+    """A look, with its number, from 1, since the camera is watched.
 
     `at` is the time of `time.monotonic` at the end of its analysis; `fps` the rate of analysed frames, None
     while there are too few.

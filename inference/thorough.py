@@ -12,8 +12,9 @@ from inference.detector import Detector, Faces, suppress_overlaps
 TILE = 640
 """Longest side of a tile in pixels of the picture: what the detector takes without reducing it."""
 OVERLAP = 160
-"""Pixels by which tiles overlap, so that every face of up to half this size is whole in the tile that has its
-centre. Larger faces are found in the picture as a whole, too."""
+"""Pixels by which tiles overlap. A tile keeps the faces whose centre is at least half of that inside its
+inner edges, so that a face of up to this size is whole in each tile that keeps it. Larger faces are found in
+the picture as a whole, too."""
 
 
 class ThoroughDetector:

@@ -114,10 +114,10 @@ class Tracker:
     def expire(self, time_us: int, spacing_us: int = 0) -> list[Track]:
         """End and return the tracks whose face is absent for longer than the gap at `time_us`.
 
-        A time before the newest detection (the clock was set back) ends all tracks.
+        That is no time before the newest detection: where the clock was set back, call `end`.
         """
         gap = self.gap_us(spacing_us)
-        ended = [t for t in self._tracks if not 0 <= time_us - t.last_seen <= gap]
+        ended = [track for track in self._tracks if time_us - track.last_seen > gap]
         self._tracks = [track for track in self._tracks if track not in ended]
         return ended
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.messages import MICROSECONDS, Estimate, Observation, Visit
+from bus.messages import MICROSECONDS, Estimate, Observation, Switches, Visit
 from inference.classifier import Classes, ClassifierHead
 from inference.pooling import Pool, face_weight
 
@@ -133,6 +133,11 @@ class OpenVisit:
         if _start_of_second(time_us) != self.second_start:
             self.second_pool, self.second_start = Pool(), _start_of_second(time_us)
         self.second_pool.add(classes, row, weight)
+
+    def drop_estimates(self, switches: Switches) -> None:
+        """Drop the estimates so far of what is off in `switches`."""
+        self.pool.drop(switches)
+        self.second_pool.drop(switches)
 
 
 def _start_of_second(time_us: int) -> int:

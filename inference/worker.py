@@ -329,6 +329,7 @@ class Worker:
             if partition in lost:
                 del self._partition_of[camera_id]
                 self._analyser.close(camera_id, ended=False)
+                self._counts.forget(camera_id)
 
 
 def _merge(parts: Iterable[Results]) -> Results:

@@ -80,8 +80,8 @@ def expand(source: str, environ: Mapping[str, str], variables: Collection[str] =
         variables: patterns (`fnmatch`) of the names that cameras may refer to.
 
     Raises:
-        SourceError: names the variable that is missing or not allowed, or the part that may not be a
-        reference.
+        SourceError: names the variable that is missing, not allowed or not UTF-8, or the part that may not be
+        a reference.
     """
     return "".join(_expand_part(part, environ, variables) for part in split_source(source))
 
@@ -103,8 +103,13 @@ def _expand_part(part: Part, environ: Mapping[str, str], variables: Collection[s
         )
     if name not in environ:
         raise SourceError(f"${{{name}}} is not set: set the environment variable {name}")
-    # One variable may hold `user:password`.
-    return quote(environ[name], safe=":" if part.kind == "user" else "")
+    try:
+        # One variable may hold `user:password`.
+        return quote(environ[name], safe=":" if part.kind == "user" else "")
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"${{{name}}}: its value is not UTF-8: set the environment variable {name} again"
+        ) from None
 
 
 def camera_id_of(source: str) -> str:

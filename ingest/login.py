@@ -53,7 +53,9 @@ class Login:
         self._challenge, self._uses = challenge, 0
         if not self._answered:
             self._answered, self._renewals = True, _MOST_RENEWALS
-            self._encodings = self._possible_encodings(challenge)
+            possible = self._possible_encodings(challenge)
+            # An encoding that was refused is not tried again for every nonce: cameras would lock the account.
+            self._encodings = [each for each in self._encodings if each in possible] or possible
             return True
         if challenge.parameters.get("stale", "").lower() == "true" and self._renewals:
             self._renewals -= 1

@@ -101,11 +101,16 @@ class Publisher:
             self._health.count_published(captured_at)
             return self._health.set_state(CameraState.ONLINE, reason)
 
-    def drop(self, captured_at: int, reason: str) -> None:
-        """Count a picture that was sampled and is not published."""
+    def drop(self, captured_at: int, reason: str, problem: str = "") -> bool:
+        """Count a picture that was sampled and is not published; a `problem` is the reason of the state.
+
+        Returns whether the camera's state or its reason is new.
+        """
         with self._lock:
-            if self._may_publish(captured_at):
-                self._drop(captured_at, reason)
+            if not self._may_publish(captured_at):
+                return False
+            self._drop(captured_at, reason)
+            return bool(problem) and self._health.set_state(CameraState.ONLINE, problem)
 
     def wait_for_room(self, timeout: float) -> bool:
         """Wait until a frame can be published without dropping another, at most about `timeout` seconds."""

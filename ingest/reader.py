@@ -33,6 +33,12 @@ _GRACE = 1.0
 """Seconds beyond its own time-out after which a source counts as stuck."""
 _LATEST = 1.0
 """Seconds after its time from which a picture of a recording played at its own speed is dropped."""
+_HOPELESS = 10.0
+"""The same from which it is a sign of a machine that is too slow, not of one that is busy for a moment."""
+_TOO_SLOW = "this machine cannot read the recording at its own speed: use --fast, or a smaller recording"
+_LEAST_PATIENCE = 3
+"""Spacings of the sampled pictures that a camera may be without one that can be decoded, at least: a single
+damaged picture of a camera with a low rate is no outage."""
 _ROOM_WAIT = 0.25
 
 
@@ -82,6 +88,7 @@ class SourceReader:
         self._stillness = stillness
         self._policy = policy
         self._on_change = on_change
+        self._patience = max(settings.read_timeout, _LEAST_PATIENCE / settings.fps if settings.fps else 0.0)
         self._sampler = Sampler(settings.fps)
         self._gate = MotionGate()
         self._damage = DamageMonitor()
@@ -170,8 +177,11 @@ class SourceReader:
         captured_at = self._wait_for_room(offset) if fast else self._wait_until(offset)
         if self._cancelled.is_set():
             return
-        if not fast and time.monotonic() - self._opened_at > offset + _LATEST:
-            self._publisher.drop(captured_at, LATE)
+        late = 0.0 if fast else time.monotonic() - self._opened_at - offset
+        if late > _LATEST:
+            is_hopeless = late > _HOPELESS and not live
+            if self._publisher.drop(captured_at, LATE, _TOO_SLOW if is_hopeless else ""):
+                self._on_change()
             return
         gray = self._decode(picture, captured_at, live)
         if gray is None or self._cancelled.is_set():
@@ -208,7 +218,7 @@ class SourceReader:
             self._damage.add_failed(str(error))
             self._damaged += 1
             self._first_damage = self._first_damage or str(error)
-            if live and time.monotonic() - self._decoded_at > self._settings.read_timeout:
+            if live and time.monotonic() - self._decoded_at > self._patience:
                 raise SourceLost(f"no picture that can be decoded: {error}") from error
             return None
         self._decoded_at = time.monotonic()

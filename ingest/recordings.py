@@ -91,10 +91,10 @@ class PictureFiles(CameraSource):
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder, told by their content, in natural order: 2.jpg comes before 10.jpg.
+    """The pictures in a folder in natural order: 2.jpg comes before 10.jpg.
 
-    A file that is named like a picture is one, too: that it is damaged, or cannot be read, is reported when
-    it is read.
+    A file that is named like a picture is one: that it is damaged, or cannot be read, is reported when it is
+    read. Other files are told by their content.
 
     Raises:
         SourceError: the folder cannot be read or holds no pictures.
@@ -167,12 +167,15 @@ def _is_folder(path: Path) -> bool:
 def _is_picture(path: Path) -> bool:
     is_named_like_one = path.suffix.lower() in PICTURES
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return find_format(file.read(HEAD_BYTES)) is not None or is_named_like_one
+        # Reading every file of a large folder on a slow disk would take longer than a source may.
+        return path.is_file() and (is_named_like_one or _begins_like_one(path))
     except OSError:
         return is_named_like_one
+
+
+def _begins_like_one(path: Path) -> bool:
+    with path.open("rb") as file:
+        return find_format(file.read(HEAD_BYTES)) is not None
 
 
 def _read_file(path: Path) -> Iterator[tuple[float | None, Callable[[], Gray]]]:

@@ -31,6 +31,8 @@ _STATUS = re.compile(rb"RTSP/\S*[ \t]+\+?0*(\d{3})(?!\d)")
 """The status line of an answer, as leniently as FFmpeg reads it; it ignores every carriage return."""
 _UNFINISHED = re.compile(rb"R(?:\r*T(?:\r*S(?:\r*P(?:\r*/.*)?)?)?)?\Z", re.DOTALL)
 _UNAUTHORIZED = re.compile(rb"RTSP/\S*[ \t]+401\b")
+_REFUSED_IN_STREAM = re.compile(rb"RTSP/1\.\d[ \t]+401\b.{0,4000}?\r?\n\r?\n", re.DOTALL)
+"""The head of a refusal between packets of a stream."""
 REDIRECTIONS = range(300, 400)
 
 
@@ -146,6 +148,8 @@ class RtspRelay:
             is_foreign = b"\n" in data and self.status is None
             if is_foreign or self.status in REDIRECTIONS:
                 return False
+        else:
+            self._renew_nonce(data)
         client.sendall(data)
         return len(self._held) <= _LONGEST_LINE
 
@@ -157,6 +161,16 @@ class RtspRelay:
             return data
         self._camera.sendall(repeated)
         return data[end:]
+
+    def _renew_nonce(self, data: bytes) -> None:
+        """Note the challenge where the camera refuses a request during the stream: its nonce has expired.
+
+        FFmpeg sees the refusal, too, and repeats the request that keeps the session alive; that one has the
+        new nonce. A refusal that arrives in two pieces is noted when the repeated request is refused.
+        """
+        # The search for the whole head would be slow in every packet.
+        if b" 401" in data and (refused := _REFUSED_IN_STREAM.search(data)):
+            self._requests.note_challenge(refused[0])
 
     def _receive(self) -> bytes | None:
         """What the camera has sent, empty if that was its end; None if it was a part of TLS alone."""

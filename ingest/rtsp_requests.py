@@ -51,10 +51,19 @@ class RtspRequests:
         Args:
             answer: a whole answer with status 401.
         """
-        challenges = [found.decode("latin-1") for found in _CHALLENGE.findall(answer)]
-        if self._login is None or not self._login.accept(challenges):
+        if self._login is None or not self._login.accept(_challenges(answer)):
             return None
         return self._completed(self._last)
+
+    def note_challenge(self, answer: bytes) -> None:
+        """Answer the challenge in later requests; an answer without one changes nothing.
+
+        Args:
+            answer: what looks like an answer with status 401; in a stream it may be a part of a picture.
+        """
+        challenges = _challenges(answer)
+        if self._login is not None and challenges:
+            self._login.accept(challenges)
 
     def _completed(self, data: bytes) -> bytes:
         return _REQUEST.sub(self._complete_head, data)
@@ -66,6 +75,10 @@ class RtspRequests:
         login = self._login and self._login.authorization(method.decode("ascii"), target.decode("latin-1"))
         field = b"Authorization: " + login + b"\r\n" if login else b""
         return method + b" " + target + b" " + version + field
+
+
+def _challenges(answer: bytes) -> list[str]:
+    return [found.decode("latin-1") for found in _CHALLENGE.findall(answer)]
 
 
 def answer_end(data: bytes) -> int | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from numpy.typing import NDArray
 
 from media.errors import ImageError
@@ -52,7 +52,10 @@ def check_aspect(aspect: float | None) -> float:
 
 def read_display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The display matrix of a frame, rounded to turns of 90 degrees and mirrors."""
-    data = cast(SideData | None, frame.side_data.get("DISPLAYMATRIX"))
+    # Not `frame.side_data`, which refers to the frame as the frame does to it: the pixels of every frame that
+    # was asked for it would stay in memory until the garbage collector looks for cycles, which is rare.
+    side_data = SideDataContainer(frame)  # type: ignore[abstract,call-arg]
+    data = cast(SideData | None, side_data.get("DISPLAYMATRIX"))
     if data is None:
         return UPRIGHT
     values = struct.unpack("=9i", bytes(data)[:36])

@@ -21,7 +21,7 @@ from PIL import (
 
 from media.errors import ImageError
 from media.formats import FORMATS, check_format, skip_padding
-from media.jpeg import check_scans, complete, has_end, is_whole
+from media.jpeg import complete, has_end, is_whole, limit_scans
 from media.pixels import Color, Gray, to_color, to_gray
 
 __all__ = ["Color", "Gray"]
@@ -118,20 +118,8 @@ def open_picture(data: bytes, limits: Limits) -> tuple[ImageFile.ImageFile, str]
     Raises:
         ImageError: it is none, or exceeds `limits`.
     """
-    if len(data) > limits.bytes:
-        raise ImageError(f"more than {limits.bytes / MEGABYTE:g} MB, the most that is accepted")
-    kind = check_format(data, limits.formats)
-    if kind == "JPEG":
-        check_scans(data)
-    if kind == "WebP":
-        # Its decoder allocates the pictures when it is opened.
-        _check_size(kind, *_webp_size(data), 2, limits)
-    try:
-        image = _OPENERS[kind](io.BytesIO(skip_padding(data)))
-    except DECODING_ERRORS as error:
-        raise ImageError(f"damaged {kind}, or of a kind that is not supported: {_reason(error)}") from error
-    check_size(image, kind, limits)
-    return image, kind
+    data, kind = _check_encoded(data, limits)
+    return _open(data, kind, limits), kind
 
 
 def check_size(image: ImageFile.ImageFile, kind: str, limits: Limits) -> None:
@@ -160,11 +148,33 @@ def convert(image: ImageFile.ImageFile, kind: str, gray: bool) -> Gray | Color:
         raise ImageError(f"damaged {kind}: {_reason(error)}") from error
 
 
+def _check_encoded(data: bytes, limits: Limits) -> tuple[bytes, str]:
+    """What a decoder may get of an encoded picture, and its format; raises ImageError."""
+    if len(data) > limits.bytes:
+        raise ImageError(f"more than {limits.bytes / MEGABYTE:g} MB, the most that is accepted")
+    kind = check_format(data, limits.formats)
+    return (limit_scans(skip_padding(data)) if kind == "JPEG" else data), kind
+
+
+def _open(data: bytes, kind: str, limits: Limits) -> ImageFile.ImageFile:
+    """A picture whose header is read and checked, from what `_check_encoded` returns; raises ImageError."""
+    if kind == "WebP":
+        # Its decoder allocates the pictures when it is opened.
+        _check_size(kind, *_webp_size(data), 2, limits)
+    try:
+        image = _OPENERS[kind](io.BytesIO(data))
+    except DECODING_ERRORS as error:
+        raise ImageError(f"damaged {kind}, or of a kind that is not supported: {_reason(error)}") from error
+    check_size(image, kind, limits)
+    return image
+
+
 def _decode(data: bytes, limits: Limits, gray: bool) -> Gray | Color:
-    image, kind = open_picture(data, limits)
+    data, kind = _check_encoded(data, limits)
+    image = _open(data, kind, limits)
     if kind == "JPEG" and not has_end(data):
         # The size is checked by now, which another decoder relies on.
-        image, kind = open_picture(complete(skip_padding(data)), limits)
+        image = _open(complete(data), kind, limits)
     with image:
         if gray and isinstance(image, JpegImagePlugin.JpegImageFile):
             # The luma of a colour picture is decoded alone.
@@ -174,10 +184,9 @@ def _decode(data: bytes, limits: Limits, gray: bool) -> Gray | Color:
 
 
 def _read_whole(path: Path, limits: Limits) -> bytes:
-    data = read_bytes(path, limits)
-    image, kind = open_picture(data, limits)
-    image.close()
-    if kind == "JPEG" and has_end(data) and not is_whole(skip_padding(data)):
+    data, kind = _check_encoded(read_bytes(path, limits), limits)
+    _open(data, kind, limits).close()
+    if kind == "JPEG" and has_end(data) and not is_whole(data):
         raise ImageError("damaged JPEG: a part of the picture is missing")
     return data
 

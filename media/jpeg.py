@@ -2,6 +2,9 @@
 
 A JPEG may have any number of scans, and each costs time in proportion to the pixels, not to its bytes: a
 progressive JPEG of 1 MB with 45,000 scans takes 30 to 130 s to decode. Scans are therefore counted first.
+
+Behind a picture there may be anything, such as the film of a motion photo, in which what looks like a scan
+occurs by chance.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ END = b"\xff\xd9"
 
 _START_OF_SCAN = b"\xff\xda"
 _PROGRESSIVE = b"\xff\xc2"
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
+"""A marker that a length follows, or the end marker; not a stuffed byte, a restart or fill."""
 _SCAN = re.compile(rb"\xff\xda\0.([\1-\4])(.{11})", re.DOTALL)
 """Header of a scan: its length, the number of components, and what is read of each."""
 _COEFFICIENTS = 64
@@ -26,11 +31,20 @@ _STUFFED = b"\xff"
 _PADDING = b"\0\r\n "
 
 
-def check_scans(data: bytes) -> None:
-    """Raise ImageError where a JPEG has more than `MOST_SCANS` scans."""
+def limit_scans(data: bytes) -> bytes:
+    """A JPEG with at most `MOST_SCANS` scans, however a decoder reads it: what is behind it may be left out.
+
+    Raises:
+        ImageError: it has more scans.
+    """
     # Within a scan every FF is followed by 00 or a restart marker, so that no scan is counted twice.
-    if data.count(_START_OF_SCAN) > MOST_SCANS:
+    if data.count(_START_OF_SCAN) <= MOST_SCANS:
+        return data
+    # Decoders differ in which segments they skip. They get nothing that is not counted.
+    picture = data[: _find_end(data)]
+    if picture.count(_START_OF_SCAN) > MOST_SCANS:
         raise ImageError(f"a JPEG of more than {MOST_SCANS} scans, the most that is accepted")
+    return picture
 
 
 def has_end(data: bytes) -> bool:
@@ -68,6 +82,17 @@ def is_whole(data: bytes) -> bool:
         return False
     except av.FFmpegError:
         return True
+
+
+def _find_end(data: bytes) -> int:
+    """Where a JPEG ends: behind the first end marker that is not within a segment, such as a thumbnail's."""
+    at = scans = 0
+    while scans <= MOST_SCANS and (marker := _MARKER.search(data, at)):
+        if marker[0] == END:
+            return marker.end()
+        scans += marker[0] == _START_OF_SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return len(data)
 
 
 def _has_all_scans(data: bytes) -> bool:

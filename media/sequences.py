@@ -68,6 +68,8 @@ class PictureSequence:
         data = read_bytes(path, limits)
         self._image, self.format = open_picture(data, limits)
         self._has_end = self.format != "GIF" or data.rstrip(b"\0").endswith(_GIF_TRAILER)
+        self._first = int(bool(getattr(self._image, "default_image", False)))
+        """Index of the first picture: an APNG may begin with one for programs that show no animations."""
         self.timed = self.format != "TIFF"
         """Whether the pictures have times; pages have none."""
 
@@ -84,7 +86,7 @@ class PictureSequence:
             ImageError: one is damaged, after all before it.
         """
         time_s, number = 0.0, 0
-        for index in itertools.count():
+        for index in itertools.count(self._first):
             if not self._seek(index):
                 return
             if self._is_copy():
@@ -99,9 +101,10 @@ class PictureSequence:
         try:
             self._image.seek(index)
         except EOFError:
-            if index and self._has_end:
+            before = index - self._first
+            if before and self._has_end:
                 return False
-            raise ImageError(f"truncated {self.format}: it ends after {index} pictures") from None
+            raise ImageError(f"truncated {self.format}: it ends after {before} pictures") from None
         except DECODING_ERRORS as error:
             raise ImageError(f"damaged {self.format}: picture {index + 1}: {error}") from error
         check_size(self._image, self.format, self._limits)

@@ -4,6 +4,7 @@ TrainingError
 ├── DatasetError            a data set file is missing or malformed
 ├── FetchError              a data set file cannot be downloaded, or is not the published file
 ├── RunError                a run folder cannot be used for this purpose
+│   └── Diverged            the loss of a run is no longer a number
 ├── UnknownArchitecture     no network has this name
 ├── UnknownSystem           no system of the comparison has this name
 ├── ExportError             an exported file differs from the Keras model
@@ -26,6 +27,10 @@ class FetchError(TrainingError):
 
 class RunError(TrainingError):
     """A run folder is missing, incomplete, or holds another run."""
+
+
+class Diverged(RunError):
+    """The loss of a run is no longer a number; its checkpoint holds the weights from before."""
 
 
 class UnknownArchitecture(TrainingError):

@@ -56,6 +56,8 @@ class KafkaWriter(FrameWriter):
     may have a frame that it did not acknowledge: counted as dropped and then analysed, the frame would count
     twice. So only frames that were never sent are dropped.
 
+    An error that ends the sending thread is kept: `check` and the methods that wait raise it.
+
     The client's idempotence is off: with it, one batch that expires blocks the client for ever. A batch whose
     acknowledgement is lost is therefore sent again, and workers count and skip the repeated frames.
 
@@ -85,6 +87,8 @@ class KafkaWriter(FrameWriter):
         clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         require_crc32c()
+        self.error: Exception | None = None
+        """What ended the sending thread, other than `close`: no frame is sent any more."""
         self._settings = settings
         self._partition_of = partition_of
         self._grace = grace
@@ -116,8 +120,14 @@ class KafkaWriter(FrameWriter):
             self._report_problem(_BUFFERS, f"frames are dropped, no acknowledgement for {silence:.0f} s")
         return fits
 
+    def check(self) -> None:
+        """Raise what ended the sending thread, if anything did."""
+        if self.error is not None:
+            raise self.error
+
     @override
     def wait_for_room(self, camera_id: str, timeout: float) -> bool:
+        self.check()
         return self._outbox.wait_for_room(camera_id, timeout)
 
     @override
@@ -126,19 +136,29 @@ class KafkaWriter(FrameWriter):
 
     @override
     def close(self) -> None:
-        if unknown := self._outbox.close(self._grace):
+        grace = self._grace if self.error is None else 0.0  # Nobody sends the remaining frames.
+        if unknown := self._outbox.close(grace):
             _log.error("Kafka: closed, whether the last %d frames arrived is unknown", unknown)
         self._thread.join(timeout=1)
 
     def wait_until_empty(self, timeout: float) -> bool:
         """Wait until a broker has every published frame; False after `timeout` seconds."""
+        self.check()
         return self._outbox.wait_until_empty(timeout)
 
     def wait_until_connected(self, timeout: float) -> bool:
         """Whether the topic is found on a broker, after at most `timeout` seconds."""
+        self.check()
         return self._connected.wait(timeout)
 
     def _run(self) -> None:
+        try:
+            self._send_frames()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _send_frames(self) -> None:
         producer = self._connect()
         if producer is None:
             return

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict, Unpack
 
 from common.timezones import open_timezone
 from dashboard import (
+    chart_tables,
     charts,
     components,
     drawings,
@@ -37,6 +38,7 @@ _SMALL_COLUMNS = 4
 class Look(TypedDict, total=False):
     """How a line is drawn, see `trend_charts.values_over_time`."""
 
+    estimate: chart_tables.Estimate
     series: str
     top: float | None
     unit: str
@@ -124,6 +126,7 @@ def draw_each_expression(view: View, trend: Trend, zone: ZoneInfo, scale: Scale)
                         zone,
                         scale,
                         lambda figures, label=label: figures.expressions.get(label),  # type: ignore[misc]
+                        estimate=chart_tables.EXPRESSION,
                         series=theme.INK if label == "unknown" else label,
                         top=top,
                         unit="%",
@@ -146,7 +149,15 @@ def draw_other_figures(view: View, trend: Trend, zone: ZoneInfo, scale: Scale) -
         if missing := why_no_expressions(trend.whole, k):
             st.caption(missing)
         else:
-            show_line("Mood index over time", trend, zone, scale, lambda figures: figures.mood, signed=True)
+            show_line(
+                "Mood index over time",
+                trend,
+                zone,
+                scale,
+                lambda figures: figures.mood,
+                estimate=chart_tables.EXPRESSION,
+                signed=True,
+            )
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         components.show_heading("Dwell", f"mean seconds with 95 % interval, {by}", definitions.DWELL)
@@ -176,6 +187,7 @@ def draw_other_figures(view: View, trend: Trend, zone: ZoneInfo, scale: Scale) -
             zone,
             scale,
             lambda figures: figures.genders.get("female"),
+            estimate=chart_tables.GENDER,
             series="female",
             top=1.0,
             unit="%",

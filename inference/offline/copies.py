@@ -38,18 +38,26 @@ picture only."""
 
 
 class AnnotatedCopies:
-    """Writes copies below `folder`, each at the relative path of its file, so that no two have one path.
+    """Writes copies below `folder`, each at the relative path of its file.
 
-    Raises OutputError if a copy would overwrite one of `files` or cannot be written.
+    Raises OutputError if a copy would overwrite one of `files` or the copy of another, or cannot be written.
     """
 
     def __init__(self, folder: Path, draw: DrawFaces, files: Iterable[InputFile]) -> None:
         self._folder = folder
         self._draw = draw
         originals = {file.path.resolve() for file in files}
+        owners: dict[Path, InputFile] = {}
         for file in files:
-            if self.path(file).resolve() in originals:
-                raise OutputError(f"{self.path(file)}: the annotated copy would overwrite an input file")
+            path = self.path(file)
+            if path.resolve() in originals:
+                raise OutputError(f"{path}: the annotated copy would overwrite an input file")
+            other = owners.setdefault(path.resolve(), file)
+            if other is not file:
+                raise OutputError(
+                    f"{other.name} and {file.name}: both would have the annotated copy {path}; "
+                    "rename one of them"
+                )
 
     def path(self, file: InputFile) -> Path:
         """The path of the copy: the same name, with a further suffix if that format cannot be written."""
@@ -106,7 +114,7 @@ class VideoCopy:
 
     def write_frame(self, picture: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> None:
         """Append one frame; one of another size than the first is scaled to it."""
-        drawn = _crop_to_even(self._draw(picture, faces))
+        drawn = _make_even(self._draw(picture, faces))
         with self._reported():
             container, stream = self._open = self._open or self._create(drawn)
             if drawn.shape[:2] != (stream.height, stream.width):
@@ -134,7 +142,12 @@ class VideoCopy:
             raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
 
 
-def _crop_to_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture without its last row or column if their number is odd: the codec needs even sizes."""
+def _make_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture without its last row or column if their number is odd: the codec needs even sizes.
+
+    A single row or column is repeated.
+    """
+    bottom, right = (max(2 - side, 0) for side in picture.shape[:2])
+    picture = np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     height, width = (2 * math.floor(side / 2) for side in picture.shape[:2])
     return np.ascontiguousarray(picture[:height, :width])

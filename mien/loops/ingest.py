@@ -54,21 +54,21 @@ def run_ingestion(settings: Settings, cameras: Sequence[CameraRow], options: Run
 def capture(parts: scaled.IngestParts, metrics: Metrics, stop: threading.Event, drain: bool) -> None:
     """Capture until `stop` is set or every recording has been read and, with `drain`, Kafka has its frames.
 
-    Raises what ended the supervisor or the leases.
+    Raises what ended the supervisor, the leases or the writer.
     """
     parts.supervisor.start()
     try:
         while not (stop.is_set() or parts.supervisor.ended.is_set()):
-            parts.supervisor.check()
+            parts.check()
             metrics.update_captured(parts.supervisor.captured())
             stop.wait(_TICK_S)
         while drain and not (stop.is_set() or parts.frames.wait_until_empty(_TICK_S)):
-            parts.supervisor.check()
+            parts.check()
     finally:
         parts.supervisor.stop(CAPTURES_STOP_S)
         parts.frames.close()
         _count_last_drops(parts)
-    parts.supervisor.check()
+    parts.check()
 
 
 def _count_last_drops(parts: scaled.IngestParts) -> None:

@@ -76,10 +76,13 @@ class PartitionedCameras(CameraList):
         self._partitions: dict[str, int] = {}
 
     def cameras(self) -> list[Camera]:
-        """All of them, also paused ones; raises SinkUnavailable."""
+        """All that have a partition, also paused ones; raises SinkUnavailable."""
         self._record_heartbeat()  # The supervisor's loop calls this, also while this process stands by.
+        listed = self._cameras.cameras()
+        # Afterwards, since a camera may be registered at any moment: every listed one has a partition now,
+        # unless it has just been removed.
         self._partitions |= self._registry.assign_partitions(self._count)
-        return self._cameras.cameras()
+        return [camera for camera in listed if camera.id in self._partitions]
 
     def partition_of(self, camera_id: str) -> int:
         """The partition of a camera that `cameras` has returned."""
@@ -126,6 +129,11 @@ class IngestParts:
     """The writer that the captures publish to."""
     registry: CameraRegistry
     store: CountingStore
+
+    def check(self) -> None:
+        """Raise what ended the supervisor, the leases or the writer, if anything did."""
+        self.supervisor.check()
+        self.frames.check()
 
 
 def create_ingest_parts(

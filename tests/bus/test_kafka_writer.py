@@ -1,14 +1,16 @@
-"""The writer while brokers refuse permissions: frames wait, and flow again once they may be sent."""
+"""The writer while brokers refuse permissions: frames wait, and flow again. A bug in its thread is kept."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 
+from bus.kafka.outbox import NOT_SENT
 from bus.kafka.settings import parse_url
 from bus.kafka.writer import KafkaWriter
 from tests.support.buses import eventually, frame
@@ -74,3 +76,28 @@ def test_a_writer_whose_frames_are_refused_can_be_closed(monkeypatch: pytest.Mon
     assert producer.refusals.acquire(timeout=60)
     writer.close()
     eventually(lambda: all(each.name != "kafka writer" for each in threading.enumerate()), "its thread ends")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_ends_the_thread_of_a_writer_is_kept_and_raised_where_frames_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bus.kafka.writer.open_client", lambda *_, **__: Producer())
+    writer = KafkaWriter(SETTINGS, {"till": 0}.__getitem__, grace=3600.0)
+    writer.publish(frame(0))
+    eventually(lambda: writer.acknowledged == 1, "frames flow")
+    writer.check()
+    writer.publish(frame(1, camera="door"))
+    eventually(lambda: writer.error is not None, "the thread ends")
+    waits: list[Callable[[], object]] = [
+        writer.check,
+        lambda: writer.wait_for_room("till", 3600.0),
+        lambda: writer.wait_until_empty(3600.0),
+        lambda: writer.wait_until_connected(3600.0),
+    ]
+    for each in waits:
+        with pytest.raises(KeyError, match="door"):
+            each()
+    writer.publish(frame(2))
+    writer.close()
+    assert writer.take_drops("till") == {NOT_SENT: 1}

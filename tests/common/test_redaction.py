@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import string
 from collections.abc import Iterator
@@ -67,6 +68,13 @@ def test_a_known_secret_is_hidden_everywhere_and_in_every_encoding(text: str) ->
     for secret in secrets(random_, 100, LETTERS + SPECIAL + " "):
         for form in (secret, quote(secret, safe=""), quote(secret, safe=":")):
             assert "Hush" not in redact(text.format(form), [secret, "other", ""])
+
+
+@pytest.mark.parametrize("secret", [b"gr\xfc\xdfHush", b"Hush/\xff\xfe:", b"\xed\xa0\x80Hush"])
+def test_a_known_secret_that_is_not_utf8_is_hidden_in_every_encoding(secret: bytes) -> None:
+    text = os.fsdecode(secret)
+    for form in (text, quote(secret, safe=""), quote(secret, safe=":")):
+        assert redact(f"the camera refuses {form}, again", [text]) == "the camera refuses ***, again"
 
 
 @pytest.mark.parametrize(

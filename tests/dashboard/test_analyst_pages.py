@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,10 +15,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from common.access import LOCAL
-from dashboard import queries
+from dashboard import chart_tables, queries, trend_charts
+from dashboard.charts import Chart
 from storage import tables
 from storage.engine import open_database
 from storage.events import add_event, read_events
+from storage.figures.groups import visit_state
 from storage.local_time import HOUR_US, day_start
 from storage.simulation.load import load_history
 from storage.simulation.scenario import create_demo_scenario
@@ -82,6 +85,21 @@ def test_the_trends_have_every_figure(period: str, slots: str) -> None:
         assert heading in text
     assert len(at.get("vega_lite_chart")) == 1 + 8 + 5 + 2
     assert [button.proto.label for button in at.get("download_button")] == ["CSV", "Parquet"]
+
+
+def test_each_line_of_trends_explains_gaps_by_its_own_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, chart_tables.Estimate]] = []
+    draw = trend_charts.values_over_time
+
+    def note(*figures: Any, estimate: chart_tables.Estimate = visit_state, **look: Any) -> Chart:
+        lines.append((look.get("unit", ""), estimate))
+        return draw(*figures, estimate=estimate, **look)
+
+    monkeypatch.setattr(trend_charts, "values_over_time", note)
+    open_page("trends", period="7 days")
+    share, gender = ("%", chart_tables.EXPRESSION), ("%", chart_tables.GENDER)
+    mood, dwell, engagement = ("", chart_tables.EXPRESSION), ("s", visit_state), ("%", visit_state)
+    assert lines == [share] * 8 + [mood, dwell, engagement, gender]
 
 
 def test_the_slots_of_trends_can_be_chosen() -> None:

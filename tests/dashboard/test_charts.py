@@ -4,19 +4,18 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard import charts, theme, trend_charts
+from dashboard import chart_tables, charts, theme, trend_charts
 from dashboard.chart_tables import NOT_ESTIMATED
 from dashboard.charts import Chart
 from dashboard.label_layout import assign_lanes, place_labels
 from dashboard.missing_estimates import why_no_expressions, why_no_genders
 from dashboard.scales import SCALES, Scale
 from storage.events import Event
-from storage.figures.groups import Figures, State
+from storage.figures.groups import Figures, State, visit_state
 from storage.figures.timeline import Unit
 from storage.figures.trend import Slot
 from storage.figures.weekdays import WeekHour
@@ -185,16 +184,15 @@ def test_a_week_with_hidden_days_is_faint_and_says_how_many() -> None:
 
 def test_lines_say_why_an_estimate_is_missing() -> None:
     off = Figures(State.SHOWN, 1.0, 12, expressions_off=True)
-    looks: list[tuple[dict[str, Any], str]] = [
-        ({"series": "happiness", "unit": "%"}, NOT_ESTIMATED),
-        ({"series": theme.INK, "unit": "%"}, NOT_ESTIMATED),
-        ({"signed": True}, NOT_ESTIMATED),
-        ({"series": "female", "unit": "%"}, "too few to show"),
-        ({"unit": "s"}, "shown"),
-    ]
-    for look, state in looks:
-        chart = trend_charts.values_over_time(slots(off), UTC, SCALE, lambda figures: figures.mood, **look)
-        assert [row["state"] for row in table(chart, "slots")] == [state], look
+    for estimate, state in [
+        (chart_tables.EXPRESSION, NOT_ESTIMATED),
+        (chart_tables.GENDER, "too few to show"),
+        (visit_state, "shown"),
+    ]:
+        chart = trend_charts.values_over_time(
+            slots(off), UTC, SCALE, lambda figures: figures.mood, estimate=estimate
+        )
+        assert [row["state"] for row in table(chart, "slots")] == [state]
 
 
 def test_a_slot_that_was_hardly_observed_is_grey_and_says_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -284,3 +285,67 @@ def test_small_faces_are_searched_in_the_frames_that_ask_for_it(
         analyser.analyse("thorough", step * MICROSECONDS // 5, picture, thorough=True)
     assert not analyser.close("quick")
     assert len(analyser.close("thorough").visits) == 1
+
+
+@pytest.mark.parametrize("later", [[66, 68], [30, 32], [59, 61]])
+def test_a_poster_is_no_visitor_of_a_slow_camera_after_an_interruption(
+    classifier: Classifier, picture: NDArray[np.uint8], later: list[float]
+) -> None:
+    """A gap, or a clock that is set back: the poster is a new track, and it would count by its first face."""
+    analyser = Analyser(ScriptedDetector([(100, 80, 40, 50)], score=0.95), classifier, "m")
+    parts = run(analyser, picture, [*range(0, 62, 2), *later])
+    assert not visits([*parts, analyser.close("till")])
+
+
+def test_a_visitor_of_a_slow_camera_counts_by_one_face_again_after_an_interruption(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    detector = ScriptedDetector([], score=0.95)
+    analyser = Analyser(detector, classifier, "m")
+    run(analyser, picture, [*range(0, 22, 2), 30])
+    detector.boxes = [(100, 80, 40, 50)]
+    (visit,) = visits(run(analyser, picture, [32]))
+    assert visit.frames == 1
+
+
+@pytest.mark.usefixtures("every_face_counts")
+def test_a_clock_that_is_set_back_a_little_ends_the_visit_of_a_face_that_was_missed_before(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    detector = ScriptedDetector([(100, 80, 40, 50)])
+    analyser = Analyser(detector, classifier, "m")
+    run(analyser, picture, [10.0, 10.2, 10.4])
+    detector.boxes = []
+    run(analyser, picture, [10.6, 10.8])
+    (visit,) = visits(run(analyser, picture, [10.5]))
+    assert (visit.closed, visit.last_seen) == (True, 10_400_000)
+
+
+def larger(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same picture with 1.2 times as many pixels a side."""
+    height, width = picture.shape
+    return np.asarray(cv2.resize(picture, (width * 6 // 5, height * 6 // 5)), np.uint8)
+
+
+@pytest.mark.parametrize("step_s", [0.2, 2.0])
+def test_a_poster_does_not_move_when_the_size_of_the_pictures_changes(
+    classifier: Classifier, picture: NDArray[np.uint8], step_s: float
+) -> None:
+    detector = ScriptedDetector([(100, 80, 40, 50)], score=0.95)
+    analyser = Analyser(detector, classifier, "m")
+    parts = run(analyser, picture, [number * step_s for number in range(20)])
+    detector.boxes = [(120, 96, 48, 60)]
+    parts += run(analyser, larger(picture), [number * step_s for number in range(20, 30)])
+    assert not visits([*parts, analyser.close("till")])
+
+
+@pytest.mark.usefixtures("every_face_counts")
+def test_another_size_of_the_pictures_ends_the_visit(
+    classifier: Classifier, picture: NDArray[np.uint8]
+) -> None:
+    detector = ScriptedDetector([(100, 80, 40, 50)])
+    analyser = Analyser(detector, classifier, "m")
+    run(analyser, picture, [10.0, 10.2, 10.4])
+    detector.boxes = [(120, 96, 48, 60)]
+    (visit,) = visits(run(analyser, larger(picture), [10.6]))
+    assert (visit.closed, visit.frames) == (True, 3)

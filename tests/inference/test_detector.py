@@ -126,6 +126,29 @@ def test_a_uniform_picture_has_no_face(detector: Detector) -> None:
     assert len(detector.detect(np.full((360, 640), 90, np.uint8))) == 0
 
 
+def test_every_face_of_a_crowd_is_found_whatever_the_number_of_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two hundred faces, each with eight candidates whose scores are lower than those of the face before."""
+    detector = Detector()
+    rows, columns = np.divmod(np.arange(200), 20)
+    faces = np.stack([20 * columns, 24 * rows, np.full(200, 16), np.full(200, 20)], axis=1)
+    shifts = np.array([[number / 4, 0, 0, 0] for number in range(8)])
+    candidates = (faces[:, None] + shifts).reshape(-1, 4).astype(np.float32)
+    scores = np.linspace(0.9, 0.6, len(candidates), dtype=np.float32)
+
+    def run_network(
+        gray: NDArray[np.uint8], scale: float, lowest: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The candidates at full scale, none at half of it."""
+        found = len(candidates) if scale == detector.scale(*gray.shape) else 0
+        return candidates[:found], scores[:found]
+
+    monkeypatch.setattr(detector, "_run_network", run_network)
+    found = detector.detect(np.zeros((384, 640), np.uint8))
+    np.testing.assert_array_equal(found.boxes, faces)
+
+
 def test_faces_refuse_arrays_of_other_types_or_shapes() -> None:
     with pytest.raises(ValueError, match=r"boxes are float64 \(1, 4\), expected float32"):
         Faces(np.zeros((1, 4)), np.zeros(1, np.float32))  # type: ignore[arg-type]

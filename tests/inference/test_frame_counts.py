@@ -66,3 +66,14 @@ def test_the_time_of_a_camera_that_is_stalled_after_a_still_scene_is_not_watched
         counts.add_analysed("a", time, faces=0, age_us=0, unchanged=14 if number else 0)
     watched = sum(minute.watched_us for minute in counts.take())
     assert watched == 18 * 3_000_000 + 14 * 200_000 + 2_000_000
+
+
+def test_the_time_since_the_latest_frame_of_a_camera_that_was_forgotten_is_not_watched() -> None:
+    counts = FrameCounts()
+    for camera in ("a", "b"):
+        counts.add_analysed(camera, 0, faces=0, age_us=0)
+    counts.forget("a")
+    counts.forget("never seen")
+    for camera in ("a", "b"):
+        counts.add_analysed(camera, 1_000_000, faces=0, age_us=0)
+    assert {minute.camera_id: minute.watched_us for minute in counts.take()} == {"a": 0, "b": 1_000_000}

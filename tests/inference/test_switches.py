@@ -80,20 +80,25 @@ def test_with_both_off_the_network_does_not_run(
 
 
 class WalkingFace:
-    """A detector that finds one face, which walks through the picture."""
+    """A detector that finds one face, which walks through the picture and leaves after some frames."""
 
     levels = ScoreLevels(weak=0.1, face=0.3, sure=0.6)
 
-    def __init__(self) -> None:
+    def __init__(self, frames: int) -> None:
         self.x = 20.0
+        self.frames_left = frames
 
     def detect(self, gray: NDArray[np.uint8], lowest: float | None = None) -> Faces:
         self.x += 6
+        self.frames_left -= 1
+        if self.frames_left < 0:
+            return Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         return Faces(np.array([[self.x, 60, 48, 60]], np.float32), np.array([0.95], np.float32))
 
 
-def analyse(classifier: Classifier, switches: list[Switches]) -> Results:
-    analyser = Analyser(WalkingFace(), classifier, "m")
+def analyse(classifier: Classifier, switches: list[Switches], frames: int = 100) -> Results:
+    """The results of a frame for each of `switches`, five a second; a face is in the first `frames`."""
+    analyser = Analyser(WalkingFace(frames), classifier, "m")
     dice = np.random.default_rng(3)
     parts = [
         analyser.analyse(
@@ -128,3 +133,29 @@ def test_a_switch_during_a_visit_drops_what_was_estimated_before(classifier: Cla
     assert analyse(classifier, [EVERYTHING] * 8 + [off] * 4).visits[-1].estimate.expression == OFF
     again = analyse(classifier, [off] * 4 + [EVERYTHING] * 8).visits[-1].estimate
     assert sum(again.expressions.values()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("off", [Switches(expression=False), Switches(gender=False)])
+def test_a_switch_after_the_face_is_gone_drops_its_estimates(classifier: Classifier, off: Switches) -> None:
+    results = analyse(classifier, [EVERYTHING] * 8 + [off] * 12, frames=8)
+    closed, seen = results.visits[-1], results.observations[-1]
+    assert closed.closed
+    assert (closed.last_seen, seen.observed_at) == (7 * SECOND_US // 5, SECOND_US)
+    for estimate in (closed.estimate, seen.estimate):
+        assert (estimate.expression != OFF, estimate.gender != OFF) == (off.expression, off.gender)
+        assert (bool(estimate.expressions), estimate.female is not None) == (off.expression, off.gender)
+
+
+def test_after_everything_is_switched_off_the_latest_second_has_no_observation(
+    classifier: Classifier,
+) -> None:
+    results = analyse(classifier, [EVERYTHING] * 8 + [Switches(False, False)] * 12, frames=8)
+    assert results.visits[-1].estimate.expression == OFF
+    assert SECOND_US not in [seen.observed_at for seen in results.observations]
+
+
+def test_a_switch_at_the_end_of_a_second_drops_what_was_estimated_in_it(classifier: Classifier) -> None:
+    """Its observation is written with the first frame of the next second, the first with the switch off."""
+    results = analyse(classifier, [EVERYTHING] * 10 + [Switches(expression=False)] * 4)
+    found = {seen.observed_at: seen.estimate.expression for seen in results.observations}
+    assert found == {SECOND_US: OFF, 2 * SECOND_US: OFF}

@@ -327,6 +327,17 @@ def test_a_fenced_worker_drops_the_batch_and_resumes_at_the_position_of_the_sink
     assert first_seen == {NOW + 6 * 200_000}
 
 
+def test_time_that_another_worker_has_watched_is_not_counted_again(
+    classifier: Classifier, frame: Frame
+) -> None:
+    """Frames 4 to 7 are fenced, and the other worker has stored them and those up to 19."""
+    sink = FencedSink(at=2, elsewhere={PARTITION: 8})
+    frames = later(frame, 30)
+    work_fenced([*frames[:8], *frames[20:]], sink, classifier)
+    assert sink.total("analysed") == 4 + 10
+    assert sink.total("watched_us") == (3 + 9) * 200_000
+
+
 def test_frames_that_were_fenced_by_mistake_are_analysed_again(classifier: Classifier, frame: Frame) -> None:
     sink = FencedSink(at=2, elsewhere={})
     work_fenced(later(frame, 20), sink, classifier)

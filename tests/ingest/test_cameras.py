@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -146,3 +147,12 @@ def test_a_camera_checks_itself_and_does_not_show_its_source() -> None:
     with pytest.raises(ValueError, match="camera till: fps 0: expected more than 0"):
         Camera("till", "0", 0)
     assert "s3cret" not in repr(Camera("till", "rtsp://u:s3cret@h/", 5))
+
+
+def test_a_variable_that_is_not_utf8_is_named_and_its_value_is_not_shown() -> None:
+    value = os.fsdecode(b"gr\xfc\xdf-hush")
+    with pytest.raises(SourceError, match=r"^\$\{MIEN_CAMERA_A\}: its value is not UTF-8") as caught:
+        expand("rtsp://admin:${MIEN_CAMERA_A}@cam/live", {"MIEN_CAMERA_A": value})
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__

@@ -192,6 +192,25 @@ def test_a_password_that_is_not_ascii(headers: list[str], encoding: str) -> None
         read_one(camera, user.replace("\u00e4", "a\u0308"), password)
 
 
+def test_an_encoding_that_was_refused_is_not_tried_again_when_a_nonce_expires() -> None:
+    login = Login("Empf\u00e4nger", "p")
+
+    def answers(nonce: str, more: str = "") -> bytes:
+        """What is sent after a refusal with this challenge; empty where nothing is."""
+        header = challenge(nonce=nonce, more=more).partition(": ")[2]
+        return (login.authorization("GET", "/") or b"") if login.accept([header]) else b""
+
+    utf_8, latin_1 = (b'username="' + "Empf\u00e4nger".encode(each) for each in ("utf-8", "latin-1"))
+    assert utf_8 in answers("n1")
+    assert latin_1 in answers("n1")
+    for nonce in ("n2", "n3"):
+        login.begin_request()
+        assert latin_1 in answers(nonce)
+    login.begin_request()
+    assert utf_8 in answers("n4", "charset=UTF-8"), "the camera says what it accepts"
+    assert answers("n4", "charset=UTF-8") == b""
+
+
 def test_a_password_beyond_latin_1() -> None:
     with HttpCamera(serve_behind(challenge("SHA-256"), password="\u5bc6\u7801")) as camera:
         read_one(camera, password="\u5bc6\u7801")

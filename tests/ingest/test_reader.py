@@ -41,12 +41,26 @@ def damaged() -> Pixels:
     raise ImageError("it is damaged")
 
 
+def brighter() -> Pixels:
+    return np.full((48, 64), 199, np.uint8)
+
+
+class Clock:
+    """A clock that a test sets, in place of the module `time`."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class ScriptedSource(CameraSource):
-    """A recording whose pictures come from an iterator."""
+    """A recording, or a `live` camera, whose pictures come from an iterator."""
 
     live = False
 
-    def __init__(self, pictures: Iterator[UndecodedPicture]) -> None:
+    def __init__(self, pictures: Iterator[UndecodedPicture], live: bool = False) -> None:
+        self.live = live
         self._pictures = pictures
         self.closed = False
 
@@ -109,8 +123,50 @@ def test_late_pictures_are_dropped_and_counted() -> None:
     assert bench.counts.captured == 80 == len(published) + dropped.total()
     assert published[:10] == list(range(10))
     assert published[-1] == 79
+    assert bench.health.current.reason == "", "a short delay needs no attention"
     assert bench.reader.error is None
     assert bench.source.closed
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_machine_that_cannot_follow_a_recording_says_so_until_it_can(
+    live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, reasons = Clock(), list[str]()
+    monkeypatch.setattr("ingest.reader.time", clock)
+
+    def slow() -> Iterator[UndecodedPicture]:
+        for offset, late in enumerate((5, 30, 20, 5, 0)):
+            clock.now = offset + late
+            yield UndecodedPicture(offset, gray)
+            reasons.append(bench.health.current.reason)
+
+    bench = Bench(ScriptedSource(slow(), live))
+    bench.run()
+    too_slow = "this machine cannot read the recording at its own speed: use --fast, or a smaller recording"
+    assert reasons == ["", *[too_slow if not live else ""] * 3, ""]
+    assert bench.sink.dropped("clip") == {"read too late": 4}
+    assert bench.published() == [4]
+
+
+@pytest.mark.parametrize(("damaged_pictures", "lost"), [(2, False), (3, True)])
+def test_a_slow_camera_is_not_given_up_for_a_damaged_picture(
+    damaged_pictures: int, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 0.1 pictures per second a picture is expected as often as the read time-out lets one wait."""
+    clock = Clock()
+    monkeypatch.setattr("ingest.reader.time", clock)
+
+    def pictures() -> Iterator[UndecodedPicture]:
+        for decode in (gray, *[damaged] * damaged_pictures, brighter):
+            yield UndecodedPicture(None, decode)
+            clock.now += 10.1
+
+    bench = Bench(ScriptedSource(pictures(), live=True), replace(SETTINGS, fps=0.1, read_timeout=10))
+    bench.run()
+    assert bench.published() == ([0] if lost else [0, 3])
+    expected = "no picture that can be decoded: it is damaged" if lost else "2 pictures cannot be decoded"
+    assert str(bench.reader.error).startswith(expected)
 
 
 def test_a_recording_that_is_read_fast_is_dated_by_the_clock_however_high_its_token_is() -> None:

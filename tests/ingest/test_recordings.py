@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from bus.messages import MICROSECONDS, CameraState, Frame
 from ingest.cameras import Camera
 from ingest.capture import CaptureSettings
+from ingest.recordings import find_pictures
 from media.images import decode_gray
 from tests.support.captures import QUICK, RunningCaptures, bar_position, capturing, write_video
 from tests.support.videos import scene, write
@@ -267,3 +269,22 @@ def test_names_that_are_not_utf8_are_read_and_written_escaped(tmp_path: Path) ->
 
 def frame_mean(frame: Frame) -> float:
     return float(decode_gray(frame.jpeg).mean())
+
+
+def test_a_large_folder_is_opened_without_reading_the_files_that_are_named_like_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1.jpg", "2.PNG", "3"):
+        assert cv2.imwrite(str(tmp_path / "written.png"), np.zeros((20, 30), np.uint8))
+        (tmp_path / "written.png").rename(tmp_path / name)
+    (tmp_path / "notes").write_text("no picture")
+    (tmp_path / "folder.jpg").mkdir()
+    opened: list[str] = []
+
+    def opening(path: Path, mode: str = "r") -> IO[Any]:
+        opened.append(path.name)
+        return open(path, mode)
+
+    monkeypatch.setattr(Path, "open", opening)
+    assert [path.name for path in find_pictures(tmp_path)] == ["1.jpg", "2.PNG", "3"]
+    assert sorted(opened) == ["3", "notes"]

@@ -6,13 +6,16 @@ import base64
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from urllib.parse import quote
+from contextlib import ExitStack, closing, contextmanager, suppress
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from ingest.address_policy import AddressPolicy
+from ingest.deadline import Deadline
 from ingest.errors import IngestError
 from ingest.network import Address
+from ingest.rtsp_relay import RtspRelay
 from ingest.rtsp_requests import RtspRequests, answer_end
 from ingest.sources import open_source
 from tests.support.http_camera import Request, is_valid_digest
@@ -171,6 +174,60 @@ def test_every_request_has_the_login_and_each_use_of_a_nonce_is_counted() -> Non
     assert b"nc=00000002" in play
     binary = b"$\0\0\x04PLAY\r\nx"
     assert requests.complete(binary) == binary
+
+
+PACKET = b"$\0\0\x09\xff\r\n\r\n 401"
+"""A packet of a stream."""
+
+
+@pytest.mark.parametrize("stale", ["", ", stale=true"])
+@pytest.mark.parametrize("by_chance", [b"RTSP/1.0 401 \r\n\r\n", b"RTSP/1.0 401 in a picture"])
+def test_a_nonce_that_expires_during_the_stream_is_renewed(stale: str, by_chance: bytes) -> None:
+    """FFmpeg repeats a keep-alive that is refused; the test takes its place, and that of the camera."""
+    with ExitStack() as opened:
+        server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        address = Address.parse(f"rtsp://u:p@127.0.0.1:{server.getsockname()[1]}/live")
+        relay = opened.enter_context(closing(RtspRelay(address, AddressPolicy(), Deadline(20), 20)))
+        camera = opened.enter_context(server.accept()[0])
+        at = (str(urlsplit(relay.url).hostname), urlsplit(relay.url).port or 0)
+        ffmpeg = opened.enter_context(socket.create_connection(at))
+        for each in (camera, ffmpeg):
+            each.settimeout(20)
+
+        def ask(method: str) -> str:
+            """What arrives at the camera."""
+            ffmpeg.sendall(f"{method} {relay.url} RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
+            return received(camera, b"\r\n\r\n").decode()
+
+        def refusal(nonce: str, stale: str = "") -> bytes:
+            head = f"WWW-Authenticate: {challenge(nonce=nonce)}{stale}\r\n\r\n"
+            return f"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{head}".encode()
+
+        assert "Authorization" not in ask("PLAY")
+        camera.sendall(refusal("n1"))
+        assert 'nonce="n1"' in received(camera, b"\r\n\r\n").decode()
+        camera.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n" + PACKET)
+        received(ffmpeg, PACKET)
+        for number in range(2, 5):
+            assert f'nonce="n{number - 1}"' in ask("OPTIONS")
+            refused = PACKET + refusal(f"n{number}", stale) + PACKET
+            camera.sendall(refused)
+            assert received(ffmpeg, refused) == refused, "FFmpeg sees it, too"
+            repeated = ask("OPTIONS")
+            assert f'nonce="n{number}", uri="{address.url}", ' in repeated
+            assert "nc=00000001" in repeated
+            camera.sendall(PACKET + by_chance + PACKET)
+            received(ffmpeg, PACKET + by_chance + PACKET)
+
+
+def received(connection: socket.socket, end: bytes) -> bytes:
+    """What arrives on a connection, up to `end`."""
+    data = b""
+    while not data.endswith(end):
+        chunk = connection.recv(4096)
+        assert chunk, data
+        data += chunk
+    return data
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\n"])

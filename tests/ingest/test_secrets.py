@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -158,3 +159,12 @@ def test_the_c_libraries_write_nothing(camera: MjpegCamera, refusing_rtsp: int, 
     assert finished.stderr == ""
     assert len(finished.stdout.splitlines()) == 8
     assert_no_secret(finished.stdout)
+
+
+def test_a_secret_that_is_not_utf8_ends_the_capture_with_the_name_of_its_variable() -> None:
+    value = os.fsdecode(b"gr\xfc\xdfhush")
+    with capturing(
+        Camera("door", "rtsp://admin:${DOOR}@127.0.0.1:1/live", 5), environ={"DOOR": value}
+    ) as running:
+        health = running.sink.wait_for_state("door", CameraState.ENDED)
+        assert health.reason == "${DOOR}: its value is not UTF-8: set the environment variable DOOR again"

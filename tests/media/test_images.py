@@ -27,6 +27,7 @@ from media.images import (
     read_color,
     read_gray,
 )
+from media.jpeg import MOST_SCANS
 from tests.media.bombs import jpeg_of_size, jpeg_with_scans, png_header, segment, tiff
 
 Picture = NDArray[np.uint8]
@@ -220,6 +221,22 @@ def test_bytes_behind_the_end_of_a_picture_are_ignored(tail: bytes, scene: Pictu
         path = tmp_path / f"tail{extension}"
         path.write_bytes(encode(extension, scene) + tail)
         assert read_gray(path).shape == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_film_behind_a_jpeg_is_not_taken_for_its_scans(
+    seed: int, progressive: int, scene: Picture, tmp_path: Path
+) -> None:
+    data = with_orientation(jpeg(scene, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive), 1)
+    film = np.random.default_rng(seed).bytes(12_000_000)
+    assert film.count(b"\xff\xda") > MOST_SCANS
+    comment = segment(0xFE, b"\xff\xd9 and \xff\xda")
+    path = tmp_path / "motion.jpg"
+    path.write_bytes(data[:2] + comment + data[2:] + film)
+    expected = decode_gray(data, PICTURE_FILE)
+    assert np.array_equal(decode_gray(path.read_bytes(), PICTURE_FILE), expected)
+    assert np.array_equal(read_gray(path), expected)
 
 
 def test_the_limit_on_pixels_is_half_where_decoding_takes_twice_the_memory() -> None:

@@ -67,6 +67,23 @@ def test_every_picture_of_an_animation_counts(
         assert np.abs(gray.astype(int) - scene(number)).mean() < 8, number
 
 
+def test_the_picture_for_programs_without_animations_is_not_part_of_one(tmp_path: Path) -> None:
+    path = save(tmp_path / "animation.png", images(4, "RGB"), default_image=True, duration=200)
+    assert find_kind(path) is Kind.SEQUENCE
+    found = grays(path)
+    assert [time_s for time_s, _ in found] == pytest.approx([0, 0.2, 0.4])
+    for number, (_, gray) in enumerate(found, 1):
+        assert np.abs(gray.astype(int) - scene(number)).mean() < 8, number
+
+
+def test_an_animation_of_which_only_that_picture_is_there_is_damaged(tmp_path: Path) -> None:
+    path = save(tmp_path / "animation.png", images(4, "RGB"), default_image=True, duration=200)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"fcTL") - 4] + data[data.index(b"IEND") - 4 :])
+    with pytest.raises(ImageError, match="damaged PNG"):
+        grays(path)
+
+
 def test_every_page_of_a_document_counts_without_its_smaller_copies(tmp_path: Path) -> None:
     pages = images(3)
     small = pages[0].resize((WIDTH // 4, HEIGHT // 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -321,3 +322,15 @@ def test_videos_may_be_decoded_in_parallel(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_frames_are_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """Key frames are asked for their display matrix, which must not keep them."""
+    path = write(tmp_path / "clip.mp4", [scene(n) for n in range(PICTURES)], options={"g": "1"})
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(decode(path)[0]) == PICTURES
+        assert not [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import typer
 from numpy.typing import NDArray
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from inference.annotation.face_card import HEIGHT, PANEL
@@ -64,6 +65,7 @@ def write_picture(path: Path, side: int = 96, seed: int = 0, colored: bool = Fal
 
 def write_video(path: Path, frames: int = 12, fps: float = 4, size: tuple[int, int] = (320, 240)) -> Path:
     """A bright bar that moves to the right."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     for number in range(frames):
         frame = np.full((size[1], size[0], 3), 60, np.uint8)
@@ -196,6 +198,33 @@ def test_an_original_is_never_overwritten(tmp_path: Path) -> None:
     link.symlink_to(path)
     assert "would overwrite" in refusal(path, "--faces", "--out", link)
     assert path.read_bytes() == before
+
+
+def test_two_files_never_have_one_copy(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clips" / "clip.avi")
+    other_clip = write_video(tmp_path / "clips" / "clip.avi.mp4")
+    picture = write_picture(tmp_path / "pictures" / "a.gif.png")
+    other_picture = picture.with_name("a.gif")
+    other_picture.write_bytes(picture.read_bytes())
+    for one, other, name in ((clip, other_clip, "clip.avi.mp4"), (other_picture, picture, "a.gif.png")):
+        message = refusal(one.parent, "--faces", "--annotate", tmp_path / "drawn")
+        assert f"{one} and {other}" in message
+        assert str(tmp_path / "drawn" / name) in message
+    assert not (tmp_path / "drawn").exists()
+
+
+@pytest.mark.parametrize("size", [(2000, 1), (1, 2000)])
+def test_a_video_copy_of_pictures_with_a_single_row_or_column_has_two(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    pictures = [Image.new("L", size, value) for value in (40, 200)]
+    pictures[0].save(tmp_path / "thin.gif", save_all=True, append_images=pictures[1:])
+    result = run(tmp_path / "thin.gif", "--annotate", tmp_path / "drawn")
+    assert result.exit_code == 0, result.output
+    copy = cv2.VideoCapture(str(tmp_path / "drawn" / "thin.gif.mp4"))
+    assert copy.get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    width, height = (copy.get(each) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    assert (width, height) == tuple(max(side, 2) for side in size)
 
 
 def test_invalid_arguments_are_refused_before_any_analysis(tmp_path: Path) -> None:

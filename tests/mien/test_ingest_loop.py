@@ -17,19 +17,23 @@ PATIENCE_S = 60.0
 
 
 class Supervisor:
-    """Captures that have read their recordings; `error` is what `check` raises."""
+    """Captures that have read their recordings, unless `is_live`; `error` is what `check` raises."""
 
     def __init__(self) -> None:
+        self.is_live = False
+        self.checked = threading.Event()
         self.ended = threading.Event()
         self.error: Exception | None = None
 
     def start(self) -> None:
-        self.ended.set()
+        if not self.is_live:
+            self.ended.set()
 
     def stop(self, timeout: float) -> None:
         pass
 
     def check(self) -> None:
+        self.checked.set()
         if self.error is not None:
             raise self.error
 
@@ -38,12 +42,17 @@ class Supervisor:
 
 
 class Frames:
-    """A writer whose frames wait until the test lets them arrive."""
+    """A writer whose frames wait until the test lets them arrive; `error` is what `check` raises."""
 
     def __init__(self) -> None:
+        self.error: Exception | None = None
         self.arrived = threading.Event()
         self.waited = threading.Event()
         self.lost: bool | None = None
+
+    def check(self) -> None:
+        if self.error is not None:
+            raise self.error
 
     def wait_until_empty(self, timeout: float) -> bool:
         empty = self.arrived.wait(timeout)
@@ -111,3 +120,31 @@ def test_what_ended_the_supervisor_ends_the_run_with_its_error(drain: bool) -> N
         with pytest.raises(DatabaseError, match="no permission"):
             ingestion.start().result(PATIENCE_S)
         assert ingestion.frames.lost is True
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_what_ended_the_writer_ends_the_run_with_its_error(drain: bool) -> None:
+    with ThreadPoolExecutor() as pool:
+        ingestion = Ingestion(pool, drain)
+        ingestion.frames.error = KeyError("door")
+        running = ingestion.start()
+        try:
+            with pytest.raises(KeyError, match="door"):
+                running.result(PATIENCE_S)
+        finally:
+            ingestion.stop.set()
+        assert ingestion.frames.lost is True
+
+
+def test_what_ends_the_writer_of_a_live_camera_ends_the_run_with_its_error() -> None:
+    with ThreadPoolExecutor() as pool:
+        ingestion = Ingestion(pool, drain=False)
+        ingestion.supervisor.is_live = True
+        running = ingestion.start()
+        try:
+            assert ingestion.supervisor.checked.wait(PATIENCE_S)
+            ingestion.frames.error = KeyError("door")
+            with pytest.raises(KeyError, match="door"):
+                running.result(PATIENCE_S)
+        finally:
+            ingestion.stop.set()

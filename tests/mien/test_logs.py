@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 
@@ -69,3 +70,16 @@ def test_a_text_is_cleaned_of_passwords_and_line_breaks() -> None:
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_every_level_of_the_settings_exists(level: str) -> None:
     assert isinstance(logging.getLevelName(level.upper()), int)
+
+
+def test_a_secret_that_is_not_utf8_is_hidden_and_prevents_no_line() -> None:
+    script = """
+import logging, os
+from mien.logs import configure
+configure("info", [os.environ["MIEN_CAMERA_DOOR"]])
+logging.info("camera door: %s is refused", os.environ["MIEN_CAMERA_DOOR"])
+"""
+    environ = {**os.environb, b"MIEN_CAMERA_DOOR": b"gr\xfc\xdfHush"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environ, check=True)
+    assert b"camera door: *** is refused" in done.stderr
+    assert b"Hush" not in done.stderr

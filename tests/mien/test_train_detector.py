@@ -16,7 +16,7 @@ from tests.support.teacher_file import write_teacher
 pytest.importorskip("tensorflow", reason="needs the extra train")
 
 from training.detector.train import DetectorConfig
-from training.runs.run_folder import open_run, write_history
+from training.runs.run_folder import create_run, write_history
 
 
 def run(*arguments: object) -> Result:
@@ -93,7 +93,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path, command: str) -> None:
 def test_compare_prints_a_row_for_each_run_and_writes_its_figures(tmp_path: Path) -> None:
     data, figures = write_photographs(tmp_path / "data"), tmp_path / "figures.json"
     run_folder = tmp_path / "run"
-    open_run(run_folder, DetectorConfig(), resume=False)
+    create_run(run_folder, DetectorConfig())
     write_history(run_folder, [{"round": 1.0, "seconds": 60.0, "loss": 1.0}])
     shutil.copyfile(MODELS / "detector.int8.onnx", run_folder / "model.int8.onnx")
     result = run("compare", run_folder, "--data", data, "--json", figures)

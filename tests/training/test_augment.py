@@ -106,6 +106,14 @@ def test_erasing_fills_one_rectangle() -> None:
     assert painted.size >= 16
 
 
+def test_a_quarter_of_the_views_is_partly_covered() -> None:
+    images = np.random.default_rng(0).integers(20, 236, (400, 48, 48)).astype(np.uint8)
+    seen = random_views(images, squares(400, 24, 24, 48), 48, np.random.default_rng(1))
+    windows = np.lib.stride_tricks.sliding_window_view(seen, (6, 6), axis=(1, 2))
+    covered = (np.ptp(windows, axis=(3, 4)) == 0).any(axis=(1, 2))
+    assert 0.15 < covered.mean() < 0.35
+
+
 def test_mixup_blends_pictures_and_targets_equally() -> None:
     n = 50
     pictures = np.eye(n, dtype=np.float32).reshape(n, n, 1, 1)

@@ -19,7 +19,8 @@ from tests.support.training_runs import tiny
 from training.classifier import train as classifier
 from training.classifier.validation import load_keras
 from training.detector import train as detector
-from training.runs.averaging import keeping
+from training.runs import averaging
+from training.runs.averaging import AdamW, kept_share
 from training.runs.run_folder import read_history
 from training.runs.schedule import Annealing
 
@@ -65,6 +66,7 @@ def fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Fit:
     monkeypatch.setattr(classifier, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(averaging, "STEPS_PER_SPAN", 1)  # Each step but the first keeps half.
 
     def detect(run: Path, resume: bool) -> Weights:
         path = detector.fit(DETECTOR, photographs, run, resume)
@@ -139,8 +141,20 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(fit: Fit, at_step: Wa
     assert_equal(fit(tmp_path / "cut", True), whole)
 
 
-def test_a_short_run_averages_over_fewer_steps() -> None:
-    """Weights from before the run are in the average with less than a hundredth of a percent."""
-    assert keeping(500) ** 500 < 1e-4
-    assert keeping(1308) < 0.998 < keeping(48 * 218)
-    assert keeping(4) == 0
+def test_a_run_averages_over_the_last_tenth_of_its_steps_however_early_it_ends() -> None:
+    weights, steps, most = keras.Variable([1.0]), 60, 0.8
+    optimizer = AdamW(0.1, use_ema=True, ema_momentum=most)
+    optimizer.build([weights])
+    seen = []
+    for _ in range(steps):
+        optimizer.apply([keras.ops.ones(1)], [weights])
+        seen.append(float(weights.value[0]))
+    kept = [float(kept_share(step, most)) for step in range(1, steps + 1)]
+    assert kept[:10] == [0.0] * 10, "the weights of before the run and of its first steps are not in it"
+    assert kept[19] == pytest.approx(0.5)
+    assert kept[49:] == [pytest.approx(most)] * 11
+    expected = 0.0
+    for share, value in zip(kept, seen, strict=True):
+        expected = share * expected + (1 - share) * value
+    optimizer.finalize_variable_values([weights])
+    assert float(weights.value[0]) == pytest.approx(expected, rel=1e-5)

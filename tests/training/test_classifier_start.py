@@ -25,6 +25,7 @@ from training.classifier.train import fit, load_training_data
 from training.data.datasets import GENDERS, HEADS, FairFace, join_people
 from training.errors import RunError
 from training.runs.quantise import quantise
+from training.runs.run_folder import create_run
 
 WIDTHS = {name: len(classes) for name, classes in HEADS.items()}
 SIDE = 48
@@ -79,6 +80,11 @@ def test_heads_that_the_network_lacks_are_left_out(given: keras.Model, file: Pat
     assert model.output_names == ["gender"]
 
 
+def test_layers_that_a_file_cannot_give_are_not_left_random(file: Path) -> None:
+    with pytest.raises(RunError, match=r"the weights of fc1 of pathar_depth4 cannot be taken from an ONNX f"):
+        start_from(build("pathar_depth4", WIDTHS, 0.0), file, faces(8)[..., None].astype(np.float32))
+
+
 def test_files_of_other_networks_are_refused(file: Path, tmp_path: Path) -> None:
     pictures = faces(8)[..., None].astype(np.float32)
     with pytest.raises(RunError, match="holds no convolution conv0a of residual in float32"):
@@ -110,6 +116,16 @@ def test_a_file_names_the_data_of_its_start(file: Path) -> None:
     onnx.save(model, grown)
     assert data_sources(Config(start_from=str(file))) == plain
     assert data_sources(Config(start_from=str(grown))) == (*plain, "UTKFace")
+
+
+def test_utkface_is_named_through_a_trunk_and_the_start_of_a_teacher(file: Path, tmp_path: Path) -> None:
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {"datasets": json.dumps(["UTKFace"])})
+    onnx.save(model, tmp_path / "grown.onnx")
+    create_run(tmp_path / "trunk", Config(utkface=True))
+    create_run(tmp_path / "teacher", Config(start_from=str(tmp_path / "grown.onnx")))
+    assert "UTKFace" in data_sources(Config(trunk=str(tmp_path / "trunk")))
+    assert "UTKFace" in data_sources(Config(teachers=(str(tmp_path / "teacher"),)))
 
 
 def people(races: list[str], genders: list[int]) -> FairFace:

@@ -11,12 +11,12 @@ from training.classifier.recipes import recipe
 from training.errors import ReportError, RunError
 from training.measure.compute import merge_runs, read_runs
 from training.pages.compute_page import compute_table, draw
-from training.runs.run_folder import open_run, write_history, write_json
+from training.runs.run_folder import create_run, write_history, write_json
 
 
 def ran(folder: Path, passes: int, last: float, **changes: object) -> Path:
     """A run folder with a history that ends at an accuracy."""
-    open_run(folder, replace(recipe("mien"), **changes), resume=False)
+    create_run(folder, replace(recipe("mien"), **changes))
     rows = [
         {"epoch": float(number), "seconds": 60.0}
         | {f"val_{head}_accuracy": last * number / passes for head in ("fer2013", "expression", "gender")}

@@ -41,8 +41,8 @@ from training.runs.run_folder import (
     ONNX_FILES,
     PARTS,
     as_stored,
+    create_run,
     metrics_file,
-    open_run,
     read_history,
     write_history,
     write_json,
@@ -346,7 +346,7 @@ class TestRun:
         assert all(np.isfinite(row["loss"]) for row in history)
 
     def test_a_round_that_was_cut_off_counts_its_own_steps(self, tmp_path: Path) -> None:
-        open_run(tmp_path / "run", TINY, resume=False)
+        create_run(tmp_path / "run", TINY)
         row = {"round": 1.0, "seconds": 1.0, "loss": 1.0}
         write_history(tmp_path / "run", [row, row])
         assert samples_seen(tmp_path / "run") == 16, "rounds that do not store their steps are full"

@@ -21,7 +21,7 @@ from training.detector.scenes import Scene
 from training.detector.train import DetectorConfig
 from training.errors import RunError
 from training.pages.detector_ablations_page import cost_table, describe, found_table
-from training.runs.run_folder import open_run, read_history, write_history
+from training.runs.run_folder import create_run, read_history, write_history
 
 FIRST = DetectorConfig(samples=24_000)
 FACE = np.array([[10, 10, 40, 40]], np.float32)
@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")
     configs = {"labels": FIRST, "fine": replace(FIRST, finest_stride=4, quality=False)}
     for name, config in configs.items():
-        open_run(folder / name, config, resume=False)
+        create_run(folder / name, config)
         write_history(folder / name, [{"round": 1.0, "seconds": 60.0, "loss": 1.0}])
         model = build(config.widths, config.depth, config.finest_stride)
         fields = metadata(model.name, name, config.size, "1")

@@ -26,7 +26,7 @@ from training.classifier.evaluate import evaluate
 from training.classifier.export import TOLERANCE, export, export_run, parity
 from training.classifier.inputs import network_input
 from training.classifier.network import build_network
-from training.classifier.recipes import RECIPES, TASKS, Task, recipe
+from training.classifier.recipes import RECIPES, TASKS, Config, Task, recipe
 from training.classifier.train import fit
 from training.classifier.validation import load_keras
 from training.data.datasets import EXPRESSIONS, GENDERS, HEADS
@@ -39,6 +39,7 @@ from training.runs.run_folder import (
     MODEL_FILE,
     ONNX_FILES,
     PARTS,
+    create_run,
     metrics_file,
     read_history,
     write_json,
@@ -142,6 +143,31 @@ def test_a_trunk_without_a_common_layer_is_refused(data: Path, cache: Path, tmp_
     config = tiny("mien", trunk=str(tmp_path / "lender"))
     with pytest.raises(RunError, match="no layer in common with mien"):
         fit(config, data, tmp_path / "run", cache, resume=False)
+    assert not (tmp_path / "run").exists(), "the folder is free for the command with another trunk"
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_trunk_whose_layers_have_other_weights_is_refused(
+    data: Path, cache: Path, paper_cnn_run: Path, tmp_path: Path
+) -> None:
+    config = tiny("verma_triangular", trunk=str(paper_cnn_run))
+    with pytest.raises(RunError, match=r"paper_cnn: its layer \w+ has other weights than that of verma_tri"):
+        fit(config, data, tmp_path / "run", cache, resume=False)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (tiny("paper_logreg", task="emotion"), "was trained with --task emotion"),
+        (tiny("paper_lstm"), "paper_lstm takes clips; the runtime needs a network of single pictures"),
+    ],
+)
+def test_a_network_that_the_runtime_cannot_use_is_not_exported(
+    config: Config, reason: str, data: Path, cache: Path, tmp_path: Path
+) -> None:
+    create_run(tmp_path / "run", config)
+    with pytest.raises(RunError, match=reason):
+        export_run(tmp_path / "run", data, cache, "1")
 
 
 def test_the_run_stores_its_history_and_curves(run: Path) -> None:

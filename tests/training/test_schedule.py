@@ -47,6 +47,10 @@ def test_the_rate_rises_then_follows_a_cosine() -> None:
     assert found[-1] == pytest.approx(0.1 * LOWEST, rel=0.01)
 
 
+def test_zero_minutes_are_no_limit() -> None:
+    assert len(rates(Annealing(0.1, steps=100, minutes=0, warmup=0.1), 2000)) == 100
+
+
 def test_a_slow_machine_ends_in_time_and_annealed() -> None:
     annealing = Annealing(0.1, steps=10**9, minutes=0.2 / 60, warmup=0.0)
     model = Model()

@@ -18,7 +18,7 @@ from training.classifier.train import compile_model, fit, load_training_data
 from training.classifier.validation import load_keras
 from training.data import datasets
 from training.errors import RunError
-from training.runs.run_folder import MODEL_FILE, open_run
+from training.runs.run_folder import MODEL_FILE, create_run
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -53,7 +53,7 @@ def test_the_loss_combines_labels_and_the_teachers_mean_output_on_the_same_view(
     student = build_network(config, "float32")
     shares = teacher_shares(config)
     model = with_teachers(student, config, shares)
-    compile_model(model, config, shares, steps=1)
+    compile_model(model, config, shares)
     pictures, targets, weights = first_batch(data, cache, config)
     assert pictures.dtype == np.uint8
     found = model.test_on_batch(pictures, targets, weights, return_dict=True)["loss"]
@@ -117,7 +117,7 @@ def test_the_commands_of_a_run_name_another_backend(tmp_path: Path) -> None:
     ],
 )
 def test_an_unsuitable_teacher_is_refused(tmp_path: Path, arch: str, task: str, complaint: str) -> None:
-    open_run(tmp_path / "teacher", tiny(arch, task=task), resume=False)
+    create_run(tmp_path / "teacher", tiny(arch, task=task))
     config = tiny("mien", task="emotion", teachers=(str(tmp_path / "teacher"),))
     with pytest.raises(RunError, match=complaint):
         teacher_shares(config)

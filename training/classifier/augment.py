@@ -126,8 +126,8 @@ def _camera_views(
     for view in out:
         degrade(view, rng)
     toned = _change_tones(out, rng)
-    for view in toned[rng.random(len(toned)) < ERASED_SHARE]:
-        erase(view, rng)
+    for row in np.flatnonzero(rng.random(len(toned)) < ERASED_SHARE):
+        erase(toned[row], rng)
     return toned
 
 

@@ -46,6 +46,11 @@ F1S = {
 
 UTKFACE_ROW = "| UTKFace (Zhang et al. 2017) | perceived gender | non-commercial research use |\n"
 
+WITH_INT8 = """\
+The runtime uses the INT8 file where the processor has
+8-bit dot products or AVX2, and the float32 file elsewhere: `inference.model_file.shipped`."""
+WITHOUT_INT8 = "There is no INT8 file: it is less\naccurate, or not faster."
+
 CARD = Template("""\
 # Face classifier
 
@@ -131,8 +136,7 @@ of faces kept, the most confident first).
 
 $costs
 
-Milliseconds of processor time on one thread. The runtime uses the INT8 file where the processor has
-8-bit dot products or AVX2, and the float32 file elsewhere: `inference.model_file.shipped`.
+Milliseconds of processor time on one thread. $int8
 
 ## Limits
 
@@ -199,6 +203,7 @@ def card(run: Path, metrics: Mapping[str, Any], images: str) -> str:
         parameters=f"{test['costs']['parameters']:,}",
         mmacs=test["costs"]["mmacs"],
         costs=cost_table(metrics),
+        int8=WITH_INT8 if "int8" in metrics else WITHOUT_INT8,
         figures=headline_table(metrics),
         classes=_classes(test),
         groups=_shares("perceived gender by race and gender (test)", gender["groups"]),

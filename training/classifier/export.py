@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from inference.classifier import ClassifierHead
 from inference.model_file import make_session_options
+from training.classifier.architectures import architecture
 from training.classifier.inputs import fairface_crops, fer2013_crops, network_input
-from training.classifier.recipes import Config, learns_utkface, read_config
+from training.classifier.recipes import UTKFACE, Config, learns_utkface, read_config
 from training.classifier.validation import (
     calibrate,
     compute_outputs,
@@ -26,8 +27,9 @@ from training.classifier.validation import (
     load_keras,
 )
 from training.data import datasets
+from training.data.datasets import HEADS
 from training.data.importers import load_fairface, load_fer2013
-from training.errors import ExportError
+from training.errors import ExportError, RunError
 from training.runs.onnx_file import read_sources
 from training.runs.quantise import quantise
 from training.runs.run_folder import MODEL_FILE, ONNX_FILES
@@ -38,17 +40,20 @@ PARITY_CROPS = 256
 RANGE_CROPS = 512
 """Training faces of each data set used to calibrate the activation ranges of the INT8 file."""
 SOURCES = ("FER2013", "FER+", "FairFace")
-UTKFACE = "UTKFace"
 LICENCE = "Apache-2.0 for the file; trained on FER2013, which is for research use"
 
 
 def export_run(run: Path, data: Path, cache: Path, version: str) -> tuple[Path, float]:
     """Calibrate a run's model, write it as ONNX, compare it with Keras on 256 real crops, and quantise it.
 
-    Returns the float32 file and the largest difference of a logit. Raises RunError, DatasetError, or
-    ExportError if the file differs from Keras by more than 1e-5.
+    Returns the float32 file and the largest difference of a logit. Raises RunError, also for a run that the
+    runtime cannot use, DatasetError, or ExportError if the file differs from Keras by more than 1e-5.
     """
     config = read_config(run)
+    if set(config.heads) != set(HEADS):
+        raise RunError(f"{run}: was trained with --task {config.task}; the runtime needs --task both")
+    if architecture(config.arch).frames is not None:
+        raise RunError(f"{run}: {config.arch} takes clips; the runtime needs a network of single pictures")
     model = load_keras(run / MODEL_FILE)
     size = model.input_shape[1]
     pictures = load_evaluation_set("validation", data, cache, size)

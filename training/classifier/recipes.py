@@ -9,8 +9,11 @@ from typing import Literal
 from training.classifier.architectures import ARCHITECTURES, architecture
 from training.data.datasets import HEADS
 from training.errors import RunError
+from training.runs.onnx_file import read_sources
 from training.runs.run_folder import read_stored_config
 
+UTKFACE = "UTKFace"
+"""The name of this data set in the metadata of files."""
 Task = Literal["both", "emotion", "gender"]
 TASKS: dict[Task, tuple[str, ...]] = {
     "both": tuple(HEADS),
@@ -137,5 +140,10 @@ def read_config(run: Path) -> Config:
 
 
 def learns_utkface(config: Config) -> bool:
-    """Whether the network, or one of its teachers, learns from UTKFace; raises RunError for a bad teacher."""
-    return config.utkface or any(learns_utkface(read_config(Path(name))) for name in config.teachers)
+    """Whether the network learns from UTKFace: itself, or through its start, its trunk or a teacher.
+
+    Raises RunError for one of these that cannot be read.
+    """
+    started = config.start_from is not None and UTKFACE in read_sources(Path(config.start_from))
+    lenders = (*config.teachers, *filter(None, (config.trunk,)))
+    return config.utkface or started or any(learns_utkface(read_config(Path(name))) for name in lenders)

@@ -23,9 +23,10 @@ def start_from(model: keras.Model, path: Path, pictures: Floats) -> None:
 
     `pictures` (n, size, size, 1) float32 0..255 give the statistics of the normalisation layers. A head
     that the file lacks keeps its random weights. Raises RunError for a file that cannot be read, or whose
-    convolutions are not those of `model`.
+    convolutions are not those of `model`, and for a network with other layers between these and its heads.
     """
     file = start_file(path)
+    _refuse_other_layers(model, file)
     given = read_convolutions(file, _LAYER)
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     for layer in layers:
@@ -40,6 +41,21 @@ def start_from(model: keras.Model, path: Path, pictures: Floats) -> None:
         if name in model.output_names:
             model.get_layer(name).set_weights([head.kernel, head.bias])
     restore_statistics(model, _norm_name, pictures)
+
+
+def _refuse_other_layers(model: keras.Model, file: Path) -> None:
+    """Raise RunError for layers whose weights would stay random below heads that were trained with them."""
+    taken = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+    others = [
+        layer.name
+        for layer in model.layers
+        if layer.weights and layer.name not in HEADS and not isinstance(layer, taken)
+    ]
+    if others:
+        raise RunError(
+            f"{file}: the weights of {', '.join(others)} of {model.name} cannot be taken from an ONNX file; "
+            "use --trunk with the run's folder"
+        )
 
 
 def _read_heads(file: Path) -> dict[str, Convolution]:

@@ -40,11 +40,21 @@ from training.data import datasets
 from training.data.datasets import HEADS
 from training.data.importers import load_fairface, load_fer2013, load_utkface
 from training.errors import RunError
-from training.runs.averaging import keeping
+from training.runs import averaging
 from training.runs.backend import STEPS_PER_CALL
 from training.runs.progress import ProgressBar, draw_curves, name_by_head
-from training.runs.run_folder import CHECKPOINT, MODEL_FILE, Row, open_run, spent, write_history
+from training.runs.run_folder import (
+    CHECKPOINT,
+    MODEL_FILE,
+    Row,
+    completed_epochs,
+    create_run,
+    replacing,
+    spent,
+    write_history,
+)
 from training.runs.schedule import Annealing
+from training.runs.watching import EpochSeeds, FiniteLoss
 
 CHECKPOINT_SECONDS = 20.0
 """Least time between checkpoints: on an accelerator an epoch takes less time than its checkpoint."""
@@ -75,9 +85,8 @@ class Checkpoint(keras.callbacks.Callback):
             self._written = time.monotonic()
 
     def _write(self) -> None:
-        partial = self._run / "partial.weights.h5"
-        self.model.save_weights(partial)
-        partial.replace(self._run / CHECKPOINT)
+        with replacing(self._run / CHECKPOINT) as partial:
+            self.model.save_weights(partial)
         write_history(self._run, self._history)
         draw_curves(self._run, self._history, self._heads)
 
@@ -94,13 +103,13 @@ def fit(
     """Train one network and return its HDF5 file; `callbacks` run after all others.
 
     Batches come from `workers` processes, or from a thread if 0; the batches are the same. Raises
-    DatasetError, UnknownArchitecture, or RunError for a run folder that is in use or has another
-    configuration.
+    DatasetError, UnknownArchitecture, RunError for a run folder that is in use or has another configuration
+    and for weights to start from that do not fit, or Diverged.
     """
     keras.utils.set_random_seed(config.seed)
     training_sets, validation = load_training_data(config, data, cache)
     shares = teacher_shares(config)
-    history = open_run(run, config, resume)
+    history = completed_epochs(run, config, resume)
     batches = ClassifierBatches(training_sets, config, epoch=len(history))
     with open_batches(batches, len(history), workers) as steps:
         student = build_network(config, config.precision)
@@ -111,10 +120,10 @@ def fit(
         if config.trunk is not None:
             borrow_weights(student, Path(config.trunk), config)
         model = with_teachers(student, config, shares)
-        steps_in_all = config.epochs * len(batches)
-        compile_model(model, config, shares, steps_in_all, math.gcd(len(batches), STEPS_PER_CALL))
+        compile_model(model, config, shares, math.gcd(len(batches), STEPS_PER_CALL))
         if history:
             model.load_weights(run / CHECKPOINT)
+        create_run(run, config)  # Not before: options that cannot be used leave nothing behind.
         model.fit(
             steps,
             # ClassifierBatches shuffles.
@@ -127,14 +136,15 @@ def fit(
             callbacks=[
                 Annealing(
                     config.learning_rate,
-                    steps_in_all,
+                    config.epochs * len(batches),
                     config.minutes,
                     config.warmup,
                     len(history) * len(batches),
                     spent(history),
                 ),
                 keras.callbacks.SwapEMAWeights(),
-                keras.callbacks.TerminateOnNaN(),
+                FiniteLoss(),
+                EpochSeeds(),
                 Checkpoint(run, history, config.heads),
                 ProgressBar(config.heads, Console()),
                 *callbacks,
@@ -143,7 +153,8 @@ def fit(
         )
     final = build_network(config, "float32")
     final.set_weights(student.get_weights())
-    final.save(run / MODEL_FILE)
+    with replacing(run / MODEL_FILE) as partial:
+        final.save(partial)
     return run / MODEL_FILE
 
 
@@ -160,15 +171,18 @@ def open_batches(batches: ClassifierBatches, epochs: int, workers: int) -> Itera
 def borrow_weights(model: keras.Model, run: Path, config: Config) -> None:
     """Copy the weights of another run's layers of the same names, except the heads.
 
-    With `config.frozen` these layers are not trained. Raises RunError for a run without a model, or without
-    a layer in common.
+    With `config.frozen` these layers are not trained. Raises RunError for a run without a model, without a
+    layer in common, or with a layer of this name and other weights.
     """
     source = {layer.name: layer for layer in load_keras(run / MODEL_FILE).layers if layer.name not in HEADS}
     shared = [layer for layer in model.layers if layer.name in source and layer.weights]
     if not shared:
         raise RunError(f"{run}: its network has no layer in common with {config.arch}")
     for layer in shared:
-        layer.set_weights(source[layer.name].get_weights())
+        weights = source[layer.name].get_weights()
+        if [each.shape for each in weights] != [tuple(each.shape) for each in layer.weights]:
+            raise RunError(f"{run}: its layer {layer.name} has other weights than that of {config.arch}")
+        layer.set_weights(weights)
         layer.trainable = not config.frozen
 
 
@@ -201,15 +215,15 @@ def load_training_data(
 
 
 def compile_model(
-    model: keras.Model, config: Config, shares: Mapping[str, float], steps: int, steps_per_call: int = 1
+    model: keras.Model, config: Config, shares: Mapping[str, float], steps_per_call: int = 1
 ) -> None:
     """Compile a network with its losses and an optimizer that averages the weights exponentially.
 
-    `shares` is the teachers' share of each head's loss; the labels have the rest. The run has at most `steps`
-    steps. Keras runs `steps_per_call` of them in one call; callbacks see the last of these.
+    `shares` is the teachers' share of each head's loss; the labels have the rest. Keras runs `steps_per_call`
+    steps in one call; callbacks see the last of these.
     """
     model.compile(
-        build_optimizer(config, steps),
+        build_optimizer(config),
         loss=losses(config.heads),
         loss_weights={
             head: (1 - shares[head]) * (config.gender_weight if head == "gender" else 1.0)
@@ -222,14 +236,14 @@ def compile_model(
     model.optimizer.build(model.trainable_variables)
 
 
-def build_optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW or stochastic gradient descent, as configured; weights are averaged over a run of `steps`."""
+def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """AdamW or stochastic gradient descent, as configured, with averaged weights."""
     common: dict[str, Any] = {
         "learning_rate": config.learning_rate,
         "weight_decay": config.weight_decay,
         "use_ema": True,
-        "ema_momentum": min(config.ema, keeping(steps)),
+        "ema_momentum": config.ema,
     }
     if config.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
-    return keras.optimizers.AdamW(**common)
+        return averaging.SGD(momentum=0.9, nesterov=True, **common)
+    return averaging.AdamW(**common)

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from training.classifier.recipes import Config
 from training.classifier.train import fit
-from training.errors import RunError
+from training.errors import Diverged, RunError
 from training.runs.progress import name_by_head
 from training.runs.run_folder import HISTORY_FILE, as_stored, read_history, write_json
 
@@ -55,8 +55,8 @@ class TrialResult:
 
     @property
     def accuracy(self) -> float:
-        """The last value of the curve."""
-        return self.curve[-1]
+        """The last value of the curve; 0 for a run that diverged in its first epoch."""
+        return self.curve[-1] if self.curve else 0.0
 
 
 class TrialReporter(keras.callbacks.Callback):
@@ -113,7 +113,7 @@ def accuracy(row: Mapping[str, float], config: Config) -> float:
 
 
 def _run_trial(trial: optuna.Trial, config: Config, data: Path, out: Path, cache: Path) -> bool:
-    """Train one network, resuming if it was interrupted; returns whether it was pruned."""
+    """Train one network, resuming if it was interrupted; returns whether it was pruned, or diverged."""
     keras.utils.clear_session()
     folder = out / trial.user_attrs.get(_RUN_ATTRIBUTE, f"{trial.number:03}")
     trial.set_user_attr(_RUN_ATTRIBUTE, folder.name)
@@ -121,7 +121,10 @@ def _run_trial(trial: optuna.Trial, config: Config, data: Path, out: Path, cache
         for row in read_history(folder):
             trial.report(accuracy(row, config), int(row["epoch"]) - 1)
     reporter = TrialReporter(trial, config)
-    fit(config, data, folder, cache, resume=True, callbacks=[reporter])
+    try:
+        fit(config, data, folder, cache, resume=True, callbacks=[reporter])
+    except Diverged:
+        return True
     return reporter.pruned
 
 

@@ -22,7 +22,7 @@ from training.classifier.losses import one_hot
 from training.data import datasets
 from training.data.datasets import HEADS
 from training.data.importers import load_fairface, load_fer2013
-from training.errors import RunError
+from training.errors import DatasetError, RunError
 from training.measure.calibration import fit_temperature, unknown_below
 from training.runs.layers import FusedBatchNormalization
 
@@ -75,7 +75,7 @@ def load_evaluation_set(
     frames: int | None = None,
     heads: Collection[str] = tuple(HEADS),
 ) -> EvaluationSet:
-    """One part as crops, or as clips of `frames` frames; raises DatasetError.
+    """One part as crops, or as clips of `frames` frames; raises DatasetError, also where it has no pictures.
 
     A data set without labels for any of the heads is not read and contributes no pictures.
     """
@@ -87,6 +87,12 @@ def load_evaluation_set(
         people = people.rows(people.held_out())
     elif "gender" in heads:
         people = load_fairface(data, cache, "val")
+    for head, name, found in (
+        ("expression", PARTS[part][0], faces.images),
+        ("gender", PARTS[part][1], people.images),
+    ):
+        if head in heads and not len(found):
+            raise DatasetError(f"{data}: there are no pictures of {name} to measure the head {head} on")
     face_crops, person_crops = fer2013_crops(faces, size, frames), fairface_crops(people, size, frames)
     return EvaluationSet(part, faces, face_crops, people, person_crops)
 

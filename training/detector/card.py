@@ -34,9 +34,7 @@ CARD = Template("""\
 Finds faces in a grey picture: boxes with scores. Plain 3 x 3 convolutions down to stride 32, $widths
 filters at strides 2 to 32 and $depth more convolutions at each of the strides 8, 16 and 32, context handed
 back up to stride $finest, $grids grids of boxes; $weights weights.
-The INT8 file is the same network in 8-bit integers (static, per channel), but for the first convolution
-and the outputs. The runtime takes it where the processor has 8-bit dot products or AVX2, and the float32 file
-elsewhere: `inference.model_file.shipped`.
+$int8
 
 It finds where a face is, not whose it is. **Not to be used** to identify anyone, to follow anyone from one
 camera to another, or to decide anything about a single person.
@@ -129,6 +127,11 @@ A run ends after $samples samples$minutes; this one saw $seen. Figures as JSON: 
 """)
 
 
+WITH_INT8 = """\
+The INT8 file is the same network in 8-bit integers (static, per channel), but for the first convolution
+and the outputs. The runtime takes it where the processor has 8-bit dot products or AVX2, and the float32 file
+elsewhere: `inference.model_file.shipped`."""
+WITHOUT_INT8 = "There is no INT8 file: it finds less, or is not faster."
 WITH_TEACHER = """\
 CenterFace (Xu et al. 2020; MIT licence) is the teacher: the target of each face of the training part is the
 mean of 1 and CenterFace's score, and the target of a doubtful place is CenterFace's score. Places among
@@ -184,6 +187,7 @@ def card(run: Path, metrics: Mapping[str, Any]) -> str:
         larger=WITH_FURTHER if config.photographs else "",
         teacher=_describe_teacher(config),
         weights=f"{test['costs']['weights']:,}",
+        int8=WITH_INT8 if "int8" in metrics else WITHOUT_INT8,
         small=test["compared"]["longest_side"],
         large=test["running"]["longest_side"],
         counts=table(

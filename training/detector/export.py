@@ -25,7 +25,7 @@ from training.detector.targets import FINEST_STRIDE, SIZE_UNIT, strides
 from training.detector.train import MODEL_FILE, load_synthesis, read_config
 from training.errors import ExportError, RunError
 from training.runs.quantise import quantise
-from training.runs.run_folder import ONNX_FILES
+from training.runs.run_folder import ONNX_FILES, replacing
 
 LICENCE = "Apache-2.0 for the file; some training photographs are for research use"
 NMS_OVERLAP = 0.4
@@ -44,14 +44,14 @@ def export_run(run: Path, data: Path, version: str = "1") -> tuple[Path, Path]:
     config = read_config(run)
     if not (run / MODEL_FILE).is_file():
         raise RunError(f"{run}: has no {MODEL_FILE} yet; let `mien train detector fit` end first")
-    exact, small = run / ONNX_FILES["float32"], run / ONNX_FILES["int8"]
     model = keras.models.load_model(run / MODEL_FILE, compile=False)
     fields = metadata(model.name, run.name, config.size, version, data_sources(config))
-    export(model, fields, exact, config.finest_stride)
-    quantise(exact, small, calibration_pictures(load_synthesis(data, config.size)))
-    for path in (exact, small):
-        write_levels(path, measure_levels(Detector(path, own=True), data))
-    return exact, small
+    with replacing(run / ONNX_FILES["float32"]) as exact, replacing(run / ONNX_FILES["int8"]) as small:
+        export(model, fields, exact, config.finest_stride)
+        quantise(exact, small, calibration_pictures(load_synthesis(data, config.size)))
+        for path in (exact, small):
+            write_levels(path, measure_levels(Detector(path, own=True), data))
+    return run / ONNX_FILES["float32"], run / ONNX_FILES["int8"]
 
 
 def export(

@@ -25,20 +25,23 @@ from training.detector.start import read_start, scaled, start_from
 from training.detector.synthesis import LEAST_FACES, Synthesis
 from training.detector.targets import FINEST_STRIDE, assign
 from training.errors import DatasetError, RunError
-from training.runs.averaging import keeping
+from training.runs.averaging import AdamW
 from training.runs.onnx_file import start_file
 from training.runs.precision import computing_in
 from training.runs.run_folder import (
     CHECKPOINT,
     Row,
-    open_run,
+    completed_epochs,
+    create_run,
     read_history,
     read_stored_config,
+    replacing,
     spent,
     steps_done,
     write_history,
 )
 from training.runs.schedule import Annealing
+from training.runs.watching import FiniteLoss
 
 MODEL_FILE = "model.keras"
 
@@ -68,7 +71,7 @@ class DetectorConfig:
     samples: int = 2_000_000
     """Pictures after which the run is over."""
     minutes: float | None = 80.0
-    """Wall-clock time after which the run is over, if it is not before."""
+    """Wall-clock time after which the run is over, if it is not before; 0 or None: no limit."""
     samples_per_round: int = 24_000
     """Pictures between two checkpoints."""
     learning_rate: float = 2e-3
@@ -126,9 +129,8 @@ class Rounds(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Write them; an interrupted run continues after the last round that was written."""
-        partial = self._run / "partial.weights.h5"
-        self.model.save_weights(partial)
-        partial.replace(self._run / CHECKPOINT)
+        with replacing(self._run / CHECKPOINT) as partial:
+            self.model.save_weights(partial)
         seconds, self._started = time.monotonic() - self._started, time.monotonic()
         loss = float((logs or {})["loss"])
         done = {"round": epoch + 1, "seconds": round(seconds, 1), "steps": self._steps}
@@ -144,8 +146,8 @@ class Rounds(keras.callbacks.Callback):
 def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> Path:
     """Train the run in the folder `run`, or continue it; returns the final model's path.
 
-    Raises DatasetError, or RunError for numbers that make no network and for a folder that is in use or was
-    made with another configuration.
+    Raises DatasetError, RunError for numbers that make no network and for a folder that is in use or was made
+    with another configuration, or Diverged.
     """
     check_numbers(config.widths, config.depth, config.finest_stride)
     keras.utils.set_random_seed(config.seed)
@@ -155,7 +157,7 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         start = read_start(Path(config.start_from))
         started_with = Detector(start_file(Path(config.start_from)), own=True)
         synthesis.add_hard(find_mistakes(started_with, synthesis.empty))
-    history = open_run(run, config, resume)
+    history = completed_epochs(run, config, resume)
     model = compiled(config)
     if history:
         model.load_weights(run / CHECKPOINT)
@@ -172,6 +174,7 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         steps_done(history, len(batches)),
         spent(history),
     )
+    create_run(run, config)  # Not before: options that cannot be used leave nothing behind.
     # Keras puts the averaged weights into the model when the run ends, whatever ends it. Until then the model
     # and its checkpoints hold the weights that are trained, and the optimizer holds the average.
     model.fit(
@@ -182,14 +185,15 @@ def fit(config: DetectorConfig, data: Path, run: Path, resume: bool = False) -> 
         initial_epoch=len(history),
         callbacks=[
             annealing,
-            keras.callbacks.TerminateOnNaN(),
+            FiniteLoss(),
             Rounds(run, history, annealing, Console()),
         ],
         verbose=0,
     )
     final = build(config.widths, config.depth, config.finest_stride)
     final.set_weights(model.get_weights())
-    final.save(run / MODEL_FILE)
+    with replacing(run / MODEL_FILE) as partial:
+        final.save(partial)
     return run / MODEL_FILE
 
 
@@ -249,11 +253,11 @@ def compiled(config: DetectorConfig) -> keras.Model:
     """The network with its loss, its optimizer and its state, computing in the configured precision."""
     with computing_in(config.precision):
         model = build(config.widths, config.depth, config.finest_stride)
-    optimizer = keras.optimizers.AdamW(
+    optimizer = AdamW(
         config.learning_rate,
         weight_decay=config.weight_decay,
         use_ema=True,
-        ema_momentum=min(config.ema, keeping(math.ceil(config.samples / config.batch))),
+        ema_momentum=config.ema,
         clipnorm=10.0,
     )
     model.compile(optimizer, loss=DetectionLoss(config.size, config.finest_stride, config.quality))

@@ -131,11 +131,17 @@ def surest_rows(
 def _labelled(
     head: str, pictures: EvaluationSet
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], str]:
-    """Crops with labels for a head, the labels, the rows with clear labels, and the data source."""
+    """Crops with labels for a head, the labels, the rows with clear labels, and the data source.
+
+    Expressions have FER+'s labels, or FER2013's where there are no votes.
+    """
     faces, people = PARTS[pictures.part]
     if head == "gender":
         genders = pictures.people.genders
         return pictures.person_crops, genders, np.arange(len(genders)), people
+    if not pictures.faces.votes.any():
+        labels = pictures.faces.labels
+        return pictures.face_crops, labels, np.arange(len(labels)), faces
     clear, winner = datasets.ferplus_argmax(pictures.faces.votes)
     return pictures.face_crops, winner, np.flatnonzero(clear), faces
 

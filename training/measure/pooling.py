@@ -176,8 +176,13 @@ def pool_probabilities(
 
 
 def _load_pictures(data: Path, cache: Path, faces: int) -> dict[str, _Pictures]:
-    """The validation pictures, drawn at random, from which the clips of each head are made."""
+    """The validation pictures, drawn at random, from which the clips of each head are made.
+
+    Raises DatasetError for faces without FER+ votes, which are the truth.
+    """
     public = load_fer2013(data, cache).part("PublicTest")
+    if not public.votes.any():
+        raise DatasetError(f"{data}: no FER+ votes; pooling needs fer2013/fer2013.csv and fer2013new.csv")
     clear = datasets.has_enough_votes(public.votes) & datasets.ferplus_argmax(public.votes)[0]
     public = public.rows(_draw_rows(clear, faces))
     people = load_fairface(data, cache, "train")

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
+from keras import ops
+
 STEPS_PER_SPAN = 10
-"""The average is over so small a part of the steps, a tenth, in a short run."""
+"""The average is over so small a part of the steps so far, a tenth, until its span is reached."""
 
 
-def keeping(steps: int) -> float:
-    """How much of the averaged weights each step of a run of `steps` steps keeps at most, 0 to 1.
+def kept_share(step: Any, most: float) -> Any:
+    """How much of the averaged weights a step keeps, 0 to `most`; `step` is a tensor that counts from 1.
 
-    A short run keeps little, so that its average is over a tenth of its steps, not over the weights that it
-    began with.
+    The first steps keep little, so that the average is over the last tenth of a run that ends early, as when
+    its time is up, and not over the weights that it began with.
     """
-    return max(0.0, 1 - STEPS_PER_SPAN / steps)
+    return ops.minimum(most, ops.maximum(0.0, 1 - STEPS_PER_SPAN / ops.cast(step, "float32")))
+
+
+class _GrowingSpan:
+    """What the optimizers below have in common: Keras keeps the same share in each step."""
+
+    use_ema: bool
+    ema_momentum: float
+    iterations: Any
+    _model_variables_moving_average: list[Any]
+
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        kept = kept_share(self.iterations + 1, self.ema_momentum)
+        averages = self._model_variables_moving_average
+        for variable, average in zip(trainable_variables, averages, strict=True):
+            if average is not None:
+                average.assign(kept * average + (1 - kept) * variable)
+
+
+class AdamW(_GrowingSpan, keras.optimizers.AdamW):
+    """AdamW with averaged weights; `ema_momentum` is the largest share that a step keeps of them."""
+
+
+class SGD(_GrowingSpan, keras.optimizers.SGD):
+    """Stochastic gradient descent with averaged weights, as `AdamW` has them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,23 +45,28 @@ PACKAGES = (
 Row = dict[str, float]
 
 
-def open_run(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
-    """Create or reopen a run folder; returns the history of completed epochs.
+def create_run(run: Path, config: DataclassInstance) -> None:
+    """Write the configuration and the environment of a run into its folder, unless it has them."""
+    if not (run / CONFIG_FILE).exists():
+        write_json(run / ENVIRONMENT_FILE, environment())
+        write_json(run / CONFIG_FILE, as_stored(config))
+
+
+def completed_epochs(run: Path, config: DataclassInstance, resume: bool) -> list[Row]:
+    """The history of the epochs that a run folder has completed; writes nothing.
 
     Raises RunError if the folder holds a run and `resume` is not set, or if its configuration differs.
     """
     path, wanted = run / CONFIG_FILE, as_stored(config)
     if not path.exists():
-        run.mkdir(parents=True, exist_ok=True)
-        write_json(path, wanted)
-        write_json(run / ENVIRONMENT_FILE, environment())
         return []
     if not resume:
         raise RunError(f"{run} holds a run already; pass --resume to continue it")
     before = _defaults(config) | read_stored_config(run)
     if before != wanted:
         raise RunError(f"{path} has {before}, asked for {wanted}; resume with the same options")
-    return read_history(run) if (run / CHECKPOINT).exists() else []
+    complete = (run / CHECKPOINT).exists() and (run / HISTORY_FILE).exists()
+    return read_history(run) if complete else []
 
 
 def _defaults(config: DataclassInstance) -> dict[str, Any]:
@@ -134,7 +139,10 @@ def steps_done(history: Sequence[Row], full: int) -> int:
 
 def write_history(run: Path, history: list[Row]) -> None:
     """Replace the history of a run."""
-    with (run / HISTORY_FILE).open("w", newline="") as stream:
+    with (
+        replacing(run / HISTORY_FILE) as partial,
+        partial.open("w", newline="") as stream,
+    ):
         writer = csv.DictWriter(stream, history[-1].keys())
         writer.writeheader()
         writer.writerows(history)
@@ -143,4 +151,13 @@ def write_history(run: Path, history: list[Row]) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON; creates the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Another name to write a file under; then it replaces `path`: an interruption leaves no part of it."""
+    partial = path.with_name(f"partial.{path.name}")
+    yield partial
+    partial.replace(path)

@@ -18,8 +18,8 @@ LOWEST = 0.001
 class Annealing(keras.callbacks.Callback):
     """Warm-up, then half a cosine, by progress: the larger share of steps or of minutes that is used.
 
-    The run stops when either is used up, so a slow machine also ends annealed. `steps_done` and
-    `seconds_done` count the part of a resumed run that is complete.
+    The run stops when either is used up, so a slow machine also ends annealed. With `minutes` None or 0 only
+    steps count. `steps_done` and `seconds_done` count the part of a resumed run that is complete.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Annealing(keras.callbacks.Callback):
         super().__init__()
         self._highest, self._warmup = highest, warmup
         self._steps, self._done, self._before = steps, steps_done, steps_done
-        self._seconds = math.inf if minutes is None else minutes * 60
+        self._seconds = minutes * 60 if minutes else math.inf
         self._seconds_done = seconds_done
         self._started: float | None = None
 

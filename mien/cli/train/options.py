@@ -25,7 +25,7 @@ def data_folder(holds: str) -> Any:
 Data = Annotated[Path, data_folder("the data sets: fer2013/ and fairface/")]
 Task = Annotated[Literal["both", "emotion", "gender"] | None, typer.Option(help="Task of the network.")]
 Minutes = Annotated[
-    float | None, typer.Option(min=0, help="Time limit of the run, which ends fully annealed.")
+    float | None, typer.Option(min=0, help="Time limit of the run, which ends fully annealed; 0: none.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Precision = Annotated[
