@@ -54,7 +54,7 @@ def read_display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The display matrix of a frame, rounded to turns of 90 degrees and mirrors."""
     # Not `frame.side_data`, which refers to the frame as the frame does to it: the pixels of every frame that
     # was asked for it would stay in memory until the garbage collector looks for cycles, which is rare.
-    side_data = SideDataContainer(frame)  # type: ignore[abstract,call-arg]
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]
     data = cast(SideData | None, side_data.get("DISPLAYMATRIX"))
     if data is None:
         return UPRIGHT
