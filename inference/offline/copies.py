@@ -148,6 +148,7 @@ def _make_even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     A single row or column is repeated.
     """
     bottom, right = (max(2 - side, 0) for side in picture.shape[:2])
-    picture = np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    if bottom or right:
+        picture = np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     height, width = (2 * math.floor(side / 2) for side in picture.shape[:2])
     return np.ascontiguousarray(picture[:height, :width])

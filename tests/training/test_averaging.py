@@ -15,7 +15,7 @@ pytest.importorskip("tensorflow", reason="needs the extra train")
 import keras
 
 from tests.support.detector_data import write_photographs
-from tests.support.training_runs import tiny
+from tests.support.training_runs import tiny, tiny_detector
 from training.classifier import train as classifier
 from training.classifier.validation import load_keras
 from training.detector import train as detector
@@ -26,18 +26,7 @@ from training.runs.schedule import Annealing
 
 pytestmark = [pytest.mark.usefixtures("eagerly"), pytest.mark.timeout(600)]
 
-DETECTOR = detector.DetectorConfig(
-    widths=(16, 16, 16, 16, 16),
-    depth=1,
-    size=192,
-    batch=1,
-    samples=10_000,
-    samples_per_round=3,
-    minutes=None,
-    warmup=0.0,
-    ema=0.5,
-    precision="float32",
-)
+DETECTOR = tiny_detector(batch=1, samples=10_000, samples_per_round=3, warmup=0.0, ema=0.5)
 CLASSIFIER = replace(tiny("paper_logreg"), epochs=1000, expression_batch=14, warmup=0.0, ema=0.5)
 ROUND = 3
 """Steps of a round of both."""

@@ -22,6 +22,7 @@ from inference.errors import ModelError
 from inference.model_file import load_model
 from tests.support.detector_data import draw, noise, write_photographs
 from tests.support.training_data import write_picture
+from tests.support.training_runs import tiny_detector
 from training.detector import scenes
 from training.detector.card import commands, publish
 from training.detector.evaluate import evaluate
@@ -50,16 +51,7 @@ from training.runs.run_folder import (
 
 pytestmark = pytest.mark.timeout(600)
 
-TINY = DetectorConfig(
-    widths=(16, 16, 16, 16, 16),
-    depth=1,
-    size=192,
-    batch=4,
-    samples=16,
-    samples_per_round=8,
-    minutes=None,
-    precision="float32",
-)
+TINY = tiny_detector(batch=4, samples=16, samples_per_round=8)
 
 
 def photograph(

@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="needs the extra train")
 import keras
 
 from tests.support.detector_data import write_photographs
-from tests.support.training_runs import tiny
+from tests.support.training_runs import tiny, tiny_detector
 from training.classifier import train as classifier
 from training.classifier import tuning
 from training.classifier.recipes import Config
@@ -52,18 +52,7 @@ def test_a_diverged_run_keeps_its_last_checkpoint(data: Path, cache: Path, tmp_p
 
 
 def test_a_detector_that_diverges_writes_nothing(tmp_path: Path) -> None:
-    config = detector.DetectorConfig(
-        widths=(16, 16, 16, 16, 16),
-        depth=1,
-        size=192,
-        batch=1,
-        samples=9,
-        samples_per_round=3,
-        minutes=None,
-        warmup=0.0,
-        learning_rate=float("inf"),
-        precision="float32",
-    )
+    config = tiny_detector(batch=1, samples=9, samples_per_round=3, warmup=0.0, learning_rate=float("inf"))
     with pytest.raises(Diverged, match="lower --learning-rate"):
         detector.fit(config, write_photographs(tmp_path / "data"), tmp_path / "run")
     assert not (tmp_path / "run" / CHECKPOINT).exists()

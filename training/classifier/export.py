@@ -78,9 +78,9 @@ def training_crops(data: Path, cache: Path, size: int) -> Iterator[NDArray[np.ui
 
 
 def data_sources(config: Config) -> tuple[str, ...]:
-    """The names of all data sets that the network learns from, itself or through its start or a teacher.
+    """All data sets that the network learns from, itself or through its start, its trunk or a teacher.
 
-    Raises RunError for a start or a teacher that cannot be read.
+    Raises RunError for one of these that cannot be read.
     """
     started = () if config.start_from is None else read_sources(Path(config.start_from))
     added = (UTKFACE,) if learns_utkface(config) else ()
